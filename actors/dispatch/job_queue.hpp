@@ -1,0 +1,142 @@
+#pragma once
+
+// The job queue as an actor-free state machine: everything that design.md says under "Jobs", decided in memory with an
+// injected clock and random source. It performs no effect. A call changes memory at once and notes (a) the rows that
+// have to be written and (b) the effects that may happen once those rows are committed. The dispatcher takes both with
+// take(), commits, and only then performs the effects; when a commit fails it drops the whole object and recovers.
+
+#include "protocol/model/job_kinds.hpp"
+#include "protocol/model/result.hpp"
+#include "protocol/model/worker.hpp"
+#include "protocol/ports/store.hpp"
+
+#include <functional>
+#include <memory>
+
+namespace troupe::dispatch {
+
+struct queue_config {
+  /// A lease that is not renewed for this long is lost.
+  milliseconds lease{15'000};
+  /// A running job that was interrupted through no fault of its own more often than this fails with class crash, so
+  /// that a job which takes its node down can't do so for ever.
+  uint32_t max_interruptions = 20;
+  /// Settings of queues ("video") and kinds ("kind:transcode") that the database has none for.
+  std::vector<queue_settings> defaults;
+};
+
+/// What may happen once the rows taken with it are committed. In order.
+struct effects {
+  std::vector<std::pair<worker_id, assignment>> assignments;
+  std::vector<std::pair<worker_id, lease_token>> revocations;
+  /// Each job whose state or stage changed, as it is now: for events. One entry a job.
+  std::vector<job> changed;
+};
+
+struct batch {
+  std::vector<ports::job_change> rows;
+  std::vector<job_id> removed;
+  std::vector<queue_settings> queues;
+  dispatch::effects effects;
+
+  bool needs_commit() const noexcept {
+    return !rows.empty() || !removed.empty() || !queues.empty();
+  }
+};
+
+struct explanation {
+  job_state state = job_state::queued;
+  /// A sentence each, most important first, that says what would change it.
+  std::vector<std::string> reasons;
+};
+
+struct renewal {
+  /// Not (or no longer) leases of this worker.
+  std::vector<lease_token> revoked;
+  /// False: say hello again.
+  bool known = true;
+};
+
+class job_queue {
+public:
+  /// @param random yields 64 random bits a call (ids, jitter). The clock outlives the queue.
+  job_queue(queue_config config, const clock& clk, std::function<uint64_t()> random);
+  ~job_queue();
+  job_queue(job_queue&&) noexcept;
+  job_queue& operator=(job_queue&&) noexcept;
+
+  /// Starts from what the database holds; `term` has just been raised. Leases of embedded workers are interrupted (no
+  /// attempt burnt); other leases get a full lease time from now, so that their workers can come back with them.
+  void recover(uint64_t term, ports::recovered_jobs jobs);
+
+  // -- clients ----------------------------------------------------------------------------------------------------
+
+  /// All or none. errc::validation (unknown kind or queue, bad priority, payload that is too large, a dependency that
+  /// does not exist or is not terminal-compatible, a cycle), errc::rate_limited with retry_after when a queue is full.
+  /// Specs may depend on specs of the same call by id. A dependency that is archived counts as it ended.
+  result<std::vector<submit_receipt>> submit(std::vector<job_spec> specs);
+  /// A running job: cancel is requested and its lease revoked; the state changes at once. Terminal: errc::conflict.
+  result<job> cancel(job_id id);
+  /// failed or cancelled → queued with attempts unspent (attempt numbers go on). Otherwise errc::conflict.
+  result<job> retry(job_id id);
+  /// queued or delayed → queued with priority 1. Otherwise errc::conflict.
+  result<job> promote(job_id id);
+  /// Terminal jobs only.
+  result<void> remove(job_id id);
+  /// nullptr when it is not in the hot set.
+  const job* find(job_id id) const noexcept;
+  /// Hot children only.
+  std::vector<job_id> children_of(job_id id) const;
+  result<explanation> explain(job_id id) const;
+
+  // -- administration -----------------------------------------------------------------------------------------------
+
+  std::vector<queue_stats> queues() const;
+  /// Name of a known queue or "kind:<known kind>", else errc::not_found.
+  result<void> change_queue(const queue_settings& settings);
+  result<queue_settings> settings_of(const std::string& name) const;
+  std::vector<worker_info> workers() const;
+
+  // -- workers ------------------------------------------------------------------------------------------------------
+
+  /// A worker joins or comes back; what it holds and is durably its own it keeps. The answer names the others of
+  /// `hello.held`. Leases of this worker id that it does not name any more are interrupted.
+  std::vector<lease_token> join(const worker_hello& hello);
+  void set_credit(worker_id worker, const std::vector<queue_slots>& credit);
+  renewal renew(worker_id worker, const std::vector<lease_token>& held);
+  /// Takes progress into memory. False: stale token, dropped. Writes a row only when the stage changed.
+  bool progress(worker_id worker, const progress_report& report);
+  /// Ends an attempt: completed, retried by error class, failed for good, cancelled or released. False: stale token,
+  /// nothing changed.
+  bool hand_in(worker_id worker, const attempt_outcome& outcome);
+  /// Is this the current lease of a running job, held by this worker?
+  bool holds(worker_id worker, const lease_token& token) const noexcept;
+  /// Graceful end: what it holds is released, burning nothing.
+  void leave(worker_id worker);
+  /// Its link is down: no more assignments; its leases run on until they expire or it joins again.
+  void unreachable(worker_id worker);
+
+  // -- time and placing ---------------------------------------------------------------------------------------------
+
+  /// Expires leases (worker_lost: transient, counts), makes delayed jobs due, forgets workers that are silent and hold
+  /// nothing.
+  void tick();
+  /// When tick has something to do next; mono_time::max() if nothing.
+  mono_time next_deadline() const;
+  /// Gives queued jobs to workers with credit: priority, then age; only what pauses, limits, kinds and needs allow.
+  void assign();
+
+  /// What has accumulated since the last take.
+  batch take();
+  bool dirty() const noexcept;
+
+  uint64_t term() const noexcept;
+  /// Jobs in memory.
+  size_t size() const noexcept;
+
+private:
+  struct impl;
+  std::unique_ptr<impl> impl_;
+};
+
+} // namespace troupe::dispatch

@@ -1,0 +1,357 @@
+#pragma once
+
+// Requests between actors that the model does not have a struct for already. Every one is registered in registry.hpp.
+
+#include "protocol/model/catalogue.hpp"
+#include "protocol/model/event.hpp"
+#include "protocol/model/health.hpp"
+#include "protocol/model/job.hpp"
+#include "protocol/model/result.hpp"
+#include "protocol/model/worker.hpp"
+
+#define TROUPE_INSPECT(type, ...)                                                                                      \
+  template <class Inspector>                                                                                           \
+  typename Inspector::result_type inspect(Inspector& f, type& x) {                                                     \
+    (void) x;                                                                                                          \
+    return f(__VA_ARGS__);                                                                                             \
+  }
+
+namespace troupe::mesh {
+
+/// "Done", for requests that answer nothing else.
+struct done {
+  uint8_t unused = 0;
+};
+TROUPE_INSPECT(done, x.unused)
+
+// -- jobs -------------------------------------------------------------------------------------------------------------
+
+/// All or none: one unit of work, in one commit.
+struct submit_jobs {
+  std::vector<job_spec> specs;
+};
+TROUPE_INSPECT(submit_jobs, x.specs)
+
+struct submitted {
+  std::vector<submit_receipt> receipts;
+};
+TROUPE_INSPECT(submitted, x.receipts)
+
+enum class job_action : uint8_t { cancel, retry, promote, remove };
+
+struct act_on_job {
+  job_id id;
+  job_action action = job_action::cancel;
+};
+TROUPE_INSPECT(act_on_job, x.id, x.action)
+
+struct get_job {
+  job_id id;
+};
+TROUPE_INSPECT(get_job, x.id)
+
+struct job_with_children {
+  job item;
+  std::vector<job_id> children;
+};
+TROUPE_INSPECT(job_with_children, x.item, x.children)
+
+struct explain_job {
+  job_id id;
+};
+TROUPE_INSPECT(explain_job, x.id)
+
+struct job_explanation {
+  job_state state = job_state::queued;
+  std::vector<std::string> reasons;
+};
+TROUPE_INSPECT(job_explanation, x.state, x.reasons)
+
+struct get_queues {
+  uint8_t unused = 0;
+};
+TROUPE_INSPECT(get_queues, x.unused)
+
+struct queue_list {
+  std::vector<queue_stats> queues;
+};
+TROUPE_INSPECT(queue_list, x.queues)
+
+/// Negative: leave as it is.
+struct change_queue {
+  std::string name;
+  int8_t paused = -1;
+  int64_t max_running = -1;
+  int64_t max_depth = -1;
+};
+TROUPE_INSPECT(change_queue, x.name, x.paused, x.max_running, x.max_depth)
+
+struct get_workers {
+  uint8_t unused = 0;
+};
+TROUPE_INSPECT(get_workers, x.unused)
+
+struct worker_list {
+  std::vector<worker_info> workers;
+};
+TROUPE_INSPECT(worker_list, x.workers)
+
+struct renew_leases {
+  worker_id worker;
+  std::vector<lease_token> held;
+};
+TROUPE_INSPECT(renew_leases, x.worker, x.held)
+
+struct leases_renewed {
+  /// No longer the worker's, or cancelled: it stops these.
+  std::vector<lease_token> revoked;
+  /// False: the dispatcher does not know this worker (it restarted, or gave it up): say hello again.
+  bool known = true;
+};
+TROUPE_INSPECT(leases_renewed, x.revoked, x.known)
+
+struct report_progress {
+  worker_id worker;
+  std::vector<progress_report> reports;
+};
+TROUPE_INSPECT(report_progress, x.worker, x.reports)
+
+/// Many at a time; each is judged by its own token.
+struct hand_in {
+  worker_id worker;
+  std::vector<attempt_outcome> outcomes;
+};
+TROUPE_INSPECT(hand_in, x.worker, x.outcomes)
+
+struct handed_in {
+  /// Outcomes that changed nothing, because their token is no longer the current one: the files are the worker's to
+  /// remove.
+  std::vector<lease_token> stale;
+};
+TROUPE_INSPECT(handed_in, x.stale)
+
+struct change_credit {
+  worker_id worker;
+  std::vector<queue_slots> credit;
+};
+TROUPE_INSPECT(change_credit, x.worker, x.credit)
+
+struct leave {
+  worker_id worker;
+};
+TROUPE_INSPECT(leave, x.worker)
+
+struct assign {
+  std::vector<assignment> jobs;
+};
+TROUPE_INSPECT(assign, x.jobs)
+
+/// Stop these attempts and remove what they made; nothing is handed in for them.
+struct revoke {
+  std::vector<lease_token> leases;
+};
+TROUPE_INSPECT(revoke, x.leases)
+
+/// To one runner of a worker.
+struct stop_attempt {
+  lease_token token;
+};
+TROUPE_INSPECT(stop_attempt, x.token)
+
+// -- catalogue --------------------------------------------------------------------------------------------------------
+
+struct get_libraries {
+  uint8_t unused = 0;
+};
+TROUPE_INSPECT(get_libraries, x.unused)
+
+struct library_list {
+  std::vector<library> libraries;
+};
+TROUPE_INSPECT(library_list, x.libraries)
+
+struct add_library {
+  library what;
+};
+TROUPE_INSPECT(add_library, x.what)
+
+struct edit_library {
+  library what;
+};
+TROUPE_INSPECT(edit_library, x.what)
+
+struct remove_library {
+  library_id id;
+};
+TROUPE_INSPECT(remove_library, x.id)
+
+struct scan_library {
+  library_id id;
+  std::string request_id;
+};
+TROUPE_INSPECT(scan_library, x.id, x.request_id)
+
+struct remove_video {
+  video_id id;
+  bool delete_file = false;
+};
+TROUPE_INSPECT(remove_video, x.id, x.delete_file)
+
+/// Empty: leave as it is.
+struct edit_video {
+  video_id id;
+  std::string title;
+  std::string category;
+};
+TROUPE_INSPECT(edit_video, x.id, x.title, x.category)
+
+struct get_video {
+  video_id id;
+};
+TROUPE_INSPECT(get_video, x.id)
+
+struct get_scans {
+  uint32_t limit = 20;
+};
+TROUPE_INSPECT(get_scans, x.limit)
+
+struct scan_list {
+  std::vector<scan> scans;
+};
+TROUPE_INSPECT(scan_list, x.scans)
+
+struct get_scan {
+  scan_id id;
+};
+TROUPE_INSPECT(get_scan, x.id)
+
+struct get_categories {
+  uint8_t unused = 0;
+};
+TROUPE_INSPECT(get_categories, x.unused)
+
+struct category_list {
+  std::vector<category_count> categories;
+};
+TROUPE_INSPECT(category_list, x.categories)
+
+/// A scanner asks what is known, a page at a time in byte order of the path.
+struct get_known_files {
+  library_id library;
+  std::string after;
+  uint32_t limit = 5000;
+};
+TROUPE_INSPECT(get_known_files, x.library, x.after, x.limit)
+
+struct known_file_list {
+  std::vector<known_file> files;
+};
+TROUPE_INSPECT(known_file_list, x.files)
+
+/// What a scanner found since its last batch. Answered when committed; the jobs for it are submitted by then.
+struct scan_batch {
+  lease_token token;
+  scan_id scan;
+  library_id library;
+  /// New or changed files (id none for new ones).
+  std::vector<known_file> changed;
+  std::vector<video_id> missing;
+  scan_status phase = scan_status::scanning;
+  /// Absolute values of the scanner's own counters.
+  std::map<std::string, int64_t> counters;
+  std::vector<std::string> problems;
+};
+TROUPE_INSPECT(scan_batch, x.token, x.scan, x.library, x.changed, x.missing, x.phase, x.counters, x.problems)
+
+// -- events -----------------------------------------------------------------------------------------------------------
+
+struct publish_events {
+  /// epoch, seq and time are filled in by the notifier.
+  std::vector<event> events;
+};
+TROUPE_INSPECT(publish_events, x.events)
+
+struct event_batch {
+  std::vector<event> events;
+};
+TROUPE_INSPECT(event_batch, x.events)
+
+struct follow_topics {
+  std::vector<std::string> topics;
+};
+TROUPE_INSPECT(follow_topics, x.topics)
+
+struct unfollow_topics {
+  std::vector<std::string> topics;
+};
+TROUPE_INSPECT(unfollow_topics, x.topics)
+
+struct catch_up {
+  event_position since;
+};
+TROUPE_INSPECT(catch_up, x.since)
+
+struct caught_up {
+  std::vector<event> events;
+  event_position position;
+  /// True: what was missed can't be told (another epoch, or too long ago): send a snapshot.
+  bool gap = false;
+};
+TROUPE_INSPECT(caught_up, x.events, x.position, x.gap)
+
+// -- node -------------------------------------------------------------------------------------------------------------
+
+struct get_tree {
+  uint8_t unused = 0;
+};
+TROUPE_INSPECT(get_tree, x.unused)
+
+struct tree {
+  std::vector<tree_node> nodes;
+};
+TROUPE_INSPECT(tree, x.nodes)
+
+struct get_health {
+  uint8_t unused = 0;
+};
+TROUPE_INSPECT(get_health, x.unused)
+
+struct get_cache_stats {
+  uint8_t unused = 0;
+};
+TROUPE_INSPECT(get_cache_stats, x.unused)
+
+struct cache_stats {
+  std::vector<cache_layer_stats> layers;
+};
+TROUPE_INSPECT(cache_stats, x.layers)
+
+/// One line for `troupe status`.
+struct node_status {
+  std::string node_name;
+  std::string version;
+  std::vector<std::string> roles;
+  std::string data_folder;
+  std::string api_url;
+  std::string database;
+  uint64_t term = 0;
+  milliseconds uptime{0};
+  uint32_t pid = 0;
+};
+TROUPE_INSPECT(node_status, x.node_name, x.version, x.roles, x.data_folder, x.api_url, x.database, x.term, x.uptime,
+               x.pid)
+
+struct get_status {
+  uint8_t unused = 0;
+};
+TROUPE_INSPECT(get_status, x.unused)
+
+/// First message on a connection. `role`: "worker" or "admin".
+struct knock {
+  uint32_t protocol_version = worker_protocol_version;
+  std::string role;
+  std::string name;
+};
+TROUPE_INSPECT(knock, x.protocol_version, x.role, x.name)
+
+} // namespace troupe::mesh

@@ -1,0 +1,49 @@
+#include "protocol/model/catalogue.hpp"
+
+#include <array>
+
+namespace troupe {
+
+namespace {
+
+constexpr std::array<std::string_view, 5> video_states{"pending", "ready", "failed", "missing", "removed"};
+constexpr std::array<std::string_view, 7> scan_statuses{"discovering", "scanning", "caching",  "enriching",
+                                                        "completed",   "failed",   "cancelled"};
+
+template <class Enum, size_t N>
+std::optional<Enum> from_name(const std::array<std::string_view, N>& names, std::string_view name) {
+  for (size_t i = 0; i < N; ++i)
+    if (names[i] == name)
+      return static_cast<Enum>(i);
+  return std::nullopt;
+}
+
+template <class Enum, size_t N>
+std::string_view name_of(const std::array<std::string_view, N>& names, Enum x) {
+  auto i = static_cast<size_t>(x);
+  return i < N ? names[i] : names[N - 1];
+}
+
+} // namespace
+
+std::string_view to_string(video_state s) noexcept {
+  return name_of(video_states, s);
+}
+
+std::optional<video_state> video_state_from(std::string_view name) noexcept {
+  return from_name<video_state>(video_states, name);
+}
+
+std::string_view to_string(scan_status s) noexcept {
+  return name_of(scan_statuses, s);
+}
+
+std::optional<scan_status> scan_status_from(std::string_view name) noexcept {
+  return from_name<scan_status>(scan_statuses, name);
+}
+
+std::string file_version::str() const {
+  return std::to_string(size) + "-" + std::to_string(mtime_ns) + "-" + std::to_string(inode);
+}
+
+} // namespace troupe

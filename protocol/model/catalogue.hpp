@@ -1,0 +1,237 @@
+#pragma once
+
+// What the librarian owns: libraries, the videos in them, what was made from them, and scans.
+
+#include "protocol/model/error.hpp"
+#include "protocol/model/ids.hpp"
+#include "protocol/model/time.hpp"
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace troupe {
+
+/// Two libraries are built in: "uploads" and "downloads", both below the data folder.
+enum class library_origin : uint8_t { folder, uploads, downloads };
+
+struct library {
+  library_id id;
+  std::string name;
+  std::string category;
+  /// Absolute path of the root on the node that has it.
+  std::string root;
+  library_origin origin = library_origin::folder;
+  timestamp created;
+  timestamp updated;
+
+  bool operator==(const library&) const = default;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, library& x) {
+  return f(x.id, x.name, x.category, x.root, x.origin, x.created, x.updated);
+}
+
+enum class video_state : uint8_t {
+  /// Found, not yet ingested.
+  pending,
+  ready,
+  /// Ingest failed; `problem` says why.
+  failed,
+  /// The file is gone; kept for a while so that a move or a remount brings the metadata back.
+  missing,
+  /// Removed by a person; a scan does not bring it back.
+  removed
+};
+
+std::string_view to_string(video_state s) noexcept;
+std::optional<video_state> video_state_from(std::string_view name) noexcept;
+
+/// Identifies one content of one file: any write changes it.
+struct file_version {
+  uint64_t size = 0;
+  /// Nanoseconds since 1970.
+  int64_t mtime_ns = 0;
+  uint64_t inode = 0;
+
+  bool operator==(const file_version&) const = default;
+  /// "size-mtime-inode": part of submission ids and ETags.
+  std::string str() const;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, file_version& x) {
+  return f(x.size, x.mtime_ns, x.inode);
+}
+
+struct picture {
+  uint32_t width = 0;
+  uint32_t height = 0;
+  /// Relative to the data folder; immutable.
+  std::string file;
+
+  bool operator==(const picture&) const = default;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, picture& x) {
+  return f(x.width, x.height, x.file);
+}
+
+struct video {
+  video_id id;
+  library_id library;
+  std::string category;
+  std::string title;
+  /// Relative to the library's root, '/' separated.
+  std::string path;
+  file_version version;
+  video_state state = video_state::pending;
+  error problem{errc::none, {}};
+  /// The few facts of `media` that lists filter and sort by.
+  double duration = 0;
+  uint32_t width = 0;
+  uint32_t height = 0;
+  std::string video_codec;
+  std::string audio_codec;
+  std::string container;
+  /// The whole probe as JSON (media_info); empty until ready.
+  std::string media;
+  std::vector<picture> thumbnails;
+  timestamp created;
+  timestamp updated;
+
+  bool operator==(const video&) const = default;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, video& x) {
+  return f(x.id, x.library, x.category, x.title, x.path, x.version, x.state, x.problem, x.duration, x.width, x.height,
+           x.video_codec, x.audio_codec, x.container, x.media, x.thumbnails, x.created, x.updated);
+}
+
+/// A file made from a video. The row is its publication: a file without one is nobody's and is collected.
+struct rendition {
+  rendition_id id;
+  video_id video;
+  std::string profile;
+  /// Relative to the data folder; immutable, its name carries (job, attempt).
+  std::string file;
+  uint64_t size = 0;
+  double duration = 0;
+  uint32_t width = 0;
+  uint32_t height = 0;
+  std::string video_codec;
+  std::string audio_codec;
+  std::string container;
+  /// The job that made it, as text.
+  std::string made_by;
+  timestamp created;
+
+  bool operator==(const rendition&) const = default;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, rendition& x) {
+  return f(x.id, x.video, x.profile, x.file, x.size, x.duration, x.width, x.height, x.video_codec, x.audio_codec,
+           x.container, x.made_by, x.created);
+}
+
+enum class scan_status : uint8_t { discovering, scanning, caching, enriching, completed, failed, cancelled };
+
+std::string_view to_string(scan_status s) noexcept;
+std::optional<scan_status> scan_status_from(std::string_view name) noexcept;
+
+struct scan {
+  scan_id id;
+  library_id library;
+  /// The job that runs it.
+  std::string job;
+  scan_status status = scan_status::discovering;
+  /// directoriesTotal, directoriesQueued, directoriesScanned, itemsFound, itemsNew, itemsUpdated, itemsRemoved,
+  /// assetsQueued, assetsCached, enrichmentQueued, enrichmentCompleted, errors.
+  std::map<std::string, int64_t> counters;
+  timestamp started;
+  timestamp discovering_ended;
+  timestamp scanning_ended;
+  timestamp caching_ended;
+  timestamp enriching_ended;
+  timestamp finished;
+  /// At most the last 20, a sentence each.
+  std::vector<std::string> problems;
+
+  bool operator==(const scan&) const = default;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, scan& x) {
+  return f(x.id, x.library, x.job, x.status, x.counters, x.started, x.discovering_ended, x.scanning_ended,
+           x.caching_ended, x.enriching_ended, x.finished, x.problems);
+}
+
+struct video_query {
+  std::string category;
+  std::string search;
+  /// "title", "-created" (default), "duration", "size"; a leading '-' turns it round.
+  std::string sort;
+  /// Empty: ready, pending and failed; otherwise one state's name.
+  std::string state;
+  library_id library;
+  uint32_t page = 1;
+  uint32_t limit = 20;
+
+  auto operator<=>(const video_query&) const = default;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, video_query& x) {
+  return f(x.category, x.search, x.sort, x.state, x.library, x.page, x.limit);
+}
+
+struct video_page {
+  std::vector<video> videos;
+  uint64_t total = 0;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, video_page& x) {
+  return f(x.videos, x.total);
+}
+
+/// One video with all that belongs to it.
+struct video_detail {
+  video item;
+  library home;
+  std::vector<rendition> renditions;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, video_detail& x) {
+  return f(x.item, x.home, x.renditions);
+}
+
+struct category_count {
+  std::string category;
+  uint64_t videos = 0;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, category_count& x) {
+  return f(x.category, x.videos);
+}
+
+/// What a scan compares a folder with.
+struct known_file {
+  video_id id;
+  std::string path;
+  file_version version;
+  video_state state = video_state::pending;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, known_file& x) {
+  return f(x.id, x.path, x.version, x.state);
+}
+
+} // namespace troupe

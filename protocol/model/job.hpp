@@ -1,0 +1,270 @@
+#pragma once
+
+#include "protocol/model/error.hpp"
+#include "protocol/model/ids.hpp"
+#include "protocol/model/time.hpp"
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace troupe {
+
+/// queued → running → completed | failed | cancelled; delayed and waiting lead to queued.
+enum class job_state : uint8_t {
+  /// Its dependencies are not all finished.
+  waiting,
+  /// A retry or a schedule: runs at `run_at`.
+  delayed,
+  queued,
+  running,
+  completed,
+  /// Final: attempts spent or a permanent error. The failed jobs are the dead-letter list.
+  failed,
+  cancelled
+};
+
+inline bool is_terminal(job_state s) noexcept {
+  return s >= job_state::completed;
+}
+
+std::string_view to_string(job_state s) noexcept;
+std::optional<job_state> job_state_from(std::string_view name) noexcept;
+
+/// Proof that a worker holds the lease of one attempt. Every write of a worker carries it; `term` is that of the
+/// coordinator which gave it and stays when the coordinator restarts.
+struct lease_token {
+  uint64_t term = 0;
+  job_id job;
+  uint32_t attempt = 0;
+
+  auto operator<=>(const lease_token&) const = default;
+  /// "<job>-<attempt>-<term>": names temporary files of the attempt.
+  std::string str() const;
+  static std::optional<lease_token> parse(std::string_view text);
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, lease_token& x) {
+  return f(x.term, x.job, x.attempt);
+}
+
+/// What becomes of a job when one of its dependencies fails or is cancelled.
+enum class child_failure : uint8_t {
+  /// It fails at once, with the dependency's error.
+  fail,
+  /// It runs when all dependencies are terminal, however they ended.
+  proceed
+};
+
+struct retry_policy {
+  /// 0: the default of the job's kind.
+  uint32_t max_attempts = 0;
+  milliseconds first_delay{0};
+  milliseconds max_delay{0};
+  /// Doubles at each failure; otherwise each delay is first_delay.
+  bool exponential = true;
+
+  bool operator==(const retry_policy&) const = default;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, retry_policy& x) {
+  return f(x.max_attempts, x.first_delay, x.max_delay, x.exponential);
+}
+
+/// What is asked for. Empty fields take the default of the kind (job_kinds.hpp).
+struct job_spec {
+  /// Chosen by the submitter so that jobs of one submission can name each other; none: chosen by the dispatcher.
+  job_id id;
+  std::string kind;
+  std::string queue;
+  /// 1 (critical) to 10 (low); 0: the default of the kind.
+  uint8_t priority = 0;
+  /// A JSON object; what it holds is the kind's business.
+  std::string payload = "{}";
+  std::string owner;
+  /// The same non-empty id again gives the first job back, and no second one is made.
+  std::string submission_id;
+  /// At most one job that is not terminal has this key; a second submission gets the first one's id.
+  std::string unique_key;
+  /// For display and retention: kept while the parent is.
+  job_id parent;
+  std::vector<job_id> depends_on;
+  child_failure on_dependency_failure = child_failure::fail;
+  /// Not before; not set: at once.
+  timestamp run_at;
+  retry_policy retry;
+  /// What a worker must offer beside the kind, e.g. "library:<id>".
+  std::vector<std::string> needs;
+  std::string request_id;
+
+  bool operator==(const job_spec&) const = default;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, job_spec& x) {
+  return f(x.id, x.kind, x.queue, x.priority, x.payload, x.owner, x.submission_id, x.unique_key, x.parent,
+           x.depends_on, x.on_dependency_failure, x.run_at, x.retry, x.needs, x.request_id);
+}
+
+struct job_progress {
+  /// 0 to 1.
+  double fraction = 0;
+  std::string stage;
+  std::string message;
+  /// "speed" ×1000 of real time, "etaMs", "frames", "bytes", … : whole numbers by name.
+  std::map<std::string, int64_t> counters;
+
+  bool operator==(const job_progress&) const = default;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, job_progress& x) {
+  return f(x.fraction, x.stage, x.message, x.counters);
+}
+
+enum class attempt_end : uint8_t { completed, failed, lost, released, cancelled };
+
+std::string_view to_string(attempt_end e) noexcept;
+
+/// The record of one attempt that has ended.
+struct attempt_record {
+  uint32_t number = 0;
+  std::string worker;
+  timestamp started;
+  timestamp ended;
+  attempt_end end = attempt_end::completed;
+  error_class cls = error_class::transient;
+  error failure{errc::none, {}};
+  /// What exactly was run, for a person who wants to repeat it.
+  std::string operation;
+  /// The last lines that the work logged; at most 4 KiB.
+  std::string log_tail;
+
+  bool operator==(const attempt_record&) const = default;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, attempt_record& x) {
+  return f(x.number, x.worker, x.started, x.ended, x.end, x.cls, x.failure, x.operation, x.log_tail);
+}
+
+struct job {
+  job_id id;
+  job_spec spec;
+  job_state state = job_state::queued;
+  /// Number of the present or last attempt; rises with every assignment and fences the ones before.
+  uint32_t attempt = 0;
+  /// Attempts burnt; at spec.retry.max_attempts the job has failed.
+  uint32_t failures = 0;
+  /// Attempts that ended through no fault of the job (node restarted, throttled, released).
+  uint32_t interruptions = 0;
+  job_progress progress;
+  /// A JSON value, or empty.
+  std::string result;
+  /// The error of the last failed attempt; errc::none when there is none.
+  error last_error{errc::none, {}};
+  timestamp created;
+  timestamp started;
+  timestamp finished;
+  /// When a delayed job becomes queued.
+  timestamp run_at;
+  /// Term and worker of the lease while running.
+  uint64_t lease_term = 0;
+  worker_id lease_worker;
+  std::string worker_name;
+  /// The lease is held by a worker within the coordinator's process: when that process is gone, so is the worker.
+  bool lease_embedded = false;
+  bool cancel_requested = false;
+  std::vector<attempt_record> attempts;
+  /// Out of the hot set (job_kinds.hpp: how many are kept); only history and status answer for it.
+  bool archived = false;
+
+  bool operator==(const job&) const = default;
+
+  lease_token token() const {
+    return {lease_term, id, attempt};
+  }
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, job& x) {
+  return f(x.id, x.spec, x.state, x.attempt, x.failures, x.interruptions, x.progress, x.result, x.last_error,
+           x.created, x.started, x.finished, x.run_at, x.lease_term, x.lease_worker, x.worker_name,
+           x.lease_embedded, x.cancel_requested, x.attempts, x.archived);
+}
+
+/// What a submission got: the job made, or the one that was there already.
+struct submit_receipt {
+  job_id id;
+  job_state state = job_state::queued;
+  /// True when submission_id or unique_key named a job that was there before.
+  bool existing = false;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, submit_receipt& x) {
+  return f(x.id, x.state, x.existing);
+}
+
+/// Limits and switches of one queue, or of one kind of job (named "kind:<kind>"); kept in the database.
+struct queue_settings {
+  std::string name;
+  bool paused = false;
+  /// Most jobs running at once over all workers; 0: no limit but the workers' slots.
+  uint32_t max_running = 0;
+  /// Most jobs that are not terminal; a submission over it is refused with errc::rate_limited.
+  uint32_t max_depth = 100'000;
+
+  bool operator==(const queue_settings&) const = default;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, queue_settings& x) {
+  return f(x.name, x.paused, x.max_running, x.max_depth);
+}
+
+struct queue_stats {
+  queue_settings settings;
+  /// Jobs by state; the terminal ones count what is in the hot set.
+  std::map<std::string, uint64_t> by_state;
+  /// Age of the oldest queued job.
+  milliseconds oldest_queued{0};
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, queue_stats& x) {
+  return f(x.settings, x.by_state, x.oldest_queued);
+}
+
+struct job_query {
+  /// Empty fields match all. Several states: comma separated.
+  std::string status;
+  std::string kind;
+  std::string queue;
+  std::string owner;
+  job_id parent;
+  /// True: archived jobs too.
+  bool history = false;
+  uint32_t page = 1;
+  uint32_t limit = 20;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, job_query& x) {
+  return f(x.status, x.kind, x.queue, x.owner, x.parent, x.history, x.page, x.limit);
+}
+
+/// Newest first.
+struct job_page {
+  std::vector<job> jobs;
+  uint64_t total = 0;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, job_page& x) {
+  return f(x.jobs, x.total);
+}
+
+} // namespace troupe

@@ -1,0 +1,45 @@
+#include "protocol/model/job_kinds.hpp"
+
+#include <array>
+
+namespace troupe {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr milliseconds five_minutes{300'000};
+
+constexpr std::array kinds{
+  job_kind{"ingest", "metadata", 5, 3, 2s, five_minutes, true, 10, 50},
+  job_kind{"scan", "default", 4, 3, 2s, five_minutes, true, 10, 50},
+  job_kind{"transcode", "video", 6, 3, 2s, five_minutes, true, 10, 50},
+  job_kind{"download", "downloads", 5, 3, 3s, five_minutes, true, 100, 500},
+  job_kind{"bulk_download", "default", 5, 3, 3s, five_minutes, true, 100, 500},
+  job_kind{"scheduled_scan", "default", 7, 3, 2s, five_minutes, true, 10, 50},
+  job_kind{"scheduled_cleanup", "default", 8, 3, 2s, five_minutes, true, 10, 50},
+  job_kind{"status_check", "default", 7, 2, 5s, 5s, false, 10, 50},
+  // Does nothing and succeeds at once: what the queue itself costs (bench/queue), and `troupe doctor`'s round trip.
+  job_kind{"noop", "default", 5, 3, 2s, five_minutes, true, 10, 50},
+};
+
+constexpr std::array<std::string_view, 5> queues{"video", "downloads", "metadata", "images", "default"};
+
+} // namespace
+
+std::span<const job_kind> job_kinds() noexcept {
+  return kinds;
+}
+
+const job_kind* find_job_kind(std::string_view name) noexcept {
+  for (auto& k : kinds)
+    if (k.name == name)
+      return &k;
+  return nullptr;
+}
+
+std::span<const std::string_view> queue_names() noexcept {
+  return queues;
+}
+
+} // namespace troupe

@@ -1,0 +1,105 @@
+#pragma once
+
+// What is known of a media file, and what can be made of it. Numbers as ffprobe gives them, in plain units.
+
+#include "protocol/model/error.hpp"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace troupe {
+
+struct media_stream {
+  uint32_t index = 0;
+  /// "video", "audio", "subtitle", "data", "attachment".
+  std::string kind;
+  std::string codec;
+  std::string profile;
+  int32_t level = -99;
+  std::string language;
+  std::string title;
+  /// Seconds; 0 if unknown.
+  double duration = 0;
+  int64_t bit_rate = 0;
+  /// Names of the set flags: "default", "forced", "attached_pic" …
+  std::vector<std::string> dispositions;
+  // video
+  uint32_t width = 0;
+  uint32_t height = 0;
+  std::string pixel_format;
+  uint32_t bit_depth = 0;
+  /// Frames a second as "num/den".
+  std::string frame_rate;
+  std::string sample_aspect;
+  std::string field_order;
+  std::string color_space;
+  std::string color_transfer;
+  std::string color_primaries;
+  std::string color_range;
+  /// Clockwise degrees a player turns the picture: 0, 90, 180, 270.
+  int32_t rotation = 0;
+  // audio
+  uint32_t sample_rate = 0;
+  uint32_t channels = 0;
+  std::string channel_layout;
+
+  bool operator==(const media_stream&) const = default;
+};
+
+struct media_chapter {
+  double start = 0;
+  double end = 0;
+  std::string title;
+
+  bool operator==(const media_chapter&) const = default;
+};
+
+struct media_info {
+  /// libav's format name ("mov,mp4,m4a,3gp,3g2,mj2").
+  std::string format;
+  double duration = 0;
+  double start_time = 0;
+  int64_t bit_rate = 0;
+  uint64_t size = 0;
+  std::map<std::string, std::string> tags;
+  std::vector<media_stream> streams;
+  std::vector<media_chapter> chapters;
+  /// Damage and lies that were seen while reading, a sentence each.
+  std::vector<std::string> warnings;
+  /// Hash of the size and of parts of the file: the same content elsewhere has the same one.
+  std::string fingerprint;
+
+  bool operator==(const media_info&) const = default;
+
+  /// The first stream of a kind that is not an attached picture; nullptr if there is none.
+  const media_stream* first(std::string_view kind) const noexcept;
+};
+
+/// How to transcode. Codec "copy" takes the packets as they are, "none" drops the streams.
+struct media_profile {
+  std::string name;
+  /// libav's muxer name: "mp4", "matroska", "webm", "ipod" …
+  std::string container = "mp4";
+  /// File name extension without the dot.
+  std::string extension = "mp4";
+  std::string video_codec = "h264";
+  /// The picture is scaled down to fit, never up.
+  uint32_t max_width = 0;
+  uint32_t max_height = 0;
+  uint32_t crf = 23;
+  std::string preset = "veryfast";
+  std::string audio_codec = "aac";
+  uint32_t audio_bit_rate = 160'000;
+  bool faststart = true;
+
+  bool operator==(const media_profile&) const = default;
+};
+
+/// The built-in profiles: web-720p, remux, audio-only.
+const std::vector<media_profile>& builtin_profiles();
+const media_profile* find_profile(std::string_view name) noexcept;
+
+} // namespace troupe

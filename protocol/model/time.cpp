@@ -1,0 +1,48 @@
+#include "protocol/model/time.hpp"
+
+#include <cstdio>
+
+namespace troupe {
+
+using namespace std::chrono;
+
+std::string to_iso8601(timestamp t) {
+  if (!is_set(t))
+    return {};
+  auto day = floor<days>(t);
+  year_month_day ymd{day};
+  hh_mm_ss tod{t - day};
+  char buf[40];
+  std::snprintf(buf, sizeof(buf), "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ", static_cast<int>(ymd.year()),
+                static_cast<unsigned>(ymd.month()), static_cast<unsigned>(ymd.day()),
+                static_cast<int>(tod.hours().count()), static_cast<int>(tod.minutes().count()),
+                static_cast<int>(tod.seconds().count()), static_cast<int>(tod.subseconds().count()));
+  return buf;
+}
+
+std::optional<timestamp> parse_iso8601(std::string_view text) {
+  int y = 0, mo = 0, d = 0, h = 0, mi = 0, s = 0, ms = 0, used = 0;
+  std::string str{text};
+  if (std::sscanf(str.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d%n", &y, &mo, &d, &h, &mi, &s, &used) != 6)
+    return std::nullopt;
+  auto pos = static_cast<size_t>(used);
+  if (pos < str.size() && str[pos] == '.') {
+    int scale = 100;
+    for (++pos; pos < str.size() && str[pos] >= '0' && str[pos] <= '9'; ++pos, scale /= 10)
+      ms += (str[pos] - '0') * scale;
+  }
+  year_month_day ymd{year{y}, month{static_cast<unsigned>(mo)}, day{static_cast<unsigned>(d)}};
+  if (!ymd.ok() || h > 23 || mi > 59 || s > 60 || h < 0 || mi < 0 || s < 0 || str.substr(pos) != "Z")
+    return std::nullopt;
+  return timestamp{sys_days{ymd}.time_since_epoch() + hours{h} + minutes{mi} + seconds{s} + milliseconds{ms}};
+}
+
+timestamp system_clocks::wall() const {
+  return floor<milliseconds>(system_clock::now());
+}
+
+mono_time system_clocks::mono() const {
+  return floor<milliseconds>(steady_clock::now());
+}
+
+} // namespace troupe

@@ -1,0 +1,125 @@
+#pragma once
+
+// What a worker and the dispatcher say to each other. The same messages within one process and over BASP.
+
+#include "protocol/model/job.hpp"
+
+namespace troupe {
+
+/// Raised when a message below changes its meaning: a worker of another version is refused in the hello.
+inline constexpr uint32_t worker_protocol_version = 1;
+
+/// How many jobs of a queue a worker takes at once: its credit. What it holds counts against it.
+struct queue_slots {
+  std::string queue;
+  uint32_t slots = 0;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, queue_slots& x) {
+  return f(x.queue, x.slots);
+}
+
+struct worker_hello {
+  uint32_t protocol_version = worker_protocol_version;
+  /// New at each start of the process.
+  worker_id id;
+  /// Stable, for people ("nas-2").
+  std::string node_name;
+  std::vector<std::string> kinds;
+  std::vector<queue_slots> credit;
+  /// Beside kinds: "library:<id>", "encoder:libx264" …
+  std::vector<std::string> capabilities;
+  /// Leases that it still works on, after the coordinator or the link came back.
+  std::vector<lease_token> held;
+  /// True for a worker within the coordinator's own process: when that process is gone, so is the worker.
+  bool embedded = false;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, worker_hello& x) {
+  return f(x.protocol_version, x.id, x.node_name, x.kinds, x.credit, x.capabilities, x.held, x.embedded);
+}
+
+struct worker_welcome {
+  uint64_t term = 0;
+  /// A lease that is not renewed for this long is lost; renew at a third of it.
+  milliseconds lease{0};
+  /// Of `held`: no longer the worker's. It stops that work and removes what it made.
+  std::vector<lease_token> revoked;
+  /// The folder with renditions, artwork and temporaries, as the coordinator sees it.
+  std::string data_folder;
+  /// Content of `<data_folder>/node.id`: a worker proves with it that it sees the same folder.
+  std::string data_id;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, worker_welcome& x) {
+  return f(x.term, x.lease, x.revoked, x.data_folder, x.data_id);
+}
+
+struct assignment {
+  lease_token token;
+  std::string kind;
+  std::string queue;
+  std::string payload;
+  std::string request_id;
+  /// Attempts burnt before this one, of how many.
+  uint32_t failures = 0;
+  uint32_t max_attempts = 0;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, assignment& x) {
+  return f(x.token, x.kind, x.queue, x.payload, x.request_id, x.failures, x.max_attempts);
+}
+
+struct progress_report {
+  lease_token token;
+  job_progress progress;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, progress_report& x) {
+  return f(x.token, x.progress);
+}
+
+/// How an attempt ended, as its worker says.
+struct attempt_outcome {
+  lease_token token;
+  /// completed, failed, released (graceful stop: burns nothing) or cancelled; never lost.
+  attempt_end end = attempt_end::completed;
+  /// JSON; for completed.
+  std::string result;
+  /// For failed.
+  error failure{errc::none, {}};
+  error_class cls = error_class::transient;
+  std::string operation;
+  std::string log_tail;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, attempt_outcome& x) {
+  return f(x.token, x.end, x.result, x.failure, x.cls, x.operation, x.log_tail);
+}
+
+/// What the dispatcher knows of a worker.
+struct worker_info {
+  worker_id id;
+  std::string node_name;
+  bool embedded = false;
+  std::vector<std::string> kinds;
+  std::vector<queue_slots> credit;
+  std::vector<std::string> capabilities;
+  std::vector<lease_token> running;
+  timestamp joined;
+  /// Since the last renewal or report.
+  milliseconds silent{0};
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, worker_info& x) {
+  return f(x.id, x.node_name, x.embedded, x.kinds, x.credit, x.capabilities, x.running, x.joined, x.silent);
+}
+
+} // namespace troupe

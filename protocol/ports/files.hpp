@@ -1,0 +1,72 @@
+#pragma once
+
+// The file system, as far as actors touch it. Every call blocks: own threads only. Paths are absolute unless said
+// otherwise. errc: not_found, forbidden, storage_full (ENOSPC, EDQUOT), io.
+
+#include "protocol/model/catalogue.hpp"
+#include "protocol/model/result.hpp"
+#include "protocol/ports/fd.hpp"
+
+#include <functional>
+
+namespace troupe::ports {
+
+struct opened_file {
+  unique_fd fd;
+  file_version version;
+};
+
+struct found_file {
+  /// Relative to the root of the walk, '/' separated.
+  std::string path;
+  file_version version;
+};
+
+struct walk_batch {
+  std::vector<found_file> files;
+  uint64_t directories_seen = 0;
+  uint64_t directories_done = 0;
+  /// Folders and files that could not be read, a sentence each.
+  std::vector<std::string> problems;
+};
+
+struct disk_space {
+  uint64_t total = 0;
+  uint64_t available = 0;
+};
+
+class files {
+public:
+  virtual ~files() = default;
+
+  /// A regular file for reading (O_NOFOLLOW on the last component, no FIFOs or devices).
+  virtual result<opened_file> open_source(const std::string& path) = 0;
+  virtual result<file_version> version_of(const std::string& path) = 0;
+  /// New file, read-write, mode 0640; errc::conflict if the name exists. Parent folders are made.
+  virtual result<unique_fd> create(const std::string& path) = 0;
+  /// Existing or new file for appending at its end (downloads that resume); its present size with it.
+  virtual result<opened_file> open_append(const std::string& path) = 0;
+  /// Syncs the file, renames it (never over another file: errc::conflict), syncs both folders. When this returns, the
+  /// new name survives a power cut; before, only the old one is there.
+  virtual result<void> publish(const std::string& from, const std::string& to) = 0;
+  /// A file or a whole folder; missing is no error.
+  virtual result<void> remove(const std::string& path) = 0;
+  virtual result<void> make_folders(const std::string& path) = 0;
+  /// Names in a folder, unsorted; missing is an empty list.
+  virtual result<std::vector<std::string>> list(const std::string& folder) = 0;
+  /// Small files only (at most 64 KiB).
+  virtual result<std::string> read_text(const std::string& path) = 0;
+  /// Writes beside, syncs, renames over, syncs the folder.
+  virtual result<void> write_text(const std::string& path, std::string_view text) = 0;
+  virtual result<disk_space> space(const std::string& path) = 0;
+
+  /// Walks a tree depth first, folders in byte order, symbolic links not followed, hidden names ('.') and names that
+  /// `wanted` refuses left out. Calls `batch` with at most 500 files at a time and at least after each second; false
+  /// from it stops the walk (errc::cancelled). A root that is missing or not a folder is an error; a folder below it
+  /// that can't be read is a problem in the batch.
+  virtual result<void> walk(const std::string& root, const std::function<bool(std::string_view name)>& wanted,
+                            const std::function<bool(walk_batch)>& batch)
+    = 0;
+};
+
+} // namespace troupe::ports
