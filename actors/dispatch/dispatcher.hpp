@@ -1,0 +1,102 @@
+#pragma once
+
+#include "actors/dispatch/job_queue.hpp"
+#include "actors/dispatch/journal.hpp"
+#include "protocol/mesh/registry.hpp"
+
+#include <functional>
+#include <random>
+
+namespace troupe::dispatch {
+
+/// What the end of a job changes beside its own row. Written in the same commit, so that the result of a job is
+/// published exactly when the job is completed.
+struct consequences {
+  ports::catalogue_changes catalogue;
+  /// Submitted with it.
+  std::vector<job_spec> follow_ups;
+};
+
+/// Local message to an observer: a job of its interest has changed (committed).
+struct job_changed {
+  std::shared_ptr<const job> item;
+};
+
+struct dispatcher_config {
+  queue_config queue;
+  /// Told to workers: the data folder and the content of its node.id.
+  std::string data_folder;
+  std::string data_id;
+  /// After a failed commit or recovery, before the next try.
+  milliseconds recovery_delay{500};
+  /// An observer gets job_changed for each changed job that `observed` wants.
+  std::function<bool(const job&)> observed;
+  /// The result JSON of a completed attempt → what it publishes. An error fails the attempt for good. Called on the
+  /// dispatcher's thread; must not block.
+  std::function<result<consequences>(const job&, const std::string& result_json)> on_completed;
+  /// The same for a job that has failed or was cancelled.
+  std::function<consequences(const job&)> on_ended;
+  /// Does anybody follow this topic, or did lately? Events that nobody wants are not made.
+  std::function<bool(std::string_view topic)> wanted;
+};
+
+} // namespace troupe::dispatch
+
+TROUPE_LOCAL_MESSAGE(troupe::dispatch::job_changed)
+
+namespace troupe::dispatch {
+
+using observer = caf::typed_actor<mesh::tell<job_changed>>;
+
+using tick_atom = caf::atom_constant<caf::atom("tick")>;
+using recover_atom = caf::atom_constant<caf::atom("recover")>;
+
+/// The dispatcher with what it sends to itself.
+using dispatcher_self = mesh::dispatcher::extend<mesh::tell<flush_atom>, mesh::tell<tick_atom>,
+                                                 mesh::tell<recover_atom>>;
+
+/// What the dispatcher talks to. All are stable addresses within the coordinator.
+struct dispatcher_peers {
+  dispatch::journal journal;
+  mesh::notifier notifier;
+  /// Reads of the history; answers job_query and get_job from the store.
+  caf::typed_actor<mesh::in<job_query>::with<job_page>, mesh::in<mesh::get_job>::with<mesh::job_with_children>> history;
+  /// May be invalid: nobody observes.
+  dispatch::observer observer;
+};
+
+struct dispatcher_state {
+  dispatcher_state() = default;
+
+  dispatcher_config config;
+  dispatcher_peers peers;
+  system_clocks clocks;
+  std::mt19937_64 random;
+  /// nullptr while recovering: every request is answered errc::unavailable.
+  std::unique_ptr<job_queue> queue;
+  bool recovering = false;
+  bool term_raised = false;
+  bool commit_in_flight = false;
+  bool flush_queued = false;
+  mono_time tick_at = mono_time::max();
+  /// Answers to requests whose transitions the next commit contains; called with nullptr when it is committed.
+  std::vector<std::function<void(const error*)>> waiting;
+  /// Consequences of transitions that the next commit contains.
+  ports::catalogue_changes catalogue;
+  std::unordered_map<worker_id, mesh::worker_link> links;
+  std::unordered_map<caf::actor_addr, worker_id> link_owners;
+};
+
+/// Role: owns the job queue. Thread: a scheduler thread; it never blocks (the journal does). Supervisor: the dispatch
+/// supervisor, one_for_all with the journal. Order of effects: every answer, assignment and event leaves only after the
+/// commit that contains its transition; when a commit fails, memory is dropped and read again from the store, and the
+/// requests in it are answered with the error.
+dispatcher_self::behavior_type dispatcher_actor(dispatcher_self::stateful_pointer<dispatcher_state> self,
+                                                dispatcher_config config, dispatcher_peers peers);
+
+/// The events of a changed job: one for its own topic, one for "jobs", one for its owner's.
+std::vector<event> events_of(const job& x, const std::function<bool(std::string_view)>& wanted);
+/// The event of progress that changed no state.
+std::vector<event> progress_events_of(const job& x, const std::function<bool(std::string_view)>& wanted);
+
+} // namespace troupe::dispatch

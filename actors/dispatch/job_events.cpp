@@ -1,0 +1,85 @@
+#include "actors/dispatch/dispatcher.hpp"
+
+#include "protocol/model/json.hpp"
+
+#include <cmath>
+
+namespace troupe::dispatch {
+
+namespace {
+
+std::string_view event_type(job_state state) {
+  switch (state) {
+    case job_state::completed:
+      return "job_completed";
+    case job_state::failed:
+      return "job_failed";
+    case job_state::cancelled:
+      return "job_cancelled";
+    default:
+      return "job_progress";
+  }
+}
+
+/// 0 to 100 with one decimal: what a progress bar needs.
+double percent(const job& x) {
+  return x.state == job_state::completed ? 100.0 : std::round(x.progress.fraction * 1000) / 10;
+}
+
+std::string data_of(const job& x) {
+  std::string out;
+  out.reserve(320);
+  auto id = x.id.str();
+  out += "{\"jobId\":\"" + id + "\",\"job_id\":\"" + id + "\",\"kind\":" + json_quote(x.spec.kind) + ",\"status\":\"";
+  out += to_string(x.state);
+  char number[32];
+  std::snprintf(number, sizeof(number), "%.4g", percent(x));
+  out += "\",\"progress\":";
+  out += number;
+  out += ",\"stage\":" + json_quote(x.progress.stage) + ",\"message\":" + json_quote(x.progress.message);
+  out += ",\"attempts\":" + std::to_string(x.attempt);
+  if (!x.progress.counters.empty())
+    out += ",\"counters\":" + encode(x.progress.counters);
+  if (x.spec.parent)
+    out += ",\"parent\":\"" + x.spec.parent.str() + "\"";
+  if (x.state == job_state::completed && !x.result.empty())
+    out += ",\"result\":" + x.result;
+  if (x.last_error.code != errc::none && x.state != job_state::completed)
+    out += ",\"error\":" + json_quote(x.last_error.message);
+  out += '}';
+  return out;
+}
+
+std::vector<event> make(const job& x, bool coalesce, const std::function<bool(std::string_view)>& wanted) {
+  std::vector<event> out;
+  auto add = [&](std::string topic, bool last) {
+    if (wanted && !wanted(topic))
+      return;
+    event e;
+    e.topic = std::move(topic);
+    e.type = event_type(x.state);
+    e.data = out.empty() ? data_of(x) : out.front().data;
+    e.coalesce = coalesce;
+    e.last = last;
+    out.push_back(std::move(e));
+  };
+  add("job:" + x.id.str(), is_terminal(x.state));
+  // Live progress of every job would drown who watches the list: it sees states and stages.
+  if (!coalesce)
+    add("jobs", false);
+  if (!x.spec.owner.empty())
+    add("user:" + x.spec.owner, false);
+  return out;
+}
+
+} // namespace
+
+std::vector<event> events_of(const job& x, const std::function<bool(std::string_view)>& wanted) {
+  return make(x, false, wanted);
+}
+
+std::vector<event> progress_events_of(const job& x, const std::function<bool(std::string_view)>& wanted) {
+  return make(x, true, wanted);
+}
+
+} // namespace troupe::dispatch

@@ -1,0 +1,369 @@
+#include "actors/gateway/backend.hpp"
+
+#include "actors/gateway/render.hpp"
+#include "protocol/model/json.hpp"
+
+#include <spdlog/spdlog.h>
+
+namespace troupe::gateway {
+
+/// Local message: something to run in the gateway actor.
+struct posted {
+  std::shared_ptr<std::function<void(caf::event_based_actor*)>> run;
+};
+
+} // namespace troupe::gateway
+
+TROUPE_LOCAL_MESSAGE(troupe::gateway::posted)
+
+namespace troupe::gateway {
+
+namespace {
+
+using sink_ptr = std::shared_ptr<std::function<void(std::shared_ptr<const std::vector<event>>)>>;
+
+caf::behavior gateway_actor(caf::event_based_actor* self, sink_ptr sink) {
+  return {
+    [self](const posted& x) {
+      (*x.run)(self);
+    },
+    [sink](mesh::event_batch& x) {
+      if (*sink)
+        (*sink)(std::make_shared<const std::vector<event>>(std::move(x.events)));
+    },
+  };
+}
+
+template <class T>
+T same(T& x) {
+  return std::move(x);
+}
+
+/// For answers that only say "done": a completion without a value.
+ports::completion<mesh::done> drop_value(ports::completion<void> done) {
+  return [done = std::move(done)](result<mesh::done> x) {
+    if (x)
+      done(result<void>{});
+    else
+      done(std::move(x).error());
+  };
+}
+
+} // namespace
+
+mesh_backend::mesh_backend(caf::actor_system& system, gateway_config config, gateway_peers peers) :
+  config_(std::move(config)),
+  peers_(std::move(peers)),
+  uploads_folder_(config_.data_folder + "/uploads"),
+  sink_(std::make_shared<std::function<void(std::shared_ptr<const std::vector<event>>)>>()) {
+  actor_ = system.spawn(gateway_actor, sink_);
+}
+
+mesh_backend::~mesh_backend() {
+  stop();
+}
+
+void mesh_backend::stop() {
+  if (actor_)
+    caf::anon_send_exit(actor_, caf::exit_reason::user_shutdown);
+  actor_ = nullptr;
+}
+
+void mesh_backend::post(std::function<void(act_self)> f) {
+  caf::anon_send(actor_, posted{std::make_shared<std::function<void(act_self)>>(std::move(f))});
+}
+
+template <class Answer, class T, class Target, class Message, class Convert>
+void mesh_backend::ask(Target target, Message message, ports::completion<T> done, Convert convert) {
+  auto timeout = config_.timeout;
+  post([=, message = std::move(message)](act_self self) mutable {
+    self->request(target, timeout, std::move(message))
+      .then(
+        [done, convert](Answer& x) {
+          done(convert(x));
+        },
+        [done](caf::error& e) {
+          done(mesh::from_caf(e));
+        });
+  });
+}
+
+// -- jobs -------------------------------------------------------------------------------------------------------------
+
+void mesh_backend::submit(job_spec spec, ports::request_context ctx, ports::completion<submit_receipt> done) {
+  spec.request_id = ctx.request_id;
+  if (spec.owner.empty())
+    spec.owner = ctx.owner;
+  if (!ctx.submission_id.empty())
+    spec.submission_id = ctx.submission_id;
+  mesh::submit_jobs message;
+  message.specs.push_back(std::move(spec));
+  ask<mesh::submitted>(peers_.jobs, std::move(message), std::move(done), [](mesh::submitted& x) {
+    return x.receipts.at(0);
+  });
+}
+
+void mesh_backend::find_job(job_id id, ports::completion<ports::job_view> done) {
+  ask<mesh::job_with_children>(peers_.jobs, mesh::get_job{id}, std::move(done), [](mesh::job_with_children& x) {
+    return ports::job_view{std::move(x.item), std::move(x.children)};
+  });
+}
+
+void mesh_backend::list_jobs(job_query query, ports::completion<job_page> done) {
+  ask<job_page>(peers_.queues, std::move(query), std::move(done), same<job_page>);
+}
+
+void mesh_backend::explain(job_id id, ports::completion<ports::explanation> done) {
+  ask<mesh::job_explanation>(peers_.jobs, mesh::explain_job{id}, std::move(done), [](mesh::job_explanation& x) {
+    return ports::explanation{x.state, std::move(x.reasons)};
+  });
+}
+
+void mesh_backend::act(job_id id, mesh::job_action action, ports::completion<job> done) {
+  ask<job>(peers_.jobs, mesh::act_on_job{id, action}, std::move(done), same<job>);
+}
+
+void mesh_backend::cancel(job_id id, ports::completion<job> done) {
+  act(id, mesh::job_action::cancel, std::move(done));
+}
+
+void mesh_backend::retry(job_id id, ports::completion<job> done) {
+  act(id, mesh::job_action::retry, std::move(done));
+}
+
+void mesh_backend::promote(job_id id, ports::completion<job> done) {
+  act(id, mesh::job_action::promote, std::move(done));
+}
+
+void mesh_backend::remove_job(job_id id, ports::completion<void> done) {
+  act(id, mesh::job_action::remove, [done = std::move(done)](result<job> x) {
+    if (x)
+      done(result<void>{});
+    else
+      done(std::move(x).error());
+  });
+}
+
+void mesh_backend::queues(ports::completion<std::vector<queue_stats>> done) {
+  ask<mesh::queue_list>(peers_.queues, mesh::get_queues{}, std::move(done), [](mesh::queue_list& x) {
+    return std::move(x.queues);
+  });
+}
+
+void mesh_backend::change_queue(ports::queue_change change, ports::completion<queue_stats> done) {
+  mesh::change_queue message;
+  message.name = change.name;
+  if (change.paused)
+    message.paused = *change.paused ? 1 : 0;
+  if (change.max_running)
+    message.max_running = *change.max_running;
+  if (change.max_depth)
+    message.max_depth = *change.max_depth;
+  auto name = change.name;
+  ask<mesh::queue_list>(peers_.queues, std::move(message), std::move(done),
+                        [name](mesh::queue_list& x) -> result<queue_stats> {
+                          for (auto& q : x.queues)
+                            if (q.settings.name == name)
+                              return std::move(q);
+                          return {errc::not_found, "queue " + name + ": not known"};
+                        });
+}
+
+void mesh_backend::workers(ports::completion<std::vector<worker_info>> done) {
+  ask<mesh::worker_list>(peers_.queues, mesh::get_workers{}, std::move(done), [](mesh::worker_list& x) {
+    return std::move(x.workers);
+  });
+}
+
+// -- catalogue --------------------------------------------------------------------------------------------------------
+
+std::string cache_key(const video_query& q) {
+  // Unit separators can't be in a query that came over HTTP unescaped into two different fields with one meaning.
+  std::string key = "videos";
+  for (auto& part : {q.category, q.search, q.sort, q.state, q.library ? q.library.str() : std::string{},
+                     std::to_string(q.page), std::to_string(q.limit)}) {
+    key += '\x1f';
+    key += part;
+  }
+  return key;
+}
+
+ports::rendered_ptr mesh_backend::cached_videos(const video_query& query) noexcept {
+  try {
+    return config_.cache->peek(cache_key(query));
+  } catch (const std::exception& e) {
+    spdlog::warn("gateway: the cache could not be read: {}", e.what());
+    return nullptr;
+  }
+}
+
+void mesh_backend::list_videos(video_query query, ports::completion<ports::rendered_ptr> done) {
+  auto key = cache_key(query);
+  config_.cache->get(
+    key,
+    [this, query](ports::completion<ports::rendered_ptr> loaded) {
+      ask<video_page>(peers_.catalogue, query, std::move(loaded), [query](video_page& page) {
+        return render_videos(page, query);
+      });
+    },
+    std::move(done));
+}
+
+void mesh_backend::find_video(video_id id, ports::completion<video_detail> done) {
+  ask<video_detail>(peers_.catalogue, mesh::get_video{id}, std::move(done), same<video_detail>);
+}
+
+void mesh_backend::remove_video(video_id id, bool delete_file, ports::request_context, ports::completion<void> done) {
+  ask<mesh::done>(peers_.librarian, mesh::remove_video{id, delete_file}, drop_value(std::move(done)), same<mesh::done>);
+}
+
+void mesh_backend::edit_video(video_id id, std::optional<std::string> title, std::optional<std::string> category,
+                              ports::completion<video_detail> done) {
+  ask<video_detail>(peers_.librarian, mesh::edit_video{id, title.value_or(""), category.value_or("")}, std::move(done),
+                    same<video_detail>);
+}
+
+void mesh_backend::categories(ports::completion<ports::rendered_ptr> done) {
+  config_.cache->get(
+    "categories",
+    [this](ports::completion<ports::rendered_ptr> loaded) {
+      ask<mesh::category_list>(peers_.catalogue, mesh::get_categories{}, std::move(loaded),
+                               [](mesh::category_list& x) {
+                                 return render_categories(x.categories);
+                               });
+    },
+    std::move(done));
+}
+
+void mesh_backend::libraries(ports::completion<std::vector<library>> done) {
+  ask<mesh::library_list>(peers_.librarian, mesh::get_libraries{}, std::move(done), [](mesh::library_list& x) {
+    return std::move(x.libraries);
+  });
+}
+
+void mesh_backend::add_library(library what, ports::completion<library> done) {
+  ask<library>(peers_.librarian, mesh::add_library{std::move(what)}, std::move(done), same<library>);
+}
+
+void mesh_backend::edit_library(library what, ports::completion<library> done) {
+  ask<library>(peers_.librarian, mesh::edit_library{std::move(what)}, std::move(done), same<library>);
+}
+
+void mesh_backend::remove_library(library_id id, ports::completion<void> done) {
+  ask<mesh::done>(peers_.librarian, mesh::remove_library{id}, drop_value(std::move(done)), same<mesh::done>);
+}
+
+void mesh_backend::scan_library(library_id id, ports::request_context ctx, ports::completion<scan> done) {
+  ask<scan>(peers_.librarian, mesh::scan_library{id, ctx.request_id}, std::move(done), same<scan>);
+}
+
+void mesh_backend::scans(ports::completion<std::vector<scan>> done) {
+  ask<mesh::scan_list>(peers_.catalogue, mesh::get_scans{100}, std::move(done), [](mesh::scan_list& x) {
+    return std::move(x.scans);
+  });
+}
+
+void mesh_backend::find_scan(scan_id id, ports::completion<scan> done) {
+  ask<scan>(peers_.catalogue, mesh::get_scan{id}, std::move(done), same<scan>);
+}
+
+// -- uploads ----------------------------------------------------------------------------------------------------------
+
+const std::string& mesh_backend::uploads_folder() const noexcept {
+  return uploads_folder_;
+}
+
+const std::string& mesh_backend::data_folder() const noexcept {
+  return config_.data_folder;
+}
+
+void mesh_backend::register_upload(ports::finished_upload upload, ports::request_context ctx,
+                                   ports::completion<submit_receipt> done) {
+  // The job needs the id of the built-in library that uploads belong to.
+  libraries([this, upload = std::move(upload), ctx = std::move(ctx), done](result<std::vector<library>> all) mutable {
+    if (!all)
+      return done(std::move(all).error());
+    for (auto& home : *all)
+      if (home.origin == library_origin::uploads)
+        return submit(ingest_upload_spec(home, upload), std::move(ctx), std::move(done));
+    done(error{errc::unavailable, "the uploads library is not there yet; try again in a moment"});
+  });
+}
+
+// -- state ------------------------------------------------------------------------------------------------------------
+
+std::shared_ptr<const health_report> mesh_backend::health() noexcept {
+  return config_.health();
+}
+
+std::vector<cache_layer_stats> mesh_backend::cache_stats() noexcept {
+  return config_.cache->stats();
+}
+
+bool mesh_backend::ready() noexcept {
+  return ready_;
+}
+
+void mesh_backend::tree(ports::completion<std::vector<tree_node>> done) {
+  ask<mesh::tree>(peers_.root, mesh::get_tree{}, std::move(done), [](mesh::tree& x) {
+    return std::move(x.nodes);
+  });
+}
+
+// -- live events ------------------------------------------------------------------------------------------------------
+
+void mesh_backend::on_events(std::function<void(std::shared_ptr<const std::vector<event>>)> sink) {
+  *sink_ = std::move(sink);
+}
+
+void mesh_backend::follow(const std::string& topic) {
+  post([notifier = peers_.notifier, topic, timeout = config_.timeout](act_self self) {
+    self->request(notifier, timeout, mesh::follow_topics{{topic}}, caf::actor_cast<mesh::event_subscriber>(self))
+      .then([](const mesh::done&) {},
+            [topic](caf::error& e) {
+              spdlog::warn("gateway: can't follow {}: {}", topic, mesh::from_caf(e).message);
+            });
+  });
+}
+
+void mesh_backend::unfollow(const std::string& topic) {
+  post([notifier = peers_.notifier, topic](act_self self) {
+    self->send(notifier, mesh::unfollow_topics{{topic}}, caf::actor_cast<mesh::event_subscriber>(self));
+  });
+}
+
+void mesh_backend::snapshot(job_id id, event_position position, ports::completion<ports::replay> done) {
+  find_job(id, [id, position, done](result<ports::job_view> found) {
+    ports::replay answer;
+    answer.position = position;
+    if (!found) {
+      if (found.error().code != errc::not_found)
+        return done(std::move(found).error());
+      return done(std::move(answer));
+    }
+    answer.events.push_back(snapshot_event(found->item, found->children, position));
+    done(std::move(answer));
+  });
+}
+
+void mesh_backend::catch_up(event_position since, ports::completion<ports::replay> done) {
+  auto told = [this, since, done](result<mesh::caught_up> x) {
+    if (!x)
+      return done(std::move(x).error());
+    auto fresh = since.epoch == 0;
+    if (x->gap || fresh)
+      if (auto id = job_of_topic(since.topic))
+        return snapshot(*id, x->position, done);
+    ports::replay answer;
+    answer.position = x->position;
+    if (x->gap && !fresh)
+      answer.events.push_back(gap_event(since.topic, x->position));
+    else
+      answer.events = std::move(x->events);
+    done(std::move(answer));
+  };
+  ask<mesh::caught_up>(peers_.notifier, mesh::catch_up{since}, ports::completion<mesh::caught_up>{std::move(told)},
+                       same<mesh::caught_up>);
+}
+
+} // namespace troupe::gateway

@@ -1,0 +1,123 @@
+#pragma once
+
+#include "protocol/mesh/local.hpp"
+#include "protocol/ports/backend.hpp"
+
+#include <atomic>
+#include <functional>
+#include <memory>
+
+namespace troupe::gateway {
+
+/// What the gateway talks to: stable addresses within this node, or handles from the directory.
+struct gateway_peers {
+  mesh::job_client jobs;
+  mesh::job_admin queues;
+  mesh::librarian librarian;
+  mesh::catalogue_reader catalogue;
+  mesh::notifier notifier;
+  mesh::supervisor root;
+};
+
+/// Pages and lists that are encoded once and shared: the cache's side of the backend.
+class render_cache {
+public:
+  virtual ~render_cache() = default;
+  /// Never waits; nullptr when it is not there. A stale one is given out and refreshed behind. Any thread.
+  virtual ports::rendered_ptr peek(const std::string& key) noexcept = 0;
+  /// From the cache, or from one run of `load` for all who ask at the same time. `done` on any thread.
+  virtual void get(const std::string& key, std::function<void(ports::completion<ports::rendered_ptr>)> load,
+                   ports::completion<ports::rendered_ptr> done)
+    = 0;
+  virtual std::vector<cache_layer_stats> stats() noexcept = 0;
+};
+
+struct gateway_config {
+  std::string data_folder;
+  /// For each question into the mesh.
+  milliseconds timeout{10'000};
+  /// The last round of checks, without a message.
+  std::function<std::shared_ptr<const health_report>()> health;
+  std::shared_ptr<render_cache> cache;
+};
+
+/// ports::backend on the mesh. One actor (a scheduler thread) asks on behalf of the network's threads; what the cache
+/// can answer never gets there.
+class mesh_backend final : public ports::backend {
+public:
+  mesh_backend(caf::actor_system& system, gateway_config config, gateway_peers peers);
+  ~mesh_backend() override;
+
+  /// Requests are taken (true) or the node starts or drains (false).
+  void set_ready(bool ready) noexcept {
+    ready_ = ready;
+  }
+  /// Ends the actor; completions still under way get errc::unavailable.
+  void stop();
+
+  void submit(job_spec spec, ports::request_context ctx, ports::completion<submit_receipt> done) override;
+  void find_job(job_id id, ports::completion<ports::job_view> done) override;
+  void list_jobs(job_query query, ports::completion<job_page> done) override;
+  void explain(job_id id, ports::completion<ports::explanation> done) override;
+  void cancel(job_id id, ports::completion<job> done) override;
+  void retry(job_id id, ports::completion<job> done) override;
+  void promote(job_id id, ports::completion<job> done) override;
+  void remove_job(job_id id, ports::completion<void> done) override;
+  void queues(ports::completion<std::vector<queue_stats>> done) override;
+  void change_queue(ports::queue_change change, ports::completion<queue_stats> done) override;
+  void workers(ports::completion<std::vector<worker_info>> done) override;
+
+  ports::rendered_ptr cached_videos(const video_query& query) noexcept override;
+  void list_videos(video_query query, ports::completion<ports::rendered_ptr> done) override;
+  void find_video(video_id id, ports::completion<video_detail> done) override;
+  void remove_video(video_id id, bool delete_file, ports::request_context ctx, ports::completion<void> done) override;
+  void edit_video(video_id id, std::optional<std::string> title, std::optional<std::string> category,
+                  ports::completion<video_detail> done) override;
+  void categories(ports::completion<ports::rendered_ptr> done) override;
+  void libraries(ports::completion<std::vector<library>> done) override;
+  void add_library(library what, ports::completion<library> done) override;
+  void edit_library(library what, ports::completion<library> done) override;
+  void remove_library(library_id id, ports::completion<void> done) override;
+  void scan_library(library_id id, ports::request_context ctx, ports::completion<scan> done) override;
+  void scans(ports::completion<std::vector<scan>> done) override;
+  void find_scan(scan_id id, ports::completion<scan> done) override;
+
+  const std::string& uploads_folder() const noexcept override;
+  const std::string& data_folder() const noexcept override;
+  void register_upload(ports::finished_upload upload, ports::request_context ctx,
+                       ports::completion<submit_receipt> done) override;
+
+  std::shared_ptr<const health_report> health() noexcept override;
+  std::vector<cache_layer_stats> cache_stats() noexcept override;
+  bool ready() noexcept override;
+  void tree(ports::completion<std::vector<tree_node>> done) override;
+
+  void on_events(std::function<void(std::shared_ptr<const std::vector<event>>)> sink) override;
+  void follow(const std::string& topic) override;
+  void unfollow(const std::string& topic) override;
+  void catch_up(event_position since, ports::completion<ports::replay> done) override;
+
+private:
+  using act_self = caf::event_based_actor*;
+
+  /// Runs `f` in the gateway actor.
+  void post(std::function<void(act_self)> f);
+  /// Asks `target`; `convert` makes the completion's value of the answer.
+  template <class Answer, class T, class Target, class Message, class Convert>
+  void ask(Target target, Message message, ports::completion<T> done, Convert convert);
+  void act(job_id id, mesh::job_action action, ports::completion<job> done);
+  /// A snapshot of a job for a client that has missed too much, or asks for the first time.
+  void snapshot(job_id id, event_position position, ports::completion<ports::replay> done);
+
+  gateway_config config_;
+  gateway_peers peers_;
+  std::string uploads_folder_;
+  std::atomic<bool> ready_{false};
+  caf::actor actor_;
+  std::shared_ptr<std::function<void(std::shared_ptr<const std::vector<event>>)>> sink_;
+};
+
+/// The cache key of a page: every field of the query, in order.
+std::string cache_key(const video_query& query);
+
+} // namespace troupe::gateway

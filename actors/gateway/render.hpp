@@ -1,0 +1,24 @@
+#pragma once
+
+// What the gateway makes of answers: shared JSON bodies, snapshots, and the jobs behind requests. Actor-free.
+
+#include "protocol/ports/backend.hpp"
+
+namespace troupe::gateway {
+
+/// {"videos":[…],"page","limit","total","totalPages","cached","lastUpdated"} (contract.md).
+ports::rendered_ptr render_videos(const video_page& page, const video_query& query);
+/// {"categories":[{"name","count"}],"cached","lastUpdated"}.
+ports::rendered_ptr render_categories(const std::vector<category_count>& categories);
+
+/// The id in "job:<id>".
+std::optional<job_id> job_of_topic(std::string_view topic);
+/// Type "snapshot": the job's status as it is now, at a position in its topic.
+event snapshot_event(const job& x, const std::vector<job_id>& children, const event_position& position);
+/// Type "snapshot" of a topic that has no state of its own: the client fetches what it shows anew.
+event gap_event(const std::string& topic, const event_position& position);
+
+/// The ingest job of a finished upload.
+job_spec ingest_upload_spec(const library& uploads, const ports::finished_upload& upload);
+
+} // namespace troupe::gateway

@@ -1,0 +1,291 @@
+#include "actors/library/librarian.hpp"
+
+#include "actors/library/blocking.hpp"
+#include "actors/library/librarian_parts.hpp"
+#include "protocol/model/json.hpp"
+
+#include <spdlog/spdlog.h>
+
+namespace troupe::catalogue {
+
+const error loading_error{errc::unavailable, "the catalogue is being read from the database; try again in a moment"};
+
+timestamp now() {
+  return system_clocks{}.wall();
+}
+
+void commit(librarian_ptr self, ports::unit_of_work unit, std::function<void(const error*)> then) {
+  self
+    ->request(self->state.peers.journal, caf::infinite,
+              dispatch::commit_catalogue{std::make_shared<const ports::unit_of_work>(std::move(unit))})
+    .then(
+      [then](const mesh::done&) {
+        then(nullptr);
+      },
+      [then](caf::error& e) {
+        auto err = mesh::from_caf(e);
+        then(&err);
+      });
+}
+
+void touch(librarian_ptr self, const std::string& category) {
+  auto& st = self->state;
+  if (st.config.catalogue_changed)
+    st.config.catalogue_changed();
+  ++st.touched[category];
+  if (!st.update_queued) {
+    st.update_queued = true;
+    self->delayed_send(self, st.config.update_interval, update_atom::value);
+  }
+}
+
+namespace {
+
+void send_updates(librarian_ptr self) {
+  auto& st = self->state;
+  mesh::publish_events events;
+  for (auto& [category, changes] : st.touched) {
+    event e;
+    e.topic = "library:" + category;
+    e.type = "library_update";
+    e.data = "{\"category\":" + json_quote(category) + ",\"changes\":" + std::to_string(changes) + "}";
+    events.events.push_back(std::move(e));
+  }
+  st.touched.clear();
+  if (!events.events.empty() && st.peers.notifier)
+    self->send(st.peers.notifier, std::move(events));
+}
+
+// -- libraries --------------------------------------------------------------------------------------------------------
+
+/// Checks name and root, then the folder itself (blocking), then writes the row.
+caf::result<library> put_library(librarian_ptr self, library what, bool is_new) {
+  auto& st = self->state;
+  if (!st.loaded)
+    return mesh::to_caf(loading_error);
+  if (!is_new) {
+    auto old = st.libraries.find(what.id);
+    if (old == st.libraries.end())
+      return mesh::to_caf({errc::not_found, "library " + what.id.str() + ": not known; see `troupe library ls`"});
+    if (old->second.origin != library_origin::folder)
+      return mesh::to_caf({errc::conflict, "library \"" + old->second.name + "\" is built in and stays as it is"});
+    what.created = old->second.created;
+    what.root = what.root.empty() ? old->second.root : what.root;
+    what.name = what.name.empty() ? old->second.name : what.name;
+    what.category = what.category.empty() ? old->second.category : what.category;
+  }
+  auto root = check_root(what.root, what.id, st.config.data_folder, st.libraries);
+  if (!root)
+    return mesh::to_caf(root.error());
+  what.root = *root;
+  what.origin = library_origin::folder;
+  if (is_new)
+    what.id = library_id{random_id()};
+  if (what.name.empty())
+    what.name = what.root.substr(what.root.rfind('/') + 1);
+  if (what.category.empty())
+    what.category = what.name;
+  what.updated = now();
+  if (is_new)
+    what.created = what.updated;
+  auto reply = self->make_response_promise<library>();
+  auto files = st.config.files;
+  run_blocking(
+    self,
+    [files, path = what.root]() -> error {
+      auto names = files->list(path);
+      if (!names)
+        return names.error();
+      auto space = files->space(path);
+      return space ? error{errc::none, {}}
+                   : error{errc::validation, path + ": not a folder that this node can read; check the path and its "
+                                                    "rights"};
+    },
+    [self, reply, what](const error& problem) mutable {
+      if (problem.code != errc::none)
+        return reply.deliver(mesh::to_caf({errc::validation, problem.message}));
+      ports::unit_of_work unit;
+      unit.catalogue.libraries.push_back(what);
+      commit(self, std::move(unit), [self, reply, what](const error* err) mutable {
+        if (err)
+          return reply.deliver(mesh::to_caf(*err));
+        self->state.libraries[what.id] = what;
+        touch(self, what.category);
+        reply.deliver(what);
+      });
+    });
+  return reply;
+}
+
+caf::result<mesh::done> drop_library(librarian_ptr self, library_id id) {
+  auto& st = self->state;
+  if (!st.loaded)
+    return mesh::to_caf(loading_error);
+  auto i = st.libraries.find(id);
+  if (i == st.libraries.end())
+    return mesh::to_caf({errc::not_found, "library " + id.str() + ": not known; see `troupe library ls`"});
+  if (i->second.origin != library_origin::folder)
+    return mesh::to_caf({errc::conflict, "library \"" + i->second.name + "\" is built in and can't be removed"});
+  cancel_scans_of(self, id);
+  auto reply = self->make_response_promise<mesh::done>();
+  ports::unit_of_work unit;
+  unit.catalogue.removed_libraries.push_back(id);
+  commit(self, std::move(unit), [self, reply, id](const error* err) mutable {
+    if (err)
+      return reply.deliver(mesh::to_caf(*err));
+    auto gone = self->state.libraries.find(id);
+    if (gone != self->state.libraries.end()) {
+      touch(self, gone->second.category);
+      self->state.libraries.erase(gone);
+    }
+    reply.deliver(mesh::done{});
+  });
+  return reply;
+}
+
+// -- videos -----------------------------------------------------------------------------------------------------------
+
+/// A tombstone first, then the file, then the row: whatever is interrupted, nothing comes back and no file is
+/// forgotten silently.
+void erase_file_and_row(librarian_ptr self, const video_detail& d, caf::typed_response_promise<mesh::done> reply) {
+  auto files = self->state.config.files;
+  auto path = d.home.root + "/" + d.item.path;
+  run_blocking(
+    self,
+    [files, path]() -> error {
+      auto removed = files->remove(path);
+      return removed ? error{errc::none, {}} : removed.error();
+    },
+    [self, d, reply](const error& problem) mutable {
+      if (problem.code != errc::none)
+        return reply.deliver(mesh::to_caf(problem));
+      ports::unit_of_work unit;
+      unit.catalogue.removed_videos.push_back(d.item.id);
+      commit(self, std::move(unit), [reply](const error* err) mutable {
+        if (err)
+          reply.deliver(mesh::to_caf(*err));
+        else
+          reply.deliver(mesh::done{});
+      });
+    });
+}
+
+caf::result<mesh::done> drop_video(librarian_ptr self, mesh::remove_video what) {
+  auto& st = self->state;
+  if (!st.loaded)
+    return mesh::to_caf(loading_error);
+  auto reply = self->make_response_promise<mesh::done>();
+  self->request(st.peers.reader, std::chrono::seconds{10}, mesh::get_video{what.id})
+    .then(
+      [=](video_detail& d) mutable {
+        ports::unit_of_work unit;
+        unit.catalogue.states.push_back({d.item.id, video_state::removed, now()});
+        for (auto& r : d.renditions)
+          unit.catalogue.removed_renditions.push_back(r.id);
+        bool with_file = what.delete_file || d.home.origin != library_origin::folder;
+        commit(self, std::move(unit), [=](const error* err) mutable {
+          if (err)
+            return reply.deliver(mesh::to_caf(*err));
+          touch(self, d.item.category);
+          if (with_file)
+            erase_file_and_row(self, d, reply);
+          else
+            reply.deliver(mesh::done{});
+        });
+      },
+      [reply](caf::error& e) mutable {
+        reply.deliver(std::move(e));
+      });
+  return reply;
+}
+
+caf::result<video_detail> change_video(librarian_ptr self, mesh::edit_video what) {
+  auto& st = self->state;
+  if (!st.loaded)
+    return mesh::to_caf(loading_error);
+  auto reply = self->make_response_promise<video_detail>();
+  self->request(st.peers.reader, std::chrono::seconds{10}, mesh::get_video{what.id})
+    .then(
+      [=](video_detail& d) mutable {
+        auto before = d.item.category;
+        if (!what.title.empty())
+          d.item.title = what.title;
+        if (!what.category.empty())
+          d.item.category = what.category;
+        d.item.updated = now();
+        ports::unit_of_work unit;
+        unit.catalogue.edited.push_back(d.item);
+        commit(self, std::move(unit), [=](const error* err) mutable {
+          if (err)
+            return reply.deliver(mesh::to_caf(*err));
+          touch(self, before);
+          touch(self, d.item.category);
+          reply.deliver(d);
+        });
+      },
+      [reply](caf::error& e) mutable {
+        reply.deliver(std::move(e));
+      });
+  return reply;
+}
+
+} // namespace
+
+librarian_self::behavior_type librarian(librarian_ptr self, librarian_config config, librarian_peers peers) {
+  self->state.config = std::move(config);
+  self->state.peers = std::move(peers);
+  self->send(self, load_atom::value);
+  return {
+    [self](const mesh::get_libraries&) -> caf::result<mesh::library_list> {
+      if (!self->state.loaded)
+        return mesh::to_caf(loading_error);
+      mesh::library_list out;
+      for (auto& [id, x] : self->state.libraries)
+        out.libraries.push_back(x);
+      std::sort(out.libraries.begin(), out.libraries.end(), [](auto& a, auto& b) {
+        return a.id < b.id;
+      });
+      return out;
+    },
+    [self](mesh::add_library& x) {
+      return put_library(self, std::move(x.what), true);
+    },
+    [self](mesh::edit_library& x) {
+      return put_library(self, std::move(x.what), false);
+    },
+    [self](const mesh::remove_library& x) {
+      return drop_library(self, x.id);
+    },
+    [self](const mesh::scan_library& x) {
+      return start_scan(self, x);
+    },
+    [self](const mesh::remove_video& x) {
+      return drop_video(self, x);
+    },
+    [self](const mesh::edit_video& x) {
+      return change_video(self, x);
+    },
+    [self](mesh::scan_batch& x) {
+      return take_scan_batch(self, std::move(x));
+    },
+    [self](const dispatch::job_changed& x) {
+      on_job_changed(self, *x.item);
+    },
+    [self](load_atom) {
+      load(self);
+    },
+    [self](resubmit_atom) {
+      submit_held(self);
+    },
+    [self](check_atom) {
+      self->state.check_queued = false;
+      check_scans(self);
+    },
+    [self](update_atom) {
+      self->state.update_queued = false;
+      send_updates(self);
+    },
+  };
+}
+
+} // namespace troupe::catalogue

@@ -1,0 +1,84 @@
+#pragma once
+
+#include "actors/dispatch/dispatcher.hpp"
+#include "actors/library/store_reader.hpp"
+#include "protocol/ports/files.hpp"
+
+#include <deque>
+#include <functional>
+#include <unordered_map>
+
+namespace troupe::catalogue {
+
+struct librarian_config {
+  /// Holds the roots of the two built-in libraries: <data>/uploads and <data>/downloads.
+  std::string data_folder;
+  std::shared_ptr<ports::files> files;
+  /// Called when catalogue rows have changed: caches forget what they made of them. Any thread; must not block.
+  std::function<void()> catalogue_changed;
+  /// While videos change, "library_update" goes out at most this often a category.
+  milliseconds update_interval{250};
+};
+
+struct librarian_peers {
+  dispatch::journal journal;
+  mesh::job_client jobs;
+  store_reader reader;
+  mesh::notifier notifier;
+};
+
+/// A scan that has not ended.
+struct active_scan {
+  scan item;
+  job_id job;
+  /// Ingest jobs of it that have not ended, as far as was told: a hint. Before a scan ends, the store is asked.
+  int64_t outstanding = 0;
+  bool walk_ended = false;
+  bool checking = false;
+};
+
+/// Ingest jobs that the dispatcher had no room for; submitted again after a while.
+struct held_submission {
+  scan_id scan;
+  mesh::submit_jobs jobs;
+  caf::typed_response_promise<mesh::done> reply;
+};
+
+using load_atom = caf::atom_constant<caf::atom("load")>;
+using check_atom = caf::atom_constant<caf::atom("check")>;
+using resubmit_atom = caf::atom_constant<caf::atom("resubmit")>;
+using update_atom = caf::atom_constant<caf::atom("update")>;
+
+/// The librarian with what the dispatcher tells it and what it sends to itself.
+using librarian_self = mesh::librarian::extend_with<dispatch::observer>::extend<mesh::tell<load_atom>,
+                                                                               mesh::tell<update_atom>,
+                                                                               mesh::tell<resubmit_atom>,
+                                                                               mesh::tell<check_atom>>;
+
+struct librarian_state {
+  librarian_state() = default;
+
+  librarian_config config;
+  librarian_peers peers;
+  bool loaded = false;
+  std::unordered_map<library_id, library> libraries;
+  std::unordered_map<scan_id, active_scan> scans;
+  std::deque<held_submission> held;
+  /// Categories whose listeners have not yet been told that something changed.
+  std::unordered_map<std::string, uint64_t> touched;
+  bool update_queued = false;
+  bool check_queued = false;
+};
+
+/// Role: owns the catalogue: libraries, edits, and scans with their phases and counters. Thread: a scheduler thread;
+/// file checks run in detached actors. Supervisor: the library supervisor, one_for_one: libraries and unfinished scans
+/// are read again from the store, and until that is done requests are answered errc::unavailable.
+librarian_self::behavior_type librarian(librarian_self::stateful_pointer<librarian_state> self,
+                                        librarian_config config, librarian_peers peers);
+
+/// Why this folder can't be a library's root, if so: not absolute, inside another root or the data folder, or around
+/// one. Does not touch the disk.
+result<std::string> check_root(std::string root, library_id own, const std::string& data_folder,
+                               const std::unordered_map<library_id, library>& others);
+
+} // namespace troupe::catalogue

@@ -1,0 +1,59 @@
+#include "actors/library/librarian.hpp"
+
+namespace troupe::catalogue {
+
+namespace {
+
+/// "/a//b/./c/" → "/a/b/c". Nothing for a path that is not absolute or goes up.
+std::optional<std::string> normal_form(std::string_view path) {
+  if (path.empty() || path.front() != '/' || path.find('\0') != std::string_view::npos)
+    return std::nullopt;
+  std::string out;
+  size_t pos = 0;
+  while (pos < path.size()) {
+    auto next = path.find('/', pos);
+    auto part = path.substr(pos, next == std::string_view::npos ? next : next - pos);
+    if (part == "..")
+      return std::nullopt;
+    if (!part.empty() && part != ".") {
+      out += '/';
+      out += part;
+    }
+    if (next == std::string_view::npos)
+      break;
+    pos = next + 1;
+  }
+  return out.empty() ? "/" : out;
+}
+
+bool within(std::string_view inner, std::string_view outer) {
+  if (outer == "/")
+    return true;
+  return inner.starts_with(outer) && (inner.size() == outer.size() || inner[outer.size()] == '/');
+}
+
+} // namespace
+
+result<std::string> check_root(std::string root, library_id own, const std::string& data_folder,
+                               const std::unordered_map<library_id, library>& others) {
+  auto normal = normal_form(root);
+  if (!normal) {
+    error err{errc::validation, root + ": not an absolute path without '..'; write it as /folder/folder"};
+    err.fields.emplace_back("path", "must be an absolute path without '..'");
+    return err;
+  }
+  if (within(*normal, data_folder) || within(data_folder, *normal))
+    return {errc::conflict, *normal + ": overlaps the data folder " + data_folder + "; choose a folder beside it"};
+  for (auto& [id, other] : others) {
+    if (id == own || other.origin != library_origin::folder)
+      continue;
+    if (*normal == other.root)
+      return {errc::conflict, *normal + ": is the root of library \"" + other.name + "\" (" + id.str() + ") already"};
+    if (within(*normal, other.root) || within(other.root, *normal))
+      return {errc::conflict, *normal + ": overlaps library \"" + other.name + "\" at " + other.root
+                                + "; every file must belong to one library"};
+  }
+  return *normal;
+}
+
+} // namespace troupe::catalogue

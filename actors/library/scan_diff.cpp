@@ -1,0 +1,65 @@
+#include "actors/library/scan_diff.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace troupe::catalogue {
+
+namespace {
+
+constexpr std::array<std::string_view, 45> extensions{
+  "3g2", "3gp", "aac",  "aif",  "aiff", "ape", "asf", "avi",  "divx", "dv",  "f4v",  "flac", "flv", "m2ts", "m2v",
+  "m4a", "m4b", "m4v",  "mka",  "mkv",  "mov", "mp2", "mp3",  "mp4",  "mpe", "mpeg", "mpg",  "mts", "mxf",  "oga",
+  "ogg", "ogm", "ogv",  "opus", "qt",   "rm",  "rmvb", "ts",  "vob",  "wav", "webm", "wma",  "wmv", "wv",   "y4m"};
+static_assert(std::is_sorted(extensions.begin(), extensions.end()));
+
+} // namespace
+
+bool is_media_name(std::string_view name) noexcept {
+  if (name.empty() || name.front() == '.')
+    return false;
+  auto dot = name.rfind('.');
+  if (dot == std::string_view::npos || name.size() - dot - 1 > 4)
+    return false;
+  std::array<char, 5> lower{};
+  size_t n = 0;
+  for (auto c : name.substr(dot + 1))
+    lower[n++] = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return std::binary_search(extensions.begin(), extensions.end(), std::string_view{lower.data(), n});
+}
+
+void scan_diff::add_known(known_file file) {
+  if (file.state != video_state::missing && file.state != video_state::removed)
+    ++present_before_;
+  auto path = file.path;
+  known_.insert_or_assign(std::move(path), entry{std::move(file), false});
+}
+
+std::optional<known_file> scan_diff::found(std::string path, const file_version& version) {
+  ++found_;
+  auto i = known_.find(path);
+  if (i == known_.end()) {
+    ++new_;
+    return known_file{{}, std::move(path), version, video_state::pending};
+  }
+  auto& [file, seen] = i->second;
+  seen = true;
+  if (file.state == video_state::removed)
+    return std::nullopt;
+  auto changed = file.version != version;
+  if (!changed && (file.state == video_state::ready || file.state == video_state::failed))
+    return std::nullopt;
+  if (changed || file.state == video_state::missing)
+    ++updated_;
+  return known_file{file.id, std::move(path), version, video_state::pending};
+}
+
+std::vector<video_id> scan_diff::missing() const {
+  std::vector<video_id> gone;
+  for (auto& [path, e] : known_)
+    if (!e.seen && e.file.state != video_state::missing && e.file.state != video_state::removed)
+      gone.push_back(e.file.id);
+  return gone;
+}
+
+} // namespace troupe::catalogue

@@ -1,0 +1,55 @@
+#pragma once
+
+// What a scan decides, without walking anything: which files are new, changed or gone. Actor-free.
+
+#include "protocol/model/catalogue.hpp"
+
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace troupe::catalogue {
+
+/// Does the name look like media that Troupe ingests (by its extension, any case)? Hidden names never do.
+bool is_media_name(std::string_view name) noexcept;
+
+class scan_diff {
+public:
+  /// Everything the catalogue knows of the library, in any order.
+  void add_known(known_file file);
+
+  /// One file that the walk found. What has to be written and ingested, if anything: a new file (id none), a changed
+  /// one, one that was missing, or one whose ingest never ended.
+  std::optional<known_file> found(std::string path, const file_version& version);
+
+  /// Known files that the walk did not find, except those that are marked missing or removed already. Call once, after
+  /// a walk that saw everything.
+  std::vector<video_id> missing() const;
+
+  /// Files that were known and not missing when the scan began.
+  uint64_t present_before() const noexcept {
+    return present_before_;
+  }
+  uint64_t items_found() const noexcept {
+    return found_;
+  }
+  uint64_t items_new() const noexcept {
+    return new_;
+  }
+  uint64_t items_updated() const noexcept {
+    return updated_;
+  }
+
+private:
+  struct entry {
+    known_file file;
+    bool seen = false;
+  };
+  std::unordered_map<std::string, entry> known_;
+  uint64_t present_before_ = 0;
+  uint64_t found_ = 0;
+  uint64_t new_ = 0;
+  uint64_t updated_ = 0;
+};
+
+} // namespace troupe::catalogue

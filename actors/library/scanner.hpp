@@ -1,0 +1,34 @@
+#pragma once
+
+#include "actors/library/scan_diff.hpp"
+#include "protocol/mesh/registry.hpp"
+#include "protocol/ports/files.hpp"
+
+#include <atomic>
+#include <map>
+#include <memory>
+
+namespace troupe::catalogue {
+
+struct scanner_config {
+  std::shared_ptr<ports::files> files;
+  mesh::librarian librarian;
+  mesh::catalogue_reader reader;
+  mesh::progress_sink progress;
+  /// For each question to the coordinator.
+  milliseconds timeout{30'000};
+};
+
+struct scanner_state {
+  scanner_state() = default;
+
+  /// Cancel flags of the scans that run.
+  std::map<lease_token, std::shared_ptr<std::atomic<bool>>> running;
+};
+
+/// Role: runs `scan` jobs: walks a library's root, compares it with what is known, streams batches to the librarian.
+/// Thread: this actor in the scheduler, each walk in a detached actor of its own. Supervisor: the worker's. A root that
+/// is missing, or empty although files of it are known (an empty mount point), fails the job and marks nothing missing.
+mesh::runner::behavior_type scanner(mesh::runner::stateful_pointer<scanner_state> self, scanner_config config);
+
+} // namespace troupe::catalogue
