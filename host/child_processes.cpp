@@ -166,6 +166,10 @@ private:
   }
 
   void run() {
+    // Signals are for the main thread.
+    sigset_t all;
+    ::sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, nullptr);
     std::array<epoll_event, 64> events;
     while (!stopping_ || !children_.empty() || has_arriving()) {
       int n = ::epoll_wait(poll_.get(), events.data(), static_cast<int>(events.size()), timeout());
