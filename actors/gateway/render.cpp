@@ -1,0 +1,86 @@
+#include "actors/gateway/render.hpp"
+
+#include "actors/library/publication.hpp"
+#include "protocol/model/json.hpp"
+
+namespace troupe::gateway {
+
+namespace {
+
+/// Both bodies of one answer, and an ETag that is the same for the same content whenever it was loaded.
+ports::rendered_ptr finish(std::string content) {
+  auto out = std::make_shared<ports::rendered>();
+  auto hash = std::hash<std::string>{}(content);
+  char etag[24];
+  std::snprintf(etag, sizeof(etag), "\"%016zx\"", hash);
+  out->etag = etag;
+  auto updated = ",\"lastUpdated\":\"" + to_iso8601(system_clocks{}.wall()) + "\"}";
+  out->fresh_body = content + ",\"cached\":false" + updated;
+  out->cached_body = std::move(content) + ",\"cached\":true" + updated;
+  return out;
+}
+
+} // namespace
+
+ports::rendered_ptr render_videos(const video_page& page, const video_query& query) {
+  std::string body = "{\"videos\":[";
+  for (auto& v : page.videos) {
+    if (body.back() != '[')
+      body += ',';
+    body += outward_json(v);
+  }
+  auto pages = query.limit == 0 ? 0 : (page.total + query.limit - 1) / query.limit;
+  body += "],\"page\":" + std::to_string(query.page) + ",\"limit\":" + std::to_string(query.limit)
+          + ",\"total\":" + std::to_string(page.total) + ",\"totalPages\":" + std::to_string(pages);
+  return finish(std::move(body));
+}
+
+ports::rendered_ptr render_categories(const std::vector<category_count>& categories) {
+  std::string body = "{\"categories\":[";
+  for (auto& c : categories) {
+    if (body.back() != '[')
+      body += ',';
+    body += "{\"name\":" + json_quote(c.category) + ",\"count\":" + std::to_string(c.videos) + "}";
+  }
+  body += ']';
+  return finish(std::move(body));
+}
+
+std::optional<job_id> job_of_topic(std::string_view topic) {
+  constexpr std::string_view prefix = "job:";
+  if (!topic.starts_with(prefix))
+    return std::nullopt;
+  return job_id::parse(topic.substr(prefix.size()));
+}
+
+event snapshot_event(const job& x, const std::vector<job_id>& children, const event_position& position) {
+  event e;
+  e.topic = position.topic;
+  e.type = "snapshot";
+  e.epoch = position.epoch;
+  e.seq = position.seq;
+  e.at = system_clocks{}.wall();
+  auto status = status_json(x, children);
+  auto id = x.id.str();
+  // The names that clients of job events read, beside those of the status.
+  e.data = "{\"jobId\":\"" + id + "\",\"job_id\":\"" + id + "\"," + status.substr(1);
+  e.last = is_terminal(x.state);
+  return e;
+}
+
+event gap_event(const std::string& topic, const event_position& position) {
+  event e;
+  e.topic = topic;
+  e.type = "snapshot";
+  e.epoch = position.epoch;
+  e.seq = position.seq;
+  e.at = system_clocks{}.wall();
+  e.data = R"({"gap":true})";
+  return e;
+}
+
+job_spec ingest_upload_spec(const library& uploads, const ports::finished_upload& upload) {
+  return catalogue::ingest_upload_spec(uploads, upload.path, upload.original_name, upload.category, upload.size);
+}
+
+} // namespace troupe::gateway

@@ -1,0 +1,148 @@
+#define CAF_SUITE library.scan_diff
+
+#include "actors/library/librarian.hpp"
+#include "actors/library/payloads.hpp"
+#include "actors/library/scan_diff.hpp"
+
+#include <caf/make_message.hpp>
+#include <caf/test/unit_test.hpp>
+
+#include <random>
+#include <set>
+
+using namespace troupe;
+using namespace troupe::catalogue;
+
+namespace {
+
+known_file known(uint64_t id, std::string path, uint64_t size, video_state state) {
+  return {video_id{{0, id}}, std::move(path), {size, 1, 1}, state};
+}
+
+library folder(uint64_t id, std::string root) {
+  library x;
+  x.id = library_id{{0, id}};
+  x.name = "l" + std::to_string(id);
+  x.root = std::move(root);
+  return x;
+}
+
+} // namespace
+
+CAF_TEST(media names) {
+  for (auto name : {"a.mp4", "A.MKV", "x.y.webm", "f.ts", "g.m2ts", "s.mp3", "d.3gp"})
+    CAF_CHECK(is_media_name(name));
+  for (auto name : {"", ".", ".mp4", "mp4", "a.", "a.txt", "a.mp4x", ".hidden.mp4", "a.jpeg", "a.mp4.part", "a.torrent"})
+    CAF_CHECK(!is_media_name(name));
+}
+
+CAF_TEST(each state of a known file) {
+  scan_diff d;
+  d.add_known(known(1, "ready", 1, video_state::ready));
+  d.add_known(known(2, "changed", 1, video_state::ready));
+  d.add_known(known(3, "failed", 1, video_state::failed));
+  d.add_known(known(4, "pending", 1, video_state::pending));
+  d.add_known(known(5, "missing", 1, video_state::missing));
+  d.add_known(known(6, "removed", 1, video_state::removed));
+  d.add_known(known(7, "gone", 1, video_state::ready));
+  CAF_CHECK_EQUAL(d.present_before(), 5u);
+  CAF_CHECK(!d.found("ready", {1, 1, 1}));
+  CAF_CHECK(!d.found("failed", {1, 1, 1}));
+  CAF_CHECK(!d.found("removed", {9, 9, 9}));
+  for (auto& [path, size, id] : {std::tuple{"changed", 2u, 2u}, {"pending", 1u, 4u}, {"missing", 1u, 5u}}) {
+    auto x = d.found(path, {size, 1, 1});
+    CAF_REQUIRE(x.has_value());
+    CAF_CHECK_EQUAL(x->id.raw.lo, id);
+    CAF_CHECK_EQUAL(x->version.size, size);
+  }
+  auto fresh = d.found("new", {1, 1, 1});
+  CAF_REQUIRE(fresh.has_value());
+  CAF_CHECK(!fresh->id);
+  auto gone = d.missing();
+  CAF_REQUIRE_EQUAL(gone.size(), 1u);
+  CAF_CHECK_EQUAL(gone[0].raw.lo, 7u);
+  CAF_CHECK_EQUAL(d.items_new(), 1u);
+  CAF_CHECK_EQUAL(d.items_updated(), 2u);
+}
+
+CAF_TEST(random folders: what is told makes the catalogue equal to the disk) {
+  for (uint64_t seed = 1; seed <= 2000; ++seed) {
+    std::mt19937_64 rng{seed};
+    std::map<std::string, known_file> catalogue;
+    std::map<std::string, file_version> disk;
+    uint64_t next_id = 1;
+    for (int round = 0; round < 4; ++round) {
+      for (int i = 0; i < 8; ++i) {
+        auto path = std::to_string(rng() % 10);
+        if (rng() % 3 == 0)
+          disk.erase(path);
+        else
+          disk[path] = {rng() % 3, 1, 1};
+      }
+      scan_diff d;
+      for (auto& [path, f] : catalogue)
+        d.add_known(f);
+      for (auto& [path, version] : disk) {
+        auto told = d.found(path, version);
+        if (!told)
+          continue;
+        if (!told->id)
+          told->id = video_id{{0, next_id++}};
+        told->state = rng() % 4 == 0 ? video_state::pending : video_state::ready;
+        catalogue[path] = *told;
+      }
+      for (auto id : d.missing())
+        for (auto& [path, f] : catalogue)
+          if (f.id == id)
+            f.state = video_state::missing;
+      std::set<std::string> present;
+      for (auto& [path, f] : catalogue)
+        if (f.state != video_state::missing) {
+          present.insert(path);
+          if (disk.count(path) == 0 || disk[path] != f.version)
+            CAF_FAIL("seed " << seed << ": " << path << " is not as on the disk");
+        }
+      if (present.size() != disk.size())
+        CAF_FAIL("seed " << seed << ": " << present.size() << " of " << disk.size() << " files known");
+    }
+  }
+}
+
+CAF_TEST(roots of libraries) {
+  std::unordered_map<library_id, library> others;
+  for (auto& x : {folder(1, "/media/films"), folder(2, "/srv/a")})
+    others[x.id] = x;
+  auto uploads = folder(3, "/data/uploads");
+  uploads.origin = library_origin::uploads;
+  others[uploads.id] = uploads;
+  auto code = [&](std::string root, uint64_t own = 0) {
+    auto x = check_root(std::move(root), library_id{{0, own}}, "/data", others);
+    return x ? errc::none : x.error().code;
+  };
+  CAF_CHECK(code("/media/series") == errc::none);
+  CAF_CHECK(code("/media/filmsx") == errc::none);
+  CAF_CHECK(code("/media/films", 1) == errc::none);
+  CAF_CHECK(code("") == errc::validation);
+  CAF_CHECK(code("media") == errc::validation);
+  CAF_CHECK(code("C:\\media") == errc::validation);
+  CAF_CHECK(code("/media/../etc") == errc::validation);
+  CAF_CHECK(code("/media/films") == errc::conflict);
+  CAF_CHECK(code("/media//films/./") == errc::conflict);
+  CAF_CHECK(code("/media/films/new") == errc::conflict);
+  CAF_CHECK(code("/media") == errc::conflict);
+  CAF_CHECK(code("/") == errc::conflict);
+  CAF_CHECK(code("/data") == errc::conflict);
+  CAF_CHECK(code("/data/uploads") == errc::conflict);
+  auto normal = check_root("/x//y/./z/", {}, "/data", others);
+  CAF_REQUIRE(normal.has_value());
+  CAF_CHECK_EQUAL(*normal, "/x/y/z");
+}
+
+CAF_TEST(payload of a scan and back) {
+  scan_payload x{scan_id{{1, 2}}, library_id{{3, 4}}, "/a \"b\""};
+  auto back = decode_scan_payload(encode(x));
+  CAF_REQUIRE(back.has_value());
+  CAF_CHECK(back->scan == x.scan && back->library == x.library && back->root == x.root);
+  for (auto text : {"", "{", "[]", "{}", R"({"scanId":"x","libraryId":"y","root":"/"})", R"({"scanId":1})"})
+    CAF_CHECK(!decode_scan_payload(text));
+}
