@@ -73,8 +73,11 @@ public:
 
   /// All or none. errc::validation (unknown kind or queue, bad priority, payload that is too large, a dependency that
   /// does not exist or is not terminal-compatible, a cycle), errc::rate_limited with retry_after when a queue is full.
-  /// Specs may depend on specs of the same call by id. A dependency that is archived counts as it ended.
-  result<std::vector<submit_receipt>> submit(std::vector<job_spec> specs);
+  /// Specs may depend on specs of the same call by id. A dependency that is archived counts as it ended: pass those
+  /// rows in `history` (unknown_dependencies names the ids to look up).
+  result<std::vector<submit_receipt>> submit(std::vector<job_spec> specs, const std::vector<job>& history = {});
+  /// Dependencies that neither memory nor the call itself knows: archived, or not there at all.
+  std::vector<job_id> unknown_dependencies(const std::vector<job_spec>& specs) const;
   /// A running job: cancel is requested and its lease revoked; the state changes at once. Terminal: errc::conflict.
   result<job> cancel(job_id id);
   /// failed or cancelled → queued with attempts unspent (attempt numbers go on). Otherwise errc::conflict.
@@ -134,8 +137,10 @@ public:
   /// Jobs in memory.
   size_t size() const noexcept;
 
-private:
+  /// Private to actors/dispatch.
   struct impl;
+
+private:
   std::unique_ptr<impl> impl_;
 };
 

@@ -1,0 +1,126 @@
+#include "actors/dispatch/queue_impl.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace troupe::dispatch {
+
+namespace {
+
+constexpr size_t max_stage_bytes = 128;
+constexpr size_t max_message_bytes = 1024;
+constexpr size_t max_counters = 64;
+
+job_progress bounded(job_progress p) {
+  p.fraction = std::isfinite(p.fraction) ? std::clamp(p.fraction, 0.0, 1.0) : 0.0;
+  if (p.stage.size() > max_stage_bytes)
+    p.stage.resize(max_stage_bytes);
+  if (p.message.size() > max_message_bytes)
+    p.message.resize(max_message_bytes);
+  while (p.counters.size() > max_counters)
+    p.counters.erase(std::prev(p.counters.end()));
+  return p;
+}
+
+} // namespace
+
+bool job_queue::progress(worker_id worker, const progress_report& report) {
+  auto& q = *impl_;
+  auto* e = q.held_by(worker, report.token);
+  if (!e)
+    return false;
+  q.heard(*e->holder);
+  auto p = bounded(report.progress);
+  bool new_stage = p.stage != e->row.progress.stage;
+  e->row.progress = std::move(p);
+  if (new_stage)
+    q.outbox.touch(*e, true);
+  return true;
+}
+
+bool job_queue::hand_in(worker_id worker, const attempt_outcome& outcome) {
+  auto& q = *impl_;
+  auto* e = q.held_by(worker, outcome.token);
+  if (!e)
+    return false;
+  q.heard(*e->holder);
+  switch (outcome.end) {
+  case attempt_end::completed:
+    if (outcome.result.size() > max_result_bytes) {
+      q.fail_attempt(*e, attempt_end::failed, error_class::permanent,
+                     error{errc::too_large, "its result has " + std::to_string(outcome.result.size())
+                                              + " bytes; at most " + std::to_string(max_result_bytes) + " can be kept"},
+                     &outcome);
+      break;
+    }
+    q.record_attempt(*e, attempt_end::completed, error_class::transient, error{errc::none, {}}, &outcome);
+    e->row.result = outcome.result;
+    e->row.progress.fraction = 1;
+    e->row.last_error = error{errc::none, {}};
+    q.finish(*e, job_state::completed, {});
+    break;
+  case attempt_end::failed:
+  case attempt_end::lost:
+    q.fail_attempt(*e, attempt_end::failed, outcome.cls, outcome.failure, &outcome);
+    break;
+  case attempt_end::released:
+    q.record_attempt(*e, attempt_end::released, error_class::transient, outcome.failure, &outcome);
+    q.queue(*e);
+    break;
+  case attempt_end::cancelled:
+    q.record_attempt(*e, attempt_end::cancelled, error_class::permanent, outcome.failure, &outcome);
+    q.finish(*e, job_state::cancelled, error{errc::cancelled, "its worker was told to stop it"});
+    break;
+  }
+  return true;
+}
+
+void job_queue::assign() {
+  auto& q = *impl_;
+  while (true) {
+    auto [e, w] = q.ready.next();
+    if (!e)
+      return;
+    q.start(*e, *w);
+  }
+}
+
+void job_queue::tick() {
+  auto& q = *impl_;
+  auto now = q.clk.mono();
+  while (auto* e = q.leases.front()) {
+    if (e->due > now)
+      break;
+    if (e->holder->connected)
+      q.outbox.revoked(e->holder->id, e->row.token());
+    q.fail_attempt(*e, attempt_end::lost, error_class::transient,
+                   error{errc::worker_lost, "worker " + e->row.worker_name + " did not renew its lease"}, nullptr);
+  }
+  while (!q.delays.empty() && q.delays.begin()->first <= now)
+    q.queue(*q.delays.begin()->second);
+  while (auto* w = q.silence.front()) {
+    if (w->last_seen + q.config.lease > now)
+      break;
+    if (w->held.empty()) {
+      q.forget(*w);
+      continue;
+    }
+    w->suspect = true;
+    q.silence.erase(*w);
+    q.ready.slots_changed(*w);
+  }
+}
+
+mono_time job_queue::next_deadline() const {
+  auto& q = *impl_;
+  auto at = mono_time::max();
+  if (auto* e = q.leases.front())
+    at = std::min(at, e->due);
+  if (!q.delays.empty())
+    at = std::min(at, q.delays.begin()->first);
+  if (auto* w = q.silence.front())
+    at = std::min(at, w->last_seen + q.config.lease);
+  return at;
+}
+
+} // namespace troupe::dispatch

@@ -1,0 +1,169 @@
+#include "actors/dispatch/job_queue.hpp"
+
+#include "actors/dispatch/queue_impl.hpp"
+
+#include <algorithm>
+
+namespace troupe::dispatch {
+
+namespace {
+
+error no_such_job(job_id id) {
+  return {errc::not_found, "there is no job " + id.str() + " among the present ones"};
+}
+
+error wrong_state(const entry& e, const char* what) {
+  return {errc::conflict, "job " + e.row.id.str() + " is " + std::string{to_string(e.row.state)} + ": " + what};
+}
+
+} // namespace
+
+job_queue::job_queue(queue_config config, const clock& clk, std::function<uint64_t()> random) :
+  impl_(std::make_unique<impl>(std::move(config), clk, std::move(random))) {
+}
+
+job_queue::~job_queue() = default;
+job_queue::job_queue(job_queue&&) noexcept = default;
+job_queue& job_queue::operator=(job_queue&&) noexcept = default;
+
+result<job> job_queue::cancel(job_id id) {
+  auto* e = impl_->find(id);
+  if (!e)
+    return no_such_job(id);
+  if (is_terminal(e->row.state))
+    return wrong_state(*e, "it has ended already");
+  impl_->cancel_tree(*e);
+  return e->row;
+}
+
+result<job> job_queue::retry(job_id id) {
+  auto& q = *impl_;
+  auto* e = q.find(id);
+  if (!e)
+    return no_such_job(id);
+  auto& row = e->row;
+  if (row.state != job_state::failed && row.state != job_state::cancelled)
+    return wrong_state(*e, "only failed and cancelled jobs can be retried");
+  if (row.spec.on_dependency_failure == child_failure::fail)
+    for (auto dep : row.spec.depends_on)
+      if (auto* d = q.find(dep); d && (d->row.state == job_state::failed || d->row.state == job_state::cancelled))
+        return error{errc::conflict, "it depends on job " + dep.str() + ", which is "
+                                       + std::string{to_string(d->row.state)} + ": retry that one first"};
+  auto& key = row.spec.unique_key;
+  if (!key.empty()) {
+    auto [other, mine] = q.unique_keys.try_emplace(key, e);
+    if (!mine)
+      return error{errc::conflict, "job " + other->second->row.id.str() + " with the same unique key is active"};
+  }
+  row.failures = row.interruptions = 0;
+  row.cancel_requested = false;
+  row.finished = {};
+  row.progress = {};
+  q.make_pending(*e);
+  return row;
+}
+
+result<job> job_queue::promote(job_id id) {
+  auto& q = *impl_;
+  auto* e = q.find(id);
+  if (!e)
+    return no_such_job(id);
+  if (e->row.state != job_state::queued && e->row.state != job_state::delayed)
+    return wrong_state(*e, "only queued and delayed jobs can be promoted");
+  q.leave_state(*e);
+  e->row.spec.priority = 1;
+  q.set_state(*e, job_state::queued);
+  q.ready.add(*e);
+  return e->row;
+}
+
+result<void> job_queue::remove(job_id id) {
+  auto& q = *impl_;
+  auto* e = q.find(id);
+  if (!e)
+    return no_such_job(id);
+  if (!is_terminal(e->row.state))
+    return wrong_state(*e, "cancel it before removing it");
+  if (e->waiting_dependents > 0)
+    return wrong_state(*e, "other jobs that depend on it still wait; cancel those first");
+  q.no_longer_terminal(*e);
+  --e->queue->by_state[static_cast<size_t>(e->row.state)];
+  --e->kind->by_state[static_cast<size_t>(e->row.state)];
+  q.submitted.remove(e->row.spec.submission_id);
+  q.ready.unbind(*e);
+  q.outbox.removed(*e);
+  q.forget_children(*e);
+  q.jobs.erase(id);
+  return {};
+}
+
+const job* job_queue::find(job_id id) const noexcept {
+  auto* e = impl_->find(id);
+  return e ? &e->row : nullptr;
+}
+
+std::vector<job_id> job_queue::children_of(job_id id) const {
+  auto* e = impl_->find(id);
+  if (!e)
+    return {};
+  std::vector<job_id> out;
+  for (auto c : e->children)
+    if (impl_->find(c))
+      out.push_back(c);
+  return out;
+}
+
+std::vector<queue_stats> job_queue::queues() const {
+  auto& q = *impl_;
+  std::vector<queue_stats> out;
+  auto add = [&](const limit_group& g) {
+    queue_stats s{g.settings, {}, {}};
+    for (size_t i = 0; i < g.by_state.size(); ++i)
+      s.by_state[std::string{to_string(static_cast<job_state>(i))}] = g.by_state[i];
+    if (auto* oldest = q.ready.oldest(g))
+      s.oldest_queued = std::max(milliseconds{0}, q.clk.wall() - oldest->row.created);
+    out.push_back(std::move(s));
+  };
+  for (auto& [_, g] : q.queues)
+    add(g);
+  for (auto& [_, g] : q.kinds)
+    add(g);
+  return out;
+}
+
+result<void> job_queue::change_queue(const queue_settings& settings) {
+  auto& q = *impl_;
+  auto* g = q.group(settings.name);
+  if (!g)
+    return error{errc::not_found, "there is no queue or kind \"" + settings.name + "\""};
+  g->settings = settings;
+  q.outbox.settings(settings);
+  for (auto& [_, k] : q.kinds)
+    q.ready.kind_changed(k);
+  return {};
+}
+
+result<queue_settings> job_queue::settings_of(const std::string& name) const {
+  if (auto* g = impl_->group(name))
+    return g->settings;
+  return error{errc::not_found, "there is no queue or kind \"" + name + "\""};
+}
+
+batch job_queue::take() {
+  impl_->trim();
+  return impl_->outbox.take(impl_->jobs);
+}
+
+bool job_queue::dirty() const noexcept {
+  return !impl_->outbox.empty() || !impl_->over_retention.empty();
+}
+
+uint64_t job_queue::term() const noexcept {
+  return impl_->term;
+}
+
+size_t job_queue::size() const noexcept {
+  return impl_->jobs.size();
+}
+
+} // namespace troupe::dispatch

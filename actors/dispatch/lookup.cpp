@@ -1,0 +1,72 @@
+#include "actors/dispatch/queue_impl.hpp"
+
+namespace troupe::dispatch {
+
+job_queue::impl::impl(queue_config cfg, const clock& c, std::function<uint64_t()> rnd) :
+  config(std::move(cfg)), clk(c), random(std::move(rnd)), ids(random), submitted(random()) {
+  for (auto name : queue_names())
+    queue_of(std::string{name});
+  for (auto& k : job_kinds())
+    kind_of(std::string{k.name});
+  for (auto& s : config.defaults)
+    if (auto* g = group(s.name))
+      g->settings = s;
+}
+
+entry* job_queue::impl::find(job_id id) noexcept {
+  auto i = jobs.find(id);
+  return i == jobs.end() ? nullptr : &i->second;
+}
+
+const entry* job_queue::impl::find(job_id id) const noexcept {
+  auto i = jobs.find(id);
+  return i == jobs.end() ? nullptr : &i->second;
+}
+
+entry* job_queue::impl::held_by(worker_id worker, const lease_token& token) noexcept {
+  auto* e = find(token.job);
+  return e && e->holder && e->holder->id == worker && e->row.token() == token ? e : nullptr;
+}
+
+limit_group* job_queue::impl::group(const std::string& name) {
+  constexpr std::string_view prefix = "kind:";
+  if (name.starts_with(prefix)) {
+    auto i = kinds.find(std::string_view{name}.substr(prefix.size()));
+    return i == kinds.end() ? nullptr : &i->second;
+  }
+  auto i = queues.find(name);
+  return i == queues.end() ? nullptr : &i->second;
+}
+
+queue_state& job_queue::impl::queue_of(const std::string& name) {
+  auto [i, fresh] = queues.try_emplace(name);
+  if (fresh)
+    i->second.name = i->second.settings.name = name;
+  return i->second;
+}
+
+kind_state& job_queue::impl::kind_of(const std::string& name) {
+  auto [i, fresh] = kinds.try_emplace(name);
+  auto& k = i->second;
+  if (fresh) {
+    k.name = name;
+    k.settings.name = "kind:" + name;
+    // Without a setting of its own only the queue bounds it.
+    k.settings.max_depth = UINT32_MAX;
+    if (auto* rules = find_job_kind(name)) {
+      k.keep_completed = rules->keep_completed;
+      k.keep_failed = rules->keep_failed;
+    }
+  }
+  return k;
+}
+
+job_id job_queue::impl::fresh_id() {
+  job_id id;
+  do
+    id = ids.make<job_id>(to_ms(clk.wall()));
+  while (find(id));
+  return id;
+}
+
+} // namespace troupe::dispatch

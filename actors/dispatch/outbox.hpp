@@ -1,0 +1,35 @@
+#pragma once
+
+#include "actors/dispatch/job_queue.hpp"
+#include "actors/dispatch/records.hpp"
+
+#include <map>
+
+namespace troupe::dispatch {
+
+/// Notes what has to be written and what may happen afterwards, one row a job however often it changed.
+class outbox {
+public:
+  /// The row of this job has to be written; `changed`: people see a new state or stage.
+  void touch(entry& e, bool changed);
+  /// It leaves memory because it was removed.
+  void removed(entry& e);
+  void settings(const queue_settings& s);
+  void assigned(worker_id worker, assignment a);
+  void revoked(worker_id worker, const lease_token& token);
+
+  bool empty() const noexcept;
+  /// Everything since the last call, as it is now. Rows of terminal jobs come first: a unique key that moved from one
+  /// job to another within the batch is free before it is taken. Jobs that are archived are moved out, not copied.
+  batch take(job_table& jobs);
+
+private:
+  void drop_outdated_assignments(const job_table& jobs);
+
+  std::vector<entry*> touched_;
+  std::vector<job_id> removed_;
+  std::map<std::string, queue_settings> settings_;
+  effects effects_;
+};
+
+} // namespace troupe::dispatch

@@ -1,0 +1,230 @@
+#include "actors/dispatch/queue_impl.hpp"
+#include "actors/dispatch/retry_rules.hpp"
+
+#include <algorithm>
+
+namespace troupe::dispatch {
+
+namespace {
+
+constexpr size_t max_attempt_records = 20;
+constexpr size_t max_message_bytes = 4096;
+constexpr size_t max_operation_bytes = 8192;
+
+bool continues_utf8(char c) noexcept {
+  return (static_cast<unsigned char>(c) & 0xC0) == 0x80;
+}
+
+std::string last_bytes(const std::string& text, size_t most) {
+  if (text.size() <= most)
+    return text;
+  auto from = text.size() - most;
+  while (from < text.size() && continues_utf8(text[from]))
+    ++from;
+  return text.substr(from);
+}
+
+std::string first_bytes(const std::string& text, size_t most) {
+  if (text.size() <= most)
+    return text;
+  while (most > 0 && continues_utf8(text[most]))
+    --most;
+  return text.substr(0, most);
+}
+
+} // namespace
+
+void job_queue::impl::set_state(entry& e, job_state s) {
+  auto from = static_cast<size_t>(e.row.state);
+  auto to = static_cast<size_t>(s);
+  --e.queue->by_state[from];
+  --e.kind->by_state[from];
+  ++e.queue->by_state[to];
+  ++e.kind->by_state[to];
+  bool was_running = e.row.state == job_state::running;
+  e.row.state = s;
+  outbox.touch(e, true);
+  if (was_running)
+    ready.kind_changed(*e.kind);
+}
+
+void job_queue::impl::leave_state(entry& e) {
+  switch (e.row.state) {
+  case job_state::waiting:
+    stop_waiting(e);
+    break;
+  case job_state::delayed:
+    delays.erase({e.due, &e});
+    e.row.run_at = {};
+    break;
+  case job_state::queued:
+    ready.remove(e);
+    break;
+  case job_state::running:
+    release_lease(e);
+    break;
+  default:
+    no_longer_terminal(e);
+  }
+}
+
+void job_queue::impl::queue(entry& e) {
+  leave_state(e);
+  set_state(e, job_state::queued);
+  ready.add(e);
+}
+
+void job_queue::impl::delay(entry& e, milliseconds wait) {
+  leave_state(e);
+  e.due = clk.mono() + wait;
+  e.row.run_at = clk.wall() + wait;
+  set_state(e, job_state::delayed);
+  delays.insert({e.due, &e});
+}
+
+void job_queue::impl::make_pending(entry& e) {
+  leave_state(e);
+  if (wait_for_dependencies(e)) {
+    set_state(e, job_state::waiting);
+    return;
+  }
+  // run_at of the specification holds for the first attempt only.
+  auto left = e.row.attempt == 0 && is_set(e.row.spec.run_at) ? e.row.spec.run_at - clk.wall() : milliseconds{0};
+  if (left > milliseconds{0}) {
+    e.row.run_at = e.row.spec.run_at;
+    left = remaining_delay(e.row, clk.wall());
+    e.due = clk.mono() + left;
+    set_state(e, job_state::delayed);
+    delays.insert({e.due, &e});
+    return;
+  }
+  set_state(e, job_state::queued);
+  ready.add(e);
+}
+
+void job_queue::impl::hold(entry& e, worker_record& w) {
+  e.holder = &w;
+  e.due = clk.mono() + config.lease;
+  e.since = clk.mono();
+  leases.push_back(e);
+  w.held.push_back(e);
+  auto& s = slots_of(w, *e.queue);
+  ++s.used;
+  ready.slots_changed(w, s);
+}
+
+void job_queue::impl::release_lease(entry& e) {
+  auto& w = *e.holder;
+  leases.erase(e);
+  w.held.erase(e);
+  auto& s = slots_of(w, *e.queue);
+  --s.used;
+  ready.slots_changed(w, s);
+  e.holder = nullptr;
+  e.row.lease_worker = {};
+  e.row.lease_term = 0;
+  e.row.lease_embedded = false;
+  // Silent and now empty-handed: the next tick forgets it.
+  if (w.held.empty() && !w.silence_hook.linked)
+    silence.push_front(w);
+}
+
+void job_queue::impl::start(entry& e, worker_record& w) {
+  ready.remove(e);
+  ++e.row.attempt;
+  e.row.lease_term = term;
+  e.row.lease_worker = w.id;
+  e.row.worker_name = w.node_name;
+  e.row.lease_embedded = w.embedded;
+  e.row.started = clk.wall();
+  e.row.progress = {};
+  w.served = ++serve_count;
+  set_state(e, job_state::running);
+  hold(e, w);
+  auto& spec = e.row.spec;
+  outbox.assigned(w.id, {e.row.token(), spec.kind, spec.queue, spec.payload, spec.request_id, e.row.failures,
+                         spec.retry.max_attempts});
+}
+
+void job_queue::impl::record_attempt(entry& e, attempt_end end, error_class cls, const error& err,
+                                     const attempt_outcome* outcome) {
+  attempt_record r;
+  r.number = e.row.attempt;
+  r.worker = e.row.worker_name;
+  r.started = e.row.started;
+  r.ended = clk.wall();
+  r.end = end;
+  r.cls = cls;
+  r.failure = err;
+  if (outcome) {
+    r.operation = first_bytes(outcome->operation, max_operation_bytes);
+    r.log_tail = last_bytes(outcome->log_tail, max_log_tail_bytes);
+  }
+  auto& all = e.row.attempts;
+  if (all.size() >= max_attempt_records)
+    all.erase(all.begin(), all.end() - (max_attempt_records - 1));
+  all.push_back(std::move(r));
+}
+
+void job_queue::impl::fail_attempt(entry& e, attempt_end end, error_class cls, error err,
+                                   const attempt_outcome* outcome) {
+  err.message = first_bytes(err.message, max_message_bytes);
+  if (err.fields.size() > 32)
+    err.fields.resize(32);
+  if (err.code == errc::none)
+    err = error{errc::internal, "the worker reported a failure without a reason"};
+  record_attempt(e, end, cls, err, outcome);
+  e.row.last_error = err;
+  auto v = judge_failure(e.row.spec.retry, e.row.failures, cls, err.retry_after, random());
+  if (v.burns_attempt)
+    ++e.row.failures;
+  if (v.final)
+    finish(e, job_state::failed, std::move(err));
+  else
+    delay(e, v.delay);
+}
+
+void job_queue::impl::interrupt(entry& e, std::string why) {
+  error err{errc::worker_lost, std::move(why)};
+  record_attempt(e, attempt_end::lost, error_class::transient, err, nullptr);
+  if (++e.row.interruptions <= config.max_interruptions) {
+    queue(e);
+    return;
+  }
+  error last{errc::crash, "interrupted " + std::to_string(e.row.interruptions)
+                            + " times because its node went away while it ran; it may be what takes the node down: "
+                              "look at its input before retrying it"};
+  e.row.attempts.back().cls = error_class::crash;
+  e.row.last_error = last;
+  finish(e, job_state::failed, std::move(last));
+}
+
+void job_queue::impl::finish(entry& e, job_state s, error err) {
+  std::vector<entry*> work{&e};
+  auto end = [&](entry& x, job_state state) {
+    leave_state(x);
+    x.row.finished = clk.wall();
+    set_state(x, state);
+    if (!x.row.spec.unique_key.empty())
+      unique_keys.erase(x.row.spec.unique_key);
+    became_terminal(x);
+  };
+  if (s != job_state::completed)
+    e.row.last_error = std::move(err);
+  end(e, s);
+  while (!work.empty()) {
+    auto* x = work.back();
+    work.pop_back();
+    std::vector<entry*> failed;
+    settle_dependents(*x, failed);
+    for (auto* d : failed) {
+      if (d->row.state != job_state::waiting)
+        continue;
+      d->row.last_error = x->row.last_error;
+      end(*d, job_state::failed);
+      work.push_back(d);
+    }
+  }
+}
+
+} // namespace troupe::dispatch

@@ -1,0 +1,169 @@
+#include "actors/dispatch/queue_impl.hpp"
+
+#include <algorithm>
+#include <unordered_set>
+
+namespace troupe::dispatch {
+
+namespace {
+
+std::vector<std::string> sorted(std::vector<std::string> xs) {
+  std::sort(xs.begin(), xs.end());
+  xs.erase(std::unique(xs.begin(), xs.end()), xs.end());
+  return xs;
+}
+
+} // namespace
+
+worker_slots& job_queue::impl::slots_of(worker_record& w, queue_state& q) {
+  for (auto& s : w.slots)
+    if (s.queue == &q)
+      return s;
+  w.slots.push_back({&q});
+  return w.slots.back();
+}
+
+worker_record& job_queue::impl::worker_of(worker_id id) {
+  auto [i, fresh] = workers.try_emplace(id);
+  if (fresh) {
+    i->second.id = id;
+    i->second.last_seen = clk.mono();
+    silence.push_back(i->second);
+  }
+  return i->second;
+}
+
+void job_queue::impl::heard(worker_record& w) {
+  w.last_seen = clk.mono();
+  silence.move_to_back(w);
+  if (w.suspect) {
+    w.suspect = false;
+    ready.slots_changed(w);
+  }
+}
+
+void job_queue::impl::set_slots(worker_record& w, const std::vector<queue_slots>& credit) {
+  for (auto& s : w.slots)
+    s.slots = 0;
+  for (auto& c : credit)
+    if (auto i = queues.find(c.queue); i != queues.end())
+      slots_of(w, i->second).slots = c.slots;
+  ready.slots_changed(w);
+}
+
+void job_queue::impl::forget(worker_record& w) {
+  ready.detach(w);
+  silence.erase(w);
+  workers.erase(worker_id{w.id});
+}
+
+std::vector<lease_token> job_queue::join(const worker_hello& hello) {
+  auto& q = *impl_;
+  auto& w = q.worker_of(hello.id);
+  q.ready.detach(w);
+  w.node_name = hello.node_name;
+  w.embedded = hello.embedded;
+  w.kinds = sorted(hello.kinds);
+  w.capabilities = sorted(hello.capabilities);
+  if (!w.connected)
+    w.joined = q.clk.wall();
+  w.connected = true;
+  std::vector<lease_token> revoked;
+  std::unordered_set<const entry*> kept;
+  for (auto& token : hello.held) {
+    if (auto* e = q.held_by(hello.id, token))
+      kept.insert(e);
+    else
+      revoked.push_back(token);
+  }
+  for (auto* e = w.held.front(); e;) {
+    auto* following = w.held.next(*e);
+    if (kept.contains(e)) {
+      e->due = q.clk.mono() + q.config.lease;
+      q.leases.move_to_back(*e);
+    } else {
+      // Its assignment may still be on its way to the worker.
+      q.outbox.revoked(w.id, e->row.token());
+      q.interrupt(*e, "worker " + w.node_name + " came back without it");
+    }
+    e = following;
+  }
+  q.heard(w);
+  q.set_slots(w, hello.credit);
+  q.ready.attach(w);
+  return revoked;
+}
+
+void job_queue::set_credit(worker_id worker, const std::vector<queue_slots>& credit) {
+  auto& q = *impl_;
+  auto i = q.workers.find(worker);
+  if (i == q.workers.end() || !i->second.connected)
+    return;
+  q.heard(i->second);
+  q.set_slots(i->second, credit);
+}
+
+renewal job_queue::renew(worker_id worker, const std::vector<lease_token>& held) {
+  auto& q = *impl_;
+  renewal out;
+  auto i = q.workers.find(worker);
+  if (i != q.workers.end())
+    q.heard(i->second);
+  out.known = i != q.workers.end() && i->second.connected;
+  auto until = q.clk.mono() + q.config.lease;
+  for (auto& token : held) {
+    if (auto* e = q.held_by(worker, token)) {
+      e->due = until;
+      q.leases.move_to_back(*e);
+    } else {
+      out.revoked.push_back(token);
+    }
+  }
+  return out;
+}
+
+bool job_queue::holds(worker_id worker, const lease_token& token) const noexcept {
+  return impl_->held_by(worker, token) != nullptr;
+}
+
+void job_queue::leave(worker_id worker) {
+  auto& q = *impl_;
+  auto i = q.workers.find(worker);
+  if (i == q.workers.end())
+    return;
+  auto& w = i->second;
+  while (auto* e = w.held.front()) {
+    q.record_attempt(*e, attempt_end::released, error_class::transient, error{errc::none, {}}, nullptr);
+    q.queue(*e);
+  }
+  q.forget(w);
+}
+
+void job_queue::unreachable(worker_id worker) {
+  auto& q = *impl_;
+  auto i = q.workers.find(worker);
+  if (i == q.workers.end())
+    return;
+  i->second.connected = false;
+  q.ready.slots_changed(i->second);
+}
+
+std::vector<worker_info> job_queue::workers() const {
+  auto now = impl_->clk.mono();
+  std::vector<worker_info> out;
+  for (auto& [id, w] : impl_->workers) {
+    if (!w.connected)
+      continue;
+    worker_info info{id, w.node_name, w.embedded, w.kinds, {}, w.capabilities, {}, w.joined, now - w.last_seen};
+    for (auto& s : w.slots)
+      if (s.slots > 0)
+        info.credit.push_back({s.queue->name, s.slots});
+    for (auto* e = w.held.front(); e; e = w.held.next(*e))
+      info.running.push_back(e->row.token());
+    out.push_back(std::move(info));
+  }
+  std::sort(out.begin(), out.end(), [](const worker_info& a, const worker_info& b) { return a.id < b.id; });
+  return out;
+}
+
+} // namespace troupe::dispatch
