@@ -1,0 +1,124 @@
+#include "protocol/model/json.hpp"
+#include "store/row_values.hpp"
+
+namespace troupe::store {
+
+namespace {
+
+void set_fixed(job_row& row, const job& x) {
+  auto& s = x.spec;
+  row.kind = s.kind;
+  row.queue = s.queue;
+  row.payload = s.payload;
+  row.owner = s.owner;
+  row.submission_id = s.submission_id;
+  row.unique_key = s.unique_key;
+  row.parent = id_text(s.parent);
+  json_into(row.depends_on, s.depends_on);
+  row.on_dependency_failure = static_cast<integer>(s.on_dependency_failure);
+  row.not_before = to_ms(s.run_at);
+  row.max_attempts = s.retry.max_attempts;
+  row.first_delay_ms = s.retry.first_delay.count();
+  row.max_delay_ms = s.retry.max_delay.count();
+  row.exponential = s.retry.exponential;
+  json_into(row.needs, s.needs);
+  row.request_id = s.request_id;
+  row.created_at = to_ms(x.created);
+}
+
+job_spec spec_from(job_row& row) {
+  job_spec s;
+  s.id = id_from<job_id>(row.id);
+  s.kind = std::move(row.kind);
+  s.queue = std::move(row.queue);
+  s.priority = static_cast<uint8_t>(row.priority);
+  s.payload = std::move(row.payload);
+  s.owner = std::move(row.owner);
+  s.submission_id = std::move(row.submission_id);
+  s.unique_key = std::move(row.unique_key);
+  s.parent = id_from<job_id>(row.parent);
+  s.depends_on = json_from(row.depends_on, decode_job_ids, "depends_on");
+  s.on_dependency_failure = static_cast<child_failure>(row.on_dependency_failure);
+  s.run_at = from_ms(row.not_before);
+  s.retry.max_attempts = static_cast<uint32_t>(row.max_attempts);
+  s.retry.first_delay = milliseconds{row.first_delay_ms};
+  s.retry.max_delay = milliseconds{row.max_delay_ms};
+  s.retry.exponential = row.exponential != 0;
+  s.needs = json_from(row.needs, decode_strings, "needs");
+  s.request_id = std::move(row.request_id);
+  return s;
+}
+
+} // namespace
+
+void set_changing(job_row& row, const job& x) {
+  row.id = x.id.str();
+  row.priority = x.spec.priority;
+  row.state = to_string(x.state);
+  row.attempt = x.attempt;
+  row.failures = x.failures;
+  row.interruptions = x.interruptions;
+  if (x.progress == job_progress{})
+    row.progress.clear();
+  else
+    row.progress = encode(x.progress);
+  row.result = x.result;
+  if (x.last_error.code == errc::none)
+    row.last_error.clear();
+  else
+    row.last_error = encode(x.last_error);
+  row.started_at = to_ms(x.started);
+  row.finished_at = to_ms(x.finished);
+  row.run_at = to_ms(x.run_at);
+  row.lease_term = static_cast<integer>(x.lease_term);
+  row.lease_worker = id_text(x.lease_worker);
+  row.worker_name = x.worker_name;
+  row.lease_embedded = x.lease_embedded;
+  row.cancel_requested = x.cancel_requested;
+  json_into(row.attempts, x.attempts);
+  row.archived = x.archived;
+}
+
+void set_all(job_row& row, const job& x) {
+  set_changing(row, x);
+  set_fixed(row, x);
+}
+
+job to_job(job_row& row) {
+  job x;
+  x.id = id_from<job_id>(row.id);
+  x.spec = spec_from(row);
+  x.state = named(job_state_from(row.state), "state", row.state);
+  x.attempt = static_cast<uint32_t>(row.attempt);
+  x.failures = static_cast<uint32_t>(row.failures);
+  x.interruptions = static_cast<uint32_t>(row.interruptions);
+  x.progress = json_from(row.progress, decode_progress, "progress");
+  x.result = std::move(row.result);
+  if (!row.last_error.empty())
+    x.last_error = json_from(row.last_error, decode_error, "last_error");
+  x.created = from_ms(row.created_at);
+  x.started = from_ms(row.started_at);
+  x.finished = from_ms(row.finished_at);
+  x.run_at = from_ms(row.run_at);
+  x.lease_term = static_cast<uint64_t>(row.lease_term);
+  x.lease_worker = id_from<worker_id>(row.lease_worker);
+  x.worker_name = std::move(row.worker_name);
+  x.lease_embedded = row.lease_embedded != 0;
+  x.cancel_requested = row.cancel_requested != 0;
+  x.attempts = json_from(row.attempts, decode_attempts, "attempts");
+  x.archived = row.archived != 0;
+  return x;
+}
+
+void set_all(queue_row& row, const queue_settings& x) {
+  row.name = x.name;
+  row.paused = x.paused;
+  row.max_running = x.max_running;
+  row.max_depth = x.max_depth;
+}
+
+queue_settings to_queue(const queue_row& row) {
+  return {row.name, row.paused != 0, static_cast<uint32_t>(row.max_running), static_cast<uint32_t>(row.max_depth)};
+}
+
+} // namespace troupe::store
