@@ -19,7 +19,7 @@ event_log::event_log(event_log_config config, const clock& clk, uint64_t epoch) 
 void event_log::publish(event what, std::vector<event>& out) {
   what.at = clock_->wall();
   what.epoch = epoch_;
-  auto& t = touch(what.topic, out);
+  auto& t = find_or_make(what.topic, out);
   // Progress of an ended topic: it lives again (a job that is retried).
   stop_end_timer(t);
   if (what.coalesce && !what.last) {
@@ -72,27 +72,23 @@ mesh::caught_up event_log::catch_up(const event_position& since) const {
   }
   if (known) {
     auto& kept = i->second->kept;
-    auto first = std::upper_bound(kept.begin(), kept.end(), since.seq,
-                                  [](uint64_t s, const event& e) { return s < e.seq; });
+    auto first =
+      std::upper_bound(kept.begin(), kept.end(), since.seq, [](uint64_t s, const event& e) { return s < e.seq; });
     result.events.assign(first, kept.end());
   }
   return result;
 }
 
-/// Finds or makes a topic and marks it as the latest active.
-event_log::topic& event_log::touch(const std::string& name, std::vector<event>& out) {
-  if (auto i = by_name_.find(name); i != by_name_.end()) {
-    auto t = i->second;
-    topics_.splice(topics_.end(), t->is_empty ? empty_ : topics_, t);
-    t->is_empty = false;
-    return *t;
-  }
+/// Finds or makes a topic.
+event_log::topic& event_log::find_or_make(const std::string& name, std::vector<event>& out) {
+  if (auto i = by_name_.find(name); i != by_name_.end())
+    return *i->second;
   while (!by_name_.empty() && by_name_.size() >= config_.max_topics)
     forget(empty_.empty() ? topics_.begin() : empty_.begin(), out);
-  auto& t = topics_.emplace_back();
+  auto& t = empty_.emplace_back();
   t.name = name;
   t.seq = t.floor = forgotten_floor_;
-  by_name_.emplace(name, std::prev(topics_.end()));
+  by_name_.emplace(name, std::prev(empty_.end()));
   return t;
 }
 
@@ -127,6 +123,8 @@ void event_log::tell(topic& t, event what, std::vector<event>& out) {
   kept_bytes_ += weight(what);
   t.kept.push_back(what);
   out.push_back(std::move(what));
+  topics_.splice(topics_.end(), t.is_empty ? empty_ : topics_, by_name_.find(t.name)->second);
+  t.is_empty = false;
   keep_bounds(t);
 }
 

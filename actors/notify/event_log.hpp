@@ -85,12 +85,12 @@ private:
     bool ended = false;
     timer_key end_timer;
     /// In empty_ instead of topics_.
-    bool is_empty = false;
+    bool is_empty = true;
   };
 
   using topic_list = std::list<topic>;
 
-  topic& touch(const std::string& name, std::vector<event>& out);
+  topic& find_or_make(const std::string& name, std::vector<event>& out);
   void hold(topic& t, event what, std::vector<event>& out);
   void tell(topic& t, event what, std::vector<event>& out);
   void tell_waiting(topic& t, std::vector<event>& out);

@@ -272,18 +272,18 @@ struct world {
     for (int n = 0; n < 150; ++n) {
       auto& c = clients[pick(clients.size())];
       switch (pick(8)) {
-        case 0:
-          if (!c.connected)
-            connect(c);
-          break;
-        case 1:
-          c.connected = false;
-          break;
-        case 2:
-          pass_time();
-          break;
-        default:
-          publish(n);
+      case 0:
+        if (!c.connected)
+          connect(c);
+        break;
+      case 1:
+        c.connected = false;
+        break;
+      case 2:
+        pass_time();
+        break;
+      default:
+        publish(n);
       }
       for (auto& x : clients)
         check(x);
