@@ -139,8 +139,8 @@ notifier_impl::behavior_type behavior(self_pointer self, const notifier_config& 
 } // namespace
 
 uint64_t random_epoch() {
-  // The low half of an id is random.
-  return (random_id().lo & ((uint64_t{1} << 53) - 1)) | 1;
+  // The low half of an id is random, but two ids of one millisecond may be neighbours: spread them.
+  return (random_id().lo * 0x9E3779B97F4A7C15ull >> 11) | 1;
 }
 
 mesh::notifier spawn_notifier(caf::actor_system& sys, notifier_config config) {
