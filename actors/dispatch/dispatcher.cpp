@@ -10,6 +10,8 @@ using self_ptr = dispatcher_self::stateful_pointer<dispatcher_state>;
 
 const error recovering_error{errc::unavailable, "the job queue is being read from the database; try again in a moment"};
 
+constexpr std::chrono::seconds history_timeout{10};
+
 void start_recovery(self_ptr self);
 
 void queue_flush(self_ptr self) {
@@ -118,10 +120,13 @@ void flush(self_ptr self) {
   auto answers = std::make_shared<std::vector<std::function<void(const error*)>>>(std::move(st.waiting));
   st.waiting.clear();
   st.commit_in_flight = true;
+  bool publishes = !unit->catalogue.empty();
   self->request(st.peers.journal, caf::infinite, commit_jobs{std::move(unit)})
     .then(
-      [self, taken, answers](const mesh::done&) {
+      [self, taken, answers, publishes](const mesh::done&) {
         self->state.commit_in_flight = false;
+        if (publishes && self->state.config.catalogue_changed)
+          self->state.config.catalogue_changed();
         perform(self, taken->effects);
         answer_all(*answers, nullptr);
         if (self->state.queue && (self->state.queue->dirty() || !self->state.waiting.empty()))
@@ -150,7 +155,10 @@ void start_recovery(self_ptr self) {
         state.queue = std::make_unique<job_queue>(state.config.queue, state.clocks, [self] {
           return self->state.random();
         });
-        state.queue->recover(got.term, std::move(*got.jobs));
+        auto& life = *state.config.life;
+        if (life == 0)
+          life = got.term;
+        state.queue->recover(got.term, life, std::move(*got.jobs));
         state.tick_at = mono_time::max();
         // Workers know the queue again by saying hello; until then their leases run.
         state.links.clear();
@@ -180,15 +188,54 @@ void answer_when_committed(self_ptr self, caf::typed_response_promise<T> reply, 
 
 // -- handlers ---------------------------------------------------------------------------------------------------------
 
+void submit_now(self_ptr self, std::vector<job_spec> specs, const std::vector<job>& history,
+                caf::typed_response_promise<mesh::submitted> reply) {
+  auto& st = self->state;
+  if (!st.queue) {
+    reply.deliver(mesh::to_caf(recovering_error));
+    return;
+  }
+  auto receipts = st.queue->submit(std::move(specs), history);
+  if (!receipts) {
+    reply.deliver(mesh::to_caf(receipts.error()));
+    return;
+  }
+  answer_when_committed(self, reply, mesh::submitted{std::move(*receipts)});
+}
+
+/// Dependencies that are no longer in memory are looked up in the history, one after the other, before the submission.
+void look_up_dependencies(self_ptr self, std::vector<job_id> left, std::vector<job> found,
+                          std::shared_ptr<std::vector<job_spec>> specs,
+                          caf::typed_response_promise<mesh::submitted> reply) {
+  if (left.empty())
+    return submit_now(self, std::move(*specs), found, reply);
+  auto id = left.back();
+  left.pop_back();
+  self->request(self->state.peers.history, history_timeout, mesh::get_job{id})
+    .then(
+      [=](mesh::job_with_children& x) mutable {
+        found.push_back(std::move(x.item));
+        look_up_dependencies(self, std::move(left), std::move(found), specs, reply);
+      },
+      [=](caf::error& e) mutable {
+        // One that exists nowhere is the submission's mistake, and the queue says so.
+        if (mesh::from_caf(e).code != errc::not_found)
+          return reply.deliver(std::move(e));
+        look_up_dependencies(self, std::move(left), std::move(found), specs, reply);
+      });
+}
+
 caf::result<mesh::submitted> on_submit(self_ptr self, mesh::submit_jobs& x) {
   auto& st = self->state;
   if (!st.queue)
     return mesh::to_caf(recovering_error);
-  auto receipts = st.queue->submit(std::move(x.specs));
-  if (!receipts)
-    return mesh::to_caf(receipts.error());
   auto reply = self->make_response_promise<mesh::submitted>();
-  answer_when_committed(self, reply, mesh::submitted{std::move(*receipts)});
+  auto unknown = st.queue->unknown_dependencies(x.specs);
+  if (unknown.empty())
+    submit_now(self, std::move(x.specs), {}, reply);
+  else
+    look_up_dependencies(self, std::move(unknown), {}, std::make_shared<std::vector<job_spec>>(std::move(x.specs)),
+                         reply);
   return reply;
 }
 

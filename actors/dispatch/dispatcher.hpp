@@ -27,6 +27,8 @@ struct dispatcher_config {
   /// Told to workers: the data folder and the content of its node.id.
   std::string data_folder;
   std::string data_id;
+  /// The first term of this process; shared by all dispatchers that this process starts one after the other. 0: none yet.
+  std::shared_ptr<uint64_t> life = std::make_shared<uint64_t>(0);
   /// After a failed commit or recovery, before the next try.
   milliseconds recovery_delay{500};
   /// An observer gets job_changed for each changed job that `observed` wants.
@@ -36,6 +38,8 @@ struct dispatcher_config {
   std::function<result<consequences>(const job&, const std::string& result_json)> on_completed;
   /// The same for a job that has failed or was cancelled.
   std::function<consequences(const job&)> on_ended;
+  /// Called when a commit has changed the catalogue, before anybody is told: caches forget. Must not block.
+  std::function<void()> catalogue_changed;
   /// Does anybody follow this topic, or did lately? Events that nobody wants are not made.
   std::function<bool(std::string_view topic)> wanted;
 };

@@ -65,9 +65,14 @@ public:
   job_queue(job_queue&&) noexcept;
   job_queue& operator=(job_queue&&) noexcept;
 
-  /// Starts from what the database holds; `term` has just been raised. Leases of embedded workers are interrupted (no
-  /// attempt burnt); other leases get a full lease time from now, so that their workers can come back with them.
-  void recover(uint64_t term, ports::recovered_jobs jobs);
+  /// Starts from what the database holds. `life` is the first term of this process: leases that embedded workers got
+  /// before it are interrupted (no attempt burnt), because those workers died with the process before; all other leases
+  /// get a full lease time from now, so that their workers can come back with them.
+  void recover(uint64_t term, uint64_t life, ports::recovered_jobs jobs);
+  /// A process that has just begun: its life begins with this term.
+  void recover(uint64_t term, ports::recovered_jobs jobs) {
+    recover(term, term, std::move(jobs));
+  }
 
   // -- clients ----------------------------------------------------------------------------------------------------
 

@@ -26,6 +26,8 @@ struct job_queue::impl {
   std::function<uint64_t()> random;
   id_source ids;
   uint64_t term = 0;
+  /// The first term of this process.
+  uint64_t life = 0;
 
   job_table jobs;
   worker_table workers;

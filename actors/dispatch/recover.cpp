@@ -5,9 +5,10 @@
 
 namespace troupe::dispatch {
 
-void job_queue::recover(uint64_t term, ports::recovered_jobs recovered) {
+void job_queue::recover(uint64_t term, uint64_t life, ports::recovered_jobs recovered) {
   auto& q = *impl_;
   q.term = term;
+  q.life = life;
   for (auto& s : recovered.queues)
     if (auto* g = q.group(s.name))
       g->settings = s;
@@ -61,7 +62,7 @@ void job_queue::impl::restore_states(std::vector<entry*>& all) {
       w.node_name = e->row.worker_name;
       w.embedded = e->row.lease_embedded;
       hold(*e, w);
-      if (w.embedded)
+      if (w.embedded && e->row.lease_term < life)
         interrupted.push_back(e);
       break;
     }

@@ -188,9 +188,64 @@ std::string cache_key(const video_query& q) {
   return key;
 }
 
+cache::load_spec mesh_backend::rendered_load(std::string key) const {
+  cache::load_spec spec;
+  spec.key = std::move(key);
+  spec.fresh_for = config_.fresh_for;
+  spec.stale_for = config_.stale_for;
+  spec.encode = [](const cache::value_ptr& x) {
+    return to_text(*std::static_pointer_cast<const ports::rendered>(x));
+  };
+  spec.decode = [](std::string_view text) -> cache::value_ptr {
+    return rendered_from_text(text);
+  };
+  return spec;
+}
+
+cache::load_spec mesh_backend::videos_load(const video_query& query) {
+  auto spec = rendered_load(cache_key(query));
+  spec.load = [this, query](cache::load_completion loaded) {
+    ask<video_page, cache::value_ptr>(peers_.catalogue, query, std::move(loaded),
+                                      [query](video_page& page) -> cache::value_ptr {
+                                        return render_videos(page, query);
+                                      });
+  };
+  return spec;
+}
+
+cache::load_spec mesh_backend::categories_load() {
+  auto spec = rendered_load("videos\x1f" "categories");
+  spec.load = [this](cache::load_completion loaded) {
+    ask<mesh::category_list, cache::value_ptr>(peers_.catalogue, mesh::get_categories{}, std::move(loaded),
+                                               [](mesh::category_list& x) -> cache::value_ptr {
+                                                 return render_categories(x.categories);
+                                               });
+  };
+  return spec;
+}
+
+void mesh_backend::get_rendered(cache::load_spec spec, ports::completion<ports::rendered_ptr> done) {
+  config_.cache.get(std::move(spec), [done = std::move(done)](result<cache::answer> got) {
+    if (!got)
+      return done(std::move(got).error());
+    auto page = std::static_pointer_cast<const ports::rendered>(got->value);
+    if (got->cached)
+      return done(std::move(page));
+    // The one who filled the cache is told so; the caller sends cached_body.
+    auto fresh = std::make_shared<ports::rendered>(*page);
+    fresh->cached_body = fresh->fresh_body;
+    done(ports::rendered_ptr{std::move(fresh)});
+  });
+}
+
 ports::rendered_ptr mesh_backend::cached_videos(const video_query& query) noexcept {
   try {
-    return config_.cache->peek(cache_key(query));
+    auto hit = config_.cache.peek(cache_key(query));
+    if (!hit)
+      return nullptr;
+    if (hit->stale)
+      config_.cache.refresh(videos_load(query));
+    return std::static_pointer_cast<const ports::rendered>(hit->value);
   } catch (const std::exception& e) {
     spdlog::warn("gateway: the cache could not be read: {}", e.what());
     return nullptr;
@@ -198,15 +253,7 @@ ports::rendered_ptr mesh_backend::cached_videos(const video_query& query) noexce
 }
 
 void mesh_backend::list_videos(video_query query, ports::completion<ports::rendered_ptr> done) {
-  auto key = cache_key(query);
-  config_.cache->get(
-    key,
-    [this, query](ports::completion<ports::rendered_ptr> loaded) {
-      ask<video_page>(peers_.catalogue, query, std::move(loaded), [query](video_page& page) {
-        return render_videos(page, query);
-      });
-    },
-    std::move(done));
+  get_rendered(videos_load(query), std::move(done));
 }
 
 void mesh_backend::find_video(video_id id, ports::completion<video_detail> done) {
@@ -224,15 +271,7 @@ void mesh_backend::edit_video(video_id id, std::optional<std::string> title, std
 }
 
 void mesh_backend::categories(ports::completion<ports::rendered_ptr> done) {
-  config_.cache->get(
-    "categories",
-    [this](ports::completion<ports::rendered_ptr> loaded) {
-      ask<mesh::category_list>(peers_.catalogue, mesh::get_categories{}, std::move(loaded),
-                               [](mesh::category_list& x) {
-                                 return render_categories(x.categories);
-                               });
-    },
-    std::move(done));
+  get_rendered(categories_load(), std::move(done));
 }
 
 void mesh_backend::libraries(ports::completion<std::vector<library>> done) {
@@ -297,7 +336,7 @@ std::shared_ptr<const health_report> mesh_backend::health() noexcept {
 }
 
 std::vector<cache_layer_stats> mesh_backend::cache_stats() noexcept {
-  return config_.cache->stats();
+  return config_.cache.stats();
 }
 
 bool mesh_backend::ready() noexcept {
@@ -317,16 +356,43 @@ void mesh_backend::on_events(std::function<void(std::shared_ptr<const std::vecto
 }
 
 void mesh_backend::follow(const std::string& topic) {
-  post([notifier = peers_.notifier, topic, timeout = config_.timeout](act_self self) {
-    self->request(notifier, timeout, mesh::follow_topics{{topic}}, caf::actor_cast<mesh::event_subscriber>(self))
+  {
+    std::lock_guard guard{topics_mutex_};
+    if (++topics_[topic] > 1)
+      return;
+  }
+  follow_all({topic});
+}
+
+void mesh_backend::follow_all(std::vector<std::string> topics) {
+  post([notifier = peers_.notifier, topics = std::move(topics), timeout = config_.timeout](act_self self) {
+    self->request(notifier, timeout, mesh::follow_topics{topics}, caf::actor_cast<mesh::event_subscriber>(self))
       .then([](const mesh::done&) {},
-            [topic](caf::error& e) {
-              spdlog::warn("gateway: can't follow {}: {}", topic, mesh::from_caf(e).message);
+            [](caf::error& e) {
+              spdlog::warn("gateway: can't follow live events: {}", mesh::from_caf(e).message);
             });
   });
 }
 
+void mesh_backend::refollow() {
+  std::vector<std::string> topics;
+  {
+    std::lock_guard guard{topics_mutex_};
+    for (auto& [topic, count] : topics_)
+      topics.push_back(topic);
+  }
+  if (!topics.empty())
+    follow_all(std::move(topics));
+}
+
 void mesh_backend::unfollow(const std::string& topic) {
+  {
+    std::lock_guard guard{topics_mutex_};
+    auto i = topics_.find(topic);
+    if (i == topics_.end() || --i->second > 0)
+      return;
+    topics_.erase(i);
+  }
   post([notifier = peers_.notifier, topic](act_self self) {
     self->send(notifier, mesh::unfollow_topics{{topic}}, caf::actor_cast<mesh::event_subscriber>(self));
   });

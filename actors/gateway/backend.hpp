@@ -1,11 +1,14 @@
 #pragma once
 
+#include "actors/cache/cache.hpp"
 #include "protocol/mesh/local.hpp"
 #include "protocol/ports/backend.hpp"
 
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
+#include <unordered_map>
 
 namespace troupe::gateway {
 
@@ -19,26 +22,16 @@ struct gateway_peers {
   mesh::supervisor root;
 };
 
-/// Pages and lists that are encoded once and shared: the cache's side of the backend.
-class render_cache {
-public:
-  virtual ~render_cache() = default;
-  /// Never waits; nullptr when it is not there. A stale one is given out and refreshed behind. Any thread.
-  virtual ports::rendered_ptr peek(const std::string& key) noexcept = 0;
-  /// From the cache, or from one run of `load` for all who ask at the same time. `done` on any thread.
-  virtual void get(const std::string& key, std::function<void(ports::completion<ports::rendered_ptr>)> load,
-                   ports::completion<ports::rendered_ptr> done)
-    = 0;
-  virtual std::vector<cache_layer_stats> stats() noexcept = 0;
-};
-
 struct gateway_config {
   std::string data_folder;
   /// For each question into the mesh.
   milliseconds timeout{10'000};
   /// The last round of checks, without a message.
   std::function<std::shared_ptr<const health_report>()> health;
-  std::shared_ptr<render_cache> cache;
+  cache::node_cache cache;
+  /// How long a page is fresh, and how long after that it may be given out while a new one is made.
+  milliseconds fresh_for{300'000};
+  milliseconds stale_for{300'000};
 };
 
 /// ports::backend on the mesh. One actor (a scheduler thread) asks on behalf of the network's threads; what the cache
@@ -52,6 +45,8 @@ public:
   void set_ready(bool ready) noexcept {
     ready_ = ready;
   }
+  /// The notifier has been started anew and knows nobody: follows every topic again.
+  void refollow();
   /// Ends the actor; completions still under way get errc::unavailable.
   void stop();
 
@@ -105,6 +100,12 @@ private:
   /// Asks `target`; `convert` makes the completion's value of the answer.
   template <class Answer, class T, class Target, class Message, class Convert>
   void ask(Target target, Message message, ports::completion<T> done, Convert convert);
+  void follow_all(std::vector<std::string> topics);
+  cache::load_spec rendered_load(std::string key) const;
+  /// How to come by a page of videos, or the list of categories.
+  cache::load_spec videos_load(const video_query& query);
+  cache::load_spec categories_load();
+  void get_rendered(cache::load_spec spec, ports::completion<ports::rendered_ptr> done);
   void act(job_id id, mesh::job_action action, ports::completion<job> done);
   /// A snapshot of a job for a client that has missed too much, or asks for the first time.
   void snapshot(job_id id, event_position position, ports::completion<ports::replay> done);
@@ -115,6 +116,9 @@ private:
   std::atomic<bool> ready_{false};
   caf::actor actor_;
   std::shared_ptr<std::function<void(std::shared_ptr<const std::vector<event>>)>> sink_;
+  std::mutex topics_mutex_;
+  /// Followed topics with their counts.
+  std::unordered_map<std::string, size_t> topics_;
 };
 
 /// The cache key of a page: every field of the query, in order.

@@ -46,6 +46,23 @@ ports::rendered_ptr render_categories(const std::vector<category_count>& categor
   return finish(std::move(body));
 }
 
+std::string to_text(const ports::rendered& x) {
+  // JSON that we write ourselves has no line breaks.
+  return x.etag + '\n' + x.fresh_body + '\n' + x.cached_body;
+}
+
+ports::rendered_ptr rendered_from_text(std::string_view text) {
+  auto first = text.find('\n');
+  auto second = first == std::string_view::npos ? first : text.find('\n', first + 1);
+  if (second == std::string_view::npos)
+    return nullptr;
+  auto out = std::make_shared<ports::rendered>();
+  out->etag = text.substr(0, first);
+  out->fresh_body = text.substr(first + 1, second - first - 1);
+  out->cached_body = text.substr(second + 1);
+  return out;
+}
+
 std::optional<job_id> job_of_topic(std::string_view topic) {
   constexpr std::string_view prefix = "job:";
   if (!topic.starts_with(prefix))

@@ -11,6 +11,10 @@ ports::rendered_ptr render_videos(const video_page& page, const video_query& que
 /// {"categories":[{"name","count"}],"cached","lastUpdated"}.
 ports::rendered_ptr render_categories(const std::vector<category_count>& categories);
 
+/// One text for a cache outside of the process, and back; nullptr for a text that is none.
+std::string to_text(const ports::rendered& x);
+ports::rendered_ptr rendered_from_text(std::string_view text);
+
 /// The id in "job:<id>".
 std::optional<job_id> job_of_topic(std::string_view topic);
 /// Type "snapshot": the job's status as it is now, at a position in its topic.
