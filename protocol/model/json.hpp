@@ -32,9 +32,10 @@ std::string encode(const std::map<std::string, int64_t>& xs);
 result<std::map<std::string, int64_t>> decode_counters(std::string_view json);
 std::string encode(const job_progress& x);
 result<job_progress> decode_progress(std::string_view json);
-/// {"code","message","class"?}
+/// {"code","message","fields"?,"retryAfterMs"?}
 std::string encode(const error& x);
-result<error> decode_error(std::string_view json);
+/// Empty text is "no error" (errc::none). (A result<error> can't be told from its own failure.)
+result<void> decode_error(std::string_view json, error& into);
 
 // -- outward ------------------------------------------------------------------------------------------------------
 
