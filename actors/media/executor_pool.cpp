@@ -30,13 +30,6 @@ using pool_impl =
 struct pool_state {
   pool_state() {
   }
-  ~pool_state() {
-    set.reset();
-    // What is still unanswered will never be: nobody waits for ever.
-    for (auto& [id, operation] : open)
-      answer(*operation, {{errc::unavailable, "the executor pool is restarting"}, error_class::transient, {}, {}});
-  }
-
   static void answer(executor_operation& operation, executor_answer what) {
     if (auto done = std::exchange(operation.done, nullptr))
       done(std::move(what));

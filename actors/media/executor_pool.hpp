@@ -5,7 +5,7 @@
 
 namespace troupe::work {
 
-/// Asks for one operation; the callbacks in it run in the pool and may only post.
+/// Asks for one operation (shared_operation); the callbacks in it run in the pool and may only post.
 struct run_operation {
   std::shared_ptr<executor_operation> what;
 };

@@ -38,6 +38,15 @@ uint64_t next_operation() noexcept {
   return last.fetch_add(1) + 1;
 }
 
+std::shared_ptr<executor_operation> shared_operation(executor_operation what) {
+  auto let_go = [](executor_operation* x) {
+    std::unique_ptr<executor_operation> owned{x};
+    if (auto done = std::exchange(owned->done, nullptr))
+      done({{errc::unavailable, "the executors of this worker are restarting"}, error_class::transient, {}, {}});
+  };
+  return {new executor_operation(std::move(what)), let_go};
+}
+
 executor_set::executor_set(executor_config config, std::shared_ptr<ports::child_processes> children, const clock& clk,
                            connect wire) :
   config_(std::move(config)),

@@ -66,6 +66,10 @@ struct executor_operation {
 /// Thread safe.
 uint64_t next_operation() noexcept;
 
+/// For messages: if nobody has called `done` when the last holder lets go (the pool is gone), it is called with
+/// errc::unavailable, so that no asker waits for ever.
+std::shared_ptr<executor_operation> shared_operation(executor_operation what);
+
 struct executor_stats {
   uint32_t processes = 0;
   uint32_t busy = 0;
