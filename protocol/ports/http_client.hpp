@@ -42,6 +42,8 @@ struct transfer_progress {
   uint64_t received = 0;
   /// 0 if unknown.
   uint64_t total = 0;
+  /// As in http_response, from the first call on: a download that breaks off can be resumed safely.
+  std::string validator;
 };
 
 /// A running transfer; dropping the handle does not cancel.

@@ -1,0 +1,109 @@
+#include "actors/media/attempt.hpp"
+
+#include "protocol/model/job_kinds.hpp"
+#include "protocol/model/json.hpp"
+
+#include <spdlog/spdlog.h>
+
+namespace troupe::work {
+
+result<std::string> attempt::execute(exec::request request, std::vector<shared_fd> descriptors,
+                                     std::function<void(const exec::progress&)> told) {
+  auto answer = run(std::move(request), std::move(descriptors), std::move(told));
+  if (!answer.log_tail.empty()) {
+    log_tail += answer.log_tail;
+    if (log_tail.size() > max_log_tail_bytes)
+      log_tail.erase(0, log_tail.size() - max_log_tail_bytes);
+  }
+  if (answer.ok())
+    return std::move(answer.body);
+  cls = answer.cls;
+  return std::move(answer.failure);
+}
+
+void attempt::stage(double fraction, std::string name, std::string message) {
+  progress({fraction, std::move(name), std::move(message), {}});
+}
+
+attempt_outcome run_attempt(attempt& a, const work_function& work) {
+  auto made = [&]() -> result<std::string> {
+    try {
+      return work(a);
+    } catch (const std::exception& e) {
+      spdlog::error("{}: the work on {} threw: {}", a.what().kind, a.what().token.str(), e.what());
+      return {errc::internal, "the work failed in an unexpected way"};
+    }
+  }();
+  attempt_outcome out;
+  out.token = a.what().token;
+  out.operation = std::move(a.operation);
+  out.log_tail = std::move(a.log_tail);
+  if (a.stopped()) {
+    out.end = attempt_end::cancelled;
+  } else if (made && made->size() <= max_result_bytes) {
+    out.result = std::move(*made);
+  } else {
+    out.end = attempt_end::failed;
+    out.failure = made ? error{errc::too_large, "the result is larger than a job may hold"} : made.error();
+    out.cls = a.cls.value_or(default_class(out.failure.code));
+  }
+  return out;
+}
+
+scratch_folder::scratch_folder(const workshop& shop, const lease_token& token) :
+  files_(*shop.files), path_(shop.data_folder + "/tmp/" + token.str()) {
+}
+
+scratch_folder::~scratch_folder() {
+  // What can't be removed now is found by the scheduled cleanup.
+  if (auto removed = files_.remove(path_); !removed)
+    spdlog::warn("temporary files are left: {}", removed.error().message);
+}
+
+result<source> open_source(const workshop& shop, const std::string& path) {
+  auto file = shop.files->open_source(path);
+  if (!file)
+    return std::move(file).error();
+  if (file->version.size == 0)
+    return {errc::bad_media, "the file is empty"};
+  return source{std::make_shared<const unique_fd>(std::move(file->fd)), file->version, path, extension_of(path)};
+}
+
+result<void> check_unchanged(const workshop& shop, const source& src) {
+  auto now = shop.files->version_of(src.path);
+  if (!now || *now != src.version)
+    return {errc::io, "the file was changed or removed while it was read"};
+  return {};
+}
+
+result<media_info> extract_metadata(attempt& a, const source& src) {
+  exec::request request;
+  request.op = exec::op::probe;
+  request.name_hint = src.hint;
+  auto body = a.execute(std::move(request), {src.fd});
+  if (!body)
+    return std::move(body).error();
+  return decode_media_info(*body);
+}
+
+std::string output_name(const lease_token& token) {
+  return token.job.str() + "-" + std::to_string(token.attempt);
+}
+
+std::string extension_of(std::string_view path) {
+  auto name = path.substr(path.rfind('/') + 1);
+  auto dot = name.rfind('.');
+  if (dot == std::string_view::npos || name.size() - dot > 9)
+    return {};
+  std::string out;
+  for (char c : name.substr(dot + 1)) {
+    if (c >= 'A' && c <= 'Z')
+      c = static_cast<char>(c - 'A' + 'a');
+    if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')))
+      return {};
+    out += c;
+  }
+  return out;
+}
+
+} // namespace troupe::work

@@ -1,0 +1,96 @@
+#pragma once
+
+#include "actors/media/executor_set.hpp"
+#include "protocol/model/worker.hpp"
+#include "protocol/ports/files.hpp"
+#include "protocol/ports/http_client.hpp"
+
+#include <optional>
+
+namespace troupe::work {
+
+/// One attempt of one job as its work sees it. Actor-free: the runner actor implements it over its mailbox, tests by
+/// hand. Calls block and are made from the attempt's own thread only.
+class attempt {
+public:
+  virtual ~attempt() = default;
+
+  virtual const assignment& what() const noexcept = 0;
+  /// The lease is lost or the job cancelled: end soon, leave nothing behind.
+  virtual bool stopped() const noexcept = 0;
+  /// Told to those who watch; coalesced on its way.
+  virtual void progress(job_progress x) = 0;
+  /// Runs one operation on an executor; errc::cancelled once the attempt is stopped.
+  virtual executor_answer run(exec::request request, std::vector<shared_fd> descriptors,
+                              std::function<void(const exec::progress&)> told) = 0;
+  virtual result<ports::http_response> download(ports::http_download what,
+                                                std::function<void(const ports::transfer_progress&)> told) = 0;
+
+  /// Like `run`, with what the executor said about class and log kept for the outcome.
+  result<std::string> execute(exec::request request, std::vector<shared_fd> descriptors,
+                              std::function<void(const exec::progress&)> told = {});
+  void stage(double fraction, std::string name, std::string message);
+
+  // For the attempt's record.
+  std::string operation;
+  std::string log_tail;
+  /// Of the last error, where it is not the default of its code.
+  std::optional<error_class> cls;
+};
+
+/// What work needs of the node it runs on.
+struct workshop {
+  std::shared_ptr<ports::files> files;
+  /// Absolute, as this worker sees it.
+  std::string data_folder;
+  /// Widths of the pictures that are made of a video, pixels; never upscaled.
+  std::vector<uint32_t> thumbnail_widths{320, 640, 1280};
+  /// Downloads: no file is larger; addresses of private networks only where that is configured.
+  uint64_t max_download_bytes = uint64_t{200} << 30;
+  bool allow_private = false;
+};
+
+/// One kind of work from start to end: the result's JSON. Runs on the attempt's thread; throws nothing.
+using work_function = std::function<result<std::string>(attempt&)>;
+
+/// What `work` made of an attempt: cancelled when it was stopped, otherwise completed or failed.
+attempt_outcome run_attempt(attempt& a, const work_function& work);
+
+/// `tmp/<token>` of the data folder; all in it is removed at the end.
+class scratch_folder {
+public:
+  scratch_folder(const workshop& shop, const lease_token& token);
+  ~scratch_folder();
+  scratch_folder(const scratch_folder&) = delete;
+  scratch_folder& operator=(const scratch_folder&) = delete;
+
+  std::string file(std::string_view name) const {
+    return path_ + "/" + std::string{name};
+  }
+
+private:
+  ports::files& files_;
+  std::string path_;
+};
+
+/// A source while it is read: opened once, and known to have stayed the same.
+struct source {
+  shared_fd fd;
+  file_version version;
+  std::string path;
+  /// Extension for exec::request::name_hint.
+  std::string hint;
+};
+result<source> open_source(const workshop& shop, const std::string& path);
+/// errc::io (transient) when the name means another content by now.
+result<void> check_unchanged(const workshop& shop, const source& src);
+
+/// A probe of the source on an executor.
+result<media_info> extract_metadata(attempt& a, const source& src);
+
+/// "<job>-<attempt>": begins the name of every file that an attempt publishes.
+std::string output_name(const lease_token& token);
+/// The extension in lower case without the dot, at most 8 letters and digits; otherwise empty.
+std::string extension_of(std::string_view path);
+
+} // namespace troupe::work

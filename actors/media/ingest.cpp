@@ -1,0 +1,145 @@
+#include "actors/media/ingest.hpp"
+
+#include "actors/media/payloads.hpp"
+#include "protocol/model/json.hpp"
+
+#include <algorithm>
+#include <set>
+
+namespace troupe::work {
+
+namespace {
+
+/// Something that a picture can be taken from: film, or a cover.
+bool has_picture(const media_info& media) {
+  return std::any_of(media.streams.begin(), media.streams.end(), [](auto& s) { return s.kind == "video"; });
+}
+
+/// Published files that are taken back unless all went well.
+class publication {
+public:
+  explicit publication(const workshop& shop) : shop_(shop) {
+  }
+  ~publication() {
+    for (auto& file : files_)
+      // A file without a row is nobody's: the scheduled cleanup takes what stays.
+      (void)shop_.files->remove(shop_.data_folder + "/" + file);
+  }
+  publication(const publication&) = delete;
+  publication& operator=(const publication&) = delete;
+
+  result<void> publish(const std::string& from, const std::string& file) {
+    TROUPE_TRY(shop_.files->publish(from, shop_.data_folder + "/" + file));
+    files_.push_back(file);
+    return {};
+  }
+  void keep() {
+    files_.clear();
+  }
+
+private:
+  const workshop& shop_;
+  std::vector<std::string> files_;
+};
+
+/// Ids begin with the time: their end spreads over the folders.
+std::string picture_file(const lease_token& token, uint32_t width) {
+  auto job = token.job.str();
+  return "artwork/" + job.substr(job.size() - 2) + "/" + output_name(token) + "-" + std::to_string(width) + ".jpg";
+}
+
+video describe(const ingest_payload& asked, const source& src, const media_info& media) {
+  video out;
+  out.id = asked.video;
+  out.library = asked.library;
+  out.category = asked.category;
+  out.path = asked.relative_path;
+  out.version = src.version;
+  out.state = video_state::ready;
+  auto tag = media.tags.find("title");
+  auto name = src.path.substr(src.path.rfind('/') + 1);
+  out.title = !asked.title.empty()                              ? asked.title
+              : tag != media.tags.end() && !tag->second.empty() ? tag->second
+                                                                : name.substr(0, name.rfind('.'));
+  out.duration = media.duration;
+  out.container = media.format;
+  if (auto s = media.first("video")) {
+    bool turned = s->rotation == 90 || s->rotation == 270;
+    out.width = turned ? s->height : s->width;
+    out.height = turned ? s->width : s->height;
+    out.video_codec = s->codec;
+  }
+  if (auto s = media.first("audio"))
+    out.audio_codec = s->codec;
+  out.media = encode(media);
+  return out;
+}
+
+} // namespace
+
+result<std::vector<picture>> make_thumbnails(attempt& a, const workshop& shop, const source& src,
+                                             const media_info& media) {
+  if (!has_picture(media))
+    return std::vector<picture>{};
+  scratch_folder scratch{shop, a.what().token};
+  exec::request request;
+  request.op = exec::op::thumbnail;
+  request.name_hint = src.hint;
+  request.widths = shop.thumbnail_widths;
+  request.source = media;
+  std::vector<shared_fd> descriptors{src.fd};
+  for (auto width : request.widths) {
+    auto file = shop.files->create(scratch.file(std::to_string(width) + ".jpg"));
+    if (!file)
+      return std::move(file).error();
+    descriptors.push_back(std::make_shared<const unique_fd>(std::move(*file)));
+  }
+  auto body = a.execute(std::move(request), std::move(descriptors));
+  if (!body)
+    return std::move(body).error();
+  auto made = exec::decode_thumbnail_answer(*body);
+  if (!made)
+    return std::move(made).error();
+  if (made->pictures.size() != shop.thumbnail_widths.size())
+    return {errc::protocol, "the executor made another number of pictures than it was asked for"};
+  TROUPE_TRY(check_unchanged(shop, src));
+  publication out{shop};
+  std::vector<picture> pictures;
+  std::set<uint32_t> widths;
+  for (size_t i = 0; i < made->pictures.size(); ++i) {
+    auto& p = made->pictures[i];
+    // Never upscaled, so a small film gives the same picture more than once.
+    if (p.bytes == 0 || !widths.insert(p.width).second)
+      continue;
+    if (a.stopped())
+      return error{errc::cancelled};
+    auto file = picture_file(a.what().token, p.width);
+    TROUPE_TRY(out.publish(scratch.file(std::to_string(shop.thumbnail_widths[i]) + ".jpg"), file));
+    pictures.push_back({p.width, p.height, file});
+  }
+  out.keep();
+  return pictures;
+}
+
+result<std::string> ingest(attempt& a, const workshop& shop) {
+  auto asked = decode_ingest_payload(a.what().payload);
+  if (!asked)
+    return std::move(asked).error();
+  a.stage(0.1, "probe", "reading " + asked->relative_path);
+  auto src = open_source(shop, asked->path);
+  if (!src)
+    return std::move(src).error();
+  auto media = extract_metadata(a, *src);
+  if (!media)
+    return std::move(media).error();
+  a.stage(0.5, "thumbnails", "taking pictures");
+  auto pictures = make_thumbnails(a, shop, *src, *media);
+  if (!pictures)
+    return std::move(pictures).error();
+  a.stage(0.9, "index", "adding to the catalogue");
+  ingest_result out{describe(*asked, *src, *media)};
+  out.item.thumbnails = std::move(*pictures);
+  return encode(out);
+}
+
+} // namespace troupe::work

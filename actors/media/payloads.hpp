@@ -1,0 +1,86 @@
+#pragma once
+
+// What the jobs of a worker are asked with and answer: JSON objects, made on one side and read on the other. Paths are
+// absolute on the node that has the file; `file` is relative to the data folder. Errors are errc::validation, with all
+// wrong fields at once. Unknown fields are ignored.
+
+#include "protocol/model/catalogue.hpp"
+#include "protocol/model/media.hpp"
+#include "protocol/model/result.hpp"
+
+namespace troupe::work {
+
+/// {"path","videoId","libraryId","relativePath","version":"size-mtimeNs-inode","title","category"}
+struct ingest_payload {
+  std::string path;
+  video_id video;
+  library_id library;
+  std::string relative_path;
+  /// As the scan saw it; what the result says counts.
+  file_version version;
+  std::string title;
+  std::string category;
+};
+std::string encode(const ingest_payload& x);
+result<ingest_payload> decode_ingest_payload(std::string_view json);
+
+/// {"video":{"id","libraryId","path","version","title","category","duration","width","height","videoCodec",
+/// "audioCodec","container","media":{…},"thumbnails":[{"width","height","file"}]}}: state is ready, times are not set.
+struct ingest_result {
+  video item;
+};
+std::string encode(const ingest_result& x);
+result<ingest_result> decode_ingest_result(std::string_view json);
+
+/// {"videoId","sourcePath","profile":"web-720p" or {"name","container",…}}
+struct transcode_payload {
+  video_id video;
+  std::string source_path;
+  media_profile profile;
+};
+/// The whole profile is written, so that a later change of the built-in one does not change the job.
+std::string encode(const transcode_payload& x);
+result<transcode_payload> decode_transcode_payload(std::string_view json);
+
+/// {"rendition":{"videoId","profile","file","size","duration","width","height","videoCodec","audioCodec","container",
+/// "madeBy"}}: id and creation time are the coordinator's.
+struct transcode_result {
+  rendition item;
+};
+std::string encode(const transcode_result& x);
+result<transcode_result> decode_transcode_result(std::string_view json);
+
+/// {"url","category","title"}
+struct download_payload {
+  std::string url;
+  std::string category;
+  /// Empty: from the server's file name.
+  std::string title;
+};
+std::string encode(const download_payload& x);
+result<download_payload> decode_download_payload(std::string_view json);
+
+/// {"path","relativePath","version","title","category","contentType"}: all that an ingest job needs beside ids.
+struct download_result {
+  std::string path;
+  /// Below the root of the downloads library.
+  std::string relative_path;
+  file_version version;
+  std::string title;
+  std::string category;
+  std::string content_type;
+};
+std::string encode(const download_result& x);
+result<download_result> decode_download_result(std::string_view json);
+
+/// {"filesRemoved","problems":[…]}
+struct cleanup_result {
+  uint64_t files_removed = 0;
+  std::vector<std::string> problems;
+};
+std::string encode(const cleanup_result& x);
+
+/// file_version::str and back.
+std::optional<file_version> parse_version(std::string_view text);
+
+} // namespace troupe::work

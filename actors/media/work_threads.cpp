@@ -1,0 +1,76 @@
+#include "actors/media/work_threads.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <thread>
+
+namespace troupe::work {
+
+namespace {
+
+constexpr std::chrono::seconds idle_time{10};
+
+} // namespace
+
+struct work_threads::shared {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::condition_variable ended;
+  std::deque<std::function<void()>> queue;
+  size_t most = 1;
+  size_t alive = 0;
+  size_t idle = 0;
+  bool stopping = false;
+
+  void run() {
+    // Signals are for the main thread.
+    sigset_t all;
+    ::sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, nullptr);
+    std::unique_lock lock{mutex};
+    while (!stopping) {
+      if (queue.empty()) {
+        ++idle;
+        bool woken = changed.wait_for(lock, idle_time, [this] { return stopping || !queue.empty(); });
+        --idle;
+        if (!woken)
+          break;
+        continue;
+      }
+      auto what = std::move(queue.front());
+      queue.pop_front();
+      lock.unlock();
+      what();
+      what = nullptr;
+      lock.lock();
+    }
+    --alive;
+    ended.notify_all();
+  }
+};
+
+work_threads::work_threads(size_t most) : shared_(std::make_shared<shared>()) {
+  shared_->most = std::max<size_t>(most, 1);
+}
+
+work_threads::~work_threads() {
+  std::unique_lock lock{shared_->mutex};
+  shared_->stopping = true;
+  shared_->changed.notify_all();
+  shared_->ended.wait(lock, [this] { return shared_->alive == 0; });
+  auto dropped = std::move(shared_->queue);
+  lock.unlock();
+}
+
+void work_threads::post(std::function<void()> what) {
+  std::lock_guard guard{shared_->mutex};
+  shared_->queue.push_back(std::move(what));
+  if (shared_->queue.size() > shared_->idle && shared_->alive < shared_->most) {
+    ++shared_->alive;
+    std::thread{[s = shared_] { s->run(); }}.detach();
+  }
+  shared_->changed.notify_one();
+}
+
+} // namespace troupe::work
