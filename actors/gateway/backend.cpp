@@ -1,6 +1,7 @@
 #include "actors/gateway/backend.hpp"
 
 #include "actors/gateway/render.hpp"
+#include "actors/library/publication.hpp"
 #include "protocol/model/json.hpp"
 
 #include <spdlog/spdlog.h>
@@ -318,15 +319,8 @@ const std::string& mesh_backend::data_folder() const noexcept {
 
 void mesh_backend::register_upload(ports::finished_upload upload, ports::request_context ctx,
                                    ports::completion<submit_receipt> done) {
-  // The job needs the id of the built-in library that uploads belong to.
-  libraries([this, upload = std::move(upload), ctx = std::move(ctx), done](result<std::vector<library>> all) mutable {
-    if (!all)
-      return done(std::move(all).error());
-    for (auto& home : *all)
-      if (home.origin == library_origin::uploads)
-        return submit(ingest_upload_spec(home, upload), std::move(ctx), std::move(done));
-    done(error{errc::unavailable, "the uploads library is not there yet; try again in a moment"});
-  });
+  submit(catalogue::ingest_upload_spec(uploads_folder_, upload.path, upload.original_name, upload.category),
+         std::move(ctx), std::move(done));
 }
 
 // -- state ------------------------------------------------------------------------------------------------------------

@@ -1,6 +1,5 @@
 #include "actors/gateway/render.hpp"
 
-#include "actors/library/publication.hpp"
 #include "protocol/model/json.hpp"
 
 namespace troupe::gateway {
@@ -94,10 +93,6 @@ event gap_event(const std::string& topic, const event_position& position) {
   e.at = system_clocks{}.wall();
   e.data = R"({"gap":true})";
   return e;
-}
-
-job_spec ingest_upload_spec(const library& uploads, const ports::finished_upload& upload) {
-  return catalogue::ingest_upload_spec(uploads, upload.path, upload.original_name, upload.category, upload.size);
 }
 
 } // namespace troupe::gateway

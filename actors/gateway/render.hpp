@@ -22,7 +22,4 @@ event snapshot_event(const job& x, const std::vector<job_id>& children, const ev
 /// Type "snapshot" of a topic that has no state of its own: the client fetches what it shows anew.
 event gap_event(const std::string& topic, const event_position& position);
 
-/// The ingest job of a finished upload.
-job_spec ingest_upload_spec(const library& uploads, const ports::finished_upload& upload);
-
 } // namespace troupe::gateway

@@ -242,9 +242,7 @@ librarian_self::behavior_type librarian(librarian_ptr self, librarian_config con
       mesh::library_list out;
       for (auto& [id, x] : self->state.libraries)
         out.libraries.push_back(x);
-      std::sort(out.libraries.begin(), out.libraries.end(), [](auto& a, auto& b) {
-        return a.id < b.id;
-      });
+      std::ranges::sort(out.libraries, {}, &library::id);
       return out;
     },
     [self](mesh::add_library& x) {

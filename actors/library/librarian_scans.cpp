@@ -222,12 +222,11 @@ void load_scans(librarian_ptr self) {
 
 std::vector<library> missing_builtins(const librarian_state& st) {
   std::vector<library> out;
-  auto add = [&](library_origin origin, std::string name) {
-    for (auto& [id, x] : st.libraries)
-      if (x.origin == origin)
-        return;
+  auto add = [&](library_id id, library_origin origin, std::string name) {
+    if (st.libraries.count(id) > 0)
+      return;
     library x;
-    x.id = library_id{random_id()};
+    x.id = id;
     x.name = name;
     x.category = name;
     x.root = st.config.data_folder + "/" + name;
@@ -235,8 +234,8 @@ std::vector<library> missing_builtins(const librarian_state& st) {
     x.created = x.updated = now();
     out.push_back(std::move(x));
   };
-  add(library_origin::uploads, "uploads");
-  add(library_origin::downloads, "downloads");
+  add(uploads_library, library_origin::uploads, "uploads");
+  add(downloads_library, library_origin::downloads, "downloads");
   return out;
 }
 
@@ -274,6 +273,9 @@ caf::result<scan> start_scan(librarian_ptr self, const mesh::scan_library& x) {
   auto home = st.libraries.find(x.id);
   if (home == st.libraries.end())
     return mesh::to_caf({errc::not_found, "library " + x.id.str() + ": not known; see `troupe library ls`"});
+  if (home->second.origin != library_origin::folder)
+    return mesh::to_caf({errc::conflict, "library \"" + home->second.name
+                                           + "\" is filled by uploads and downloads; there is nothing to scan"});
   for (auto& [id, active] : st.scans)
     if (active.item.library == x.id)
       return active.item;
@@ -412,7 +414,7 @@ void check_scans(librarian_ptr self) {
 void cancel_scans_of(librarian_ptr self, library_id id) {
   for (auto& [key, active] : self->state.scans)
     if (active.item.library == id)
-      self->send(self->state.peers.jobs, mesh::act_on_job{active.job, mesh::job_action::cancel});
+      caf::anon_send(self->state.peers.jobs, mesh::act_on_job{active.job, mesh::job_action::cancel});
 }
 
 } // namespace troupe::catalogue

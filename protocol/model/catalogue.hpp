@@ -15,6 +15,10 @@ namespace troupe {
 /// Two libraries are built in: "uploads" and "downloads", both below the data folder.
 enum class library_origin : uint8_t { folder, uploads, downloads };
 
+/// Their ids are the same everywhere.
+inline constexpr library_id uploads_library{raw_id{0, 1}};
+inline constexpr library_id downloads_library{raw_id{0, 2}};
+
 struct library {
   library_id id;
   std::string name;

@@ -1,0 +1,174 @@
+#include "actors/library/publication.hpp"
+
+#include "actors/media/payloads.hpp"
+
+#include <algorithm>
+
+namespace troupe::catalogue {
+
+namespace {
+
+timestamp wall_now() {
+  return system_clocks{}.wall();
+}
+
+std::string name_of(const std::string& path) {
+  return path.substr(path.rfind('/') + 1);
+}
+
+job_spec spec_of(const work::ingest_payload& payload) {
+  job_spec spec;
+  spec.kind = "ingest";
+  spec.payload = encode(payload);
+  spec.unique_key = "ingest:" + payload.video.str() + ":" + payload.version.str();
+  return spec;
+}
+
+result<dispatch::consequences> publish_ingest(const std::string& text) {
+  auto made = work::decode_ingest_result(text);
+  if (!made)
+    return {errc::internal, "the worker's answer can't be read: " + made.error().message};
+  made->item.state = video_state::ready;
+  made->item.created = made->item.updated = wall_now();
+  dispatch::consequences out;
+  out.catalogue.ingested.push_back(std::move(made->item));
+  return out;
+}
+
+result<dispatch::consequences> publish_transcode(const job& x, const std::string& text) {
+  auto made = work::decode_transcode_result(text);
+  if (!made)
+    return {errc::internal, "the worker's answer can't be read: " + made.error().message};
+  auto& r = made->item;
+  // One rendition a job, whoever says it how often.
+  r.id = rendition_id{x.id.raw};
+  r.made_by = x.id.str();
+  r.created = wall_now();
+  dispatch::consequences out;
+  out.catalogue.renditions.push_back(std::move(r));
+  return out;
+}
+
+result<dispatch::consequences> publish_download(const std::string& data_folder, const job& x, const std::string& text) {
+  auto made = work::decode_download_result(text);
+  if (!made)
+    return {errc::internal, "the worker's answer can't be read: " + made.error().message};
+  work::ingest_payload payload;
+  // Derived from the job, so that the same download never becomes two videos.
+  payload.video = video_id{x.id.raw};
+  payload.library = downloads_library;
+  payload.relative_path = made->relative_path;
+  payload.path = data_folder + "/downloads/" + made->relative_path;
+  payload.version = made->version;
+  payload.title = made->title;
+  payload.category = made->category.empty() ? "downloads" : made->category;
+  auto spec = spec_of(payload);
+  spec.parent = x.id;
+  spec.owner = x.spec.owner;
+  spec.request_id = x.spec.request_id;
+  dispatch::consequences out;
+  out.follow_ups.push_back(std::move(spec));
+  return out;
+}
+
+} // namespace
+
+std::string title_of_name(std::string_view file_name) {
+  auto dot = file_name.rfind('.');
+  std::string out{file_name.substr(0, dot == 0 ? std::string_view::npos : dot)};
+  std::replace_if(
+    out.begin(), out.end(),
+    [](char c) {
+      return c == '_' || c == '.';
+    },
+    ' ');
+  auto begin = out.find_first_not_of(' ');
+  if (begin == std::string::npos)
+    return std::string{file_name};
+  return out.substr(begin, out.find_last_not_of(' ') - begin + 1);
+}
+
+video video_of_found(const library& home, const known_file& file, timestamp now) {
+  video v;
+  v.id = file.id ? file.id : video_id{random_id()};
+  v.library = home.id;
+  v.category = home.category;
+  v.path = file.path;
+  v.title = title_of_name(name_of(file.path));
+  v.version = file.version;
+  v.state = video_state::pending;
+  v.created = v.updated = now;
+  return v;
+}
+
+job_spec ingest_spec(const library& home, const video& item, job_id parent) {
+  work::ingest_payload payload;
+  payload.video = item.id;
+  payload.library = home.id;
+  payload.relative_path = item.path;
+  payload.path = home.root + "/" + item.path;
+  payload.version = item.version;
+  payload.title = item.title;
+  payload.category = item.category;
+  auto spec = spec_of(payload);
+  spec.parent = parent;
+  return spec;
+}
+
+job_spec ingest_upload_spec(const std::string& uploads_root, const std::string& path, const std::string& original_name,
+                            const std::string& category) {
+  work::ingest_payload payload;
+  payload.video = video_id{random_id()};
+  payload.library = uploads_library;
+  payload.relative_path = path;
+  payload.path = uploads_root + "/" + path;
+  payload.title = title_of_name(original_name);
+  payload.category = category.empty() ? "uploads" : category;
+  auto spec = spec_of(payload);
+  // An upload is somebody who waits for an answer.
+  spec.priority = 3;
+  return spec;
+}
+
+result<dispatch::consequences> on_completed(const std::string& data_folder, const job& x, const std::string& text) {
+  if (x.spec.kind == "ingest")
+    return publish_ingest(text);
+  if (x.spec.kind == "transcode")
+    return publish_transcode(x, text);
+  if (x.spec.kind == "download")
+    return publish_download(data_folder, x, text);
+  return dispatch::consequences{};
+}
+
+dispatch::consequences on_ended(const job& x) {
+  dispatch::consequences out;
+  if (x.spec.kind != "ingest" || x.state != job_state::failed)
+    return out;
+  auto payload = work::decode_ingest_payload(x.spec.payload);
+  // A scan's file has its row already and shows what is wrong with it; an upload that is no video gets none.
+  if (!payload || payload->library == uploads_library || payload->library == downloads_library)
+    return out;
+  video v;
+  v.id = payload->video;
+  v.library = payload->library;
+  v.category = payload->category;
+  v.path = payload->relative_path;
+  v.title = payload->title;
+  v.version = payload->version;
+  v.state = video_state::failed;
+  v.problem = x.last_error;
+  v.created = v.updated = wall_now();
+  out.catalogue.ingested.push_back(std::move(v));
+  return out;
+}
+
+bool is_observed(const job& x) {
+  return x.spec.kind == "ingest" || x.spec.kind == "scan";
+}
+
+std::string category_of_ingest(const job& x) {
+  auto payload = work::decode_ingest_payload(x.spec.payload);
+  return payload ? payload->category : std::string{"default"};
+}
+
+} // namespace troupe::catalogue
