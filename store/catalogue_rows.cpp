@@ -1,4 +1,3 @@
-#include "protocol/model/json.hpp"
 #include "store/row_values.hpp"
 #include "store/text.hpp"
 
@@ -62,8 +61,7 @@ video to_video(video_row& row) {
   x.path = std::move(row.path.value);
   x.version = {static_cast<uint64_t>(row.size), row.mtime_ns, static_cast<uint64_t>(row.inode)};
   x.state = state_from(row.state);
-  if (!row.problem.empty())
-    x.problem = json_from(row.problem, decode_error, "problem");
+  x.problem = error_from(row.problem, "problem");
   x.duration = row.duration;
   x.width = static_cast<uint32_t>(row.width);
   x.height = static_cast<uint32_t>(row.height);

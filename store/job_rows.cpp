@@ -1,4 +1,3 @@
-#include "protocol/model/json.hpp"
 #include "store/row_values.hpp"
 
 namespace troupe::store {
@@ -94,8 +93,7 @@ job to_job(job_row& row) {
   x.interruptions = static_cast<uint32_t>(row.interruptions);
   x.progress = json_from(row.progress, decode_progress, "progress");
   x.result = std::move(row.result);
-  if (!row.last_error.empty())
-    x.last_error = json_from(row.last_error, decode_error, "last_error");
+  x.last_error = error_from(row.last_error, "last_error");
   x.created = from_ms(row.created_at);
   x.started = from_ms(row.started_at);
   x.finished = from_ms(row.finished_at);

@@ -29,9 +29,8 @@ result<void> check_applied(const engine& eng, std::span<const migration> known, 
 result<int> check_history(soci::session& sql, const engine& eng, std::span<const migration> known) {
   int version = 0;
   std::string checksum;
-  soci::statement st
-    = (sql.prepare << "SELECT version, checksum FROM schema_migrations ORDER BY version", soci::into(version),
-       soci::into(checksum));
+  soci::statement st = (sql.prepare << "SELECT version, checksum FROM schema_migrations ORDER BY version",
+                        soci::into(version), soci::into(checksum));
   st.execute();
   int newest = 0;
   while (st.fetch()) {

@@ -2,13 +2,15 @@
 
 // Helpers of the row conversions: what a column holds, and what to say when it does not.
 
+#include "protocol/model/json.hpp"
 #include "store/engine.hpp"
 #include "store/rows.hpp"
 
 namespace troupe::store {
 
 [[noreturn]] inline void damaged(std::string_view column, std::string_view value) {
-  throw failure{{errc::io, "the database's column " + std::string{column} + " holds \"" + std::string{value.substr(0, 80)}
+  throw failure{{errc::io, "the database's column " + std::string{column} + " holds \""
+                             + std::string{value.substr(0, 80)}
                              + "\", which is not what was written: restore a backup"}};
 }
 
@@ -30,6 +32,13 @@ T json_from(const std::string& text, result<T> (*decode)(std::string_view), std:
   if (!value)
     damaged(column, text);
   return std::move(*value);
+}
+
+inline error error_from(const std::string& text, std::string_view column) {
+  error out;
+  if (auto read = decode_error(text, out); !read)
+    damaged(column, text);
+  return out;
 }
 
 template <class T>

@@ -1,8 +1,8 @@
 #pragma once
 
-// The rows of each table as SOCI binds them. Each lists its columns once, as (name, member) pairs; the SQL, the bindings
-// and the text encoding come from that list (statements.hpp). Whole numbers are long long, times milliseconds, ids their
-// text, lists JSON, and '' stands for an empty list or no id.
+// The rows of each table as SOCI binds them. Each lists its columns once, as (name, member) pairs; the SQL, the
+// bindings and the text encoding come from that list (statements.hpp). Whole numbers are long long, times milliseconds,
+// ids their text, lists JSON, and '' stands for an empty list or no id.
 
 #include "protocol/ports/store.hpp"
 
@@ -161,8 +161,8 @@ rendition to_rendition(rendition_row& row);
 
 struct scan_row {
   std::string id, library, job, status, counters, problems;
-  integer started_at = 0, discovering_ended_at = 0, scanning_ended_at = 0, caching_ended_at = 0,
-          enriching_ended_at = 0, finished_at = 0;
+  integer started_at = 0, discovering_ended_at = 0, scanning_ended_at = 0, caching_ended_at = 0, enriching_ended_at = 0,
+          finished_at = 0;
 
   template <class F>
   void key(F&& f) {

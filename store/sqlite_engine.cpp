@@ -96,7 +96,8 @@ private:
 };
 
 void sqlite_engine::connect(soci::session& sql, access how) const {
-  // The file name travels in SOCI's key="value" syntax, which has no escape for a quote (make_sqlite_engine refuses it).
+  // The file name travels in SOCI's key="value" syntax, which has no escape for a quote (make_sqlite_engine refuses
+  // it).
   sql.open(soci::sqlite3, "dbname=\"" + path_ + "\"" + (how == access::read ? " readonly=true" : ""));
   sqlite_api::sqlite3_busy_timeout(handle(sql), static_cast<int>(options_.busy_timeout.count()));
   if (how == access::write)
@@ -149,33 +150,33 @@ error sqlite_engine::explain(int code, int system_error, const char* text) const
   std::string detail = std::string{" ("} + text + ")";
   bool full = system_error == ENOSPC || system_error == EDQUOT || system_error == EFBIG;
   switch (code & 0xFF) {
-    case SQLITE_FULL:
-      full = true;
-      break;
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-      return {errc::unavailable, name_ + " is locked by another process: stop what else uses it"};
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-      return {errc::io, name_ + " is damaged or not a database: restore a backup, or move it away to start empty"
-                          + detail};
-    case SQLITE_CANTOPEN:
-      if (!full)
-        return {errc::io, name_ + " can't be opened: its folder must exist and be writable for this user" + detail};
-      break;
-    case SQLITE_READONLY:
-    case SQLITE_PERM:
-      return {errc::io, name_ + " is read-only: make the file and its folder writable for this user" + detail};
-    case SQLITE_CONSTRAINT:
-      if (code == SQLITE_CONSTRAINT_UNIQUE || code == SQLITE_CONSTRAINT_PRIMARYKEY)
-        return {errc::conflict, "a key is taken already" + detail};
-      return {errc::internal, name_ + " refused a row" + detail};
-    case SQLITE_TOOBIG:
-      return {errc::too_large, name_ + " can't hold a value of this size" + detail};
-    case SQLITE_IOERR:
-      break;
-    default:
-      return {errc::internal, name_ + ": " + text};
+  case SQLITE_FULL:
+    full = true;
+    break;
+  case SQLITE_BUSY:
+  case SQLITE_LOCKED:
+    return {errc::unavailable, name_ + " is locked by another process: stop what else uses it"};
+  case SQLITE_CORRUPT:
+  case SQLITE_NOTADB:
+    return {errc::io,
+            name_ + " is damaged or not a database: restore a backup, or move it away to start empty" + detail};
+  case SQLITE_CANTOPEN:
+    if (!full)
+      return {errc::io, name_ + " can't be opened: its folder must exist and be writable for this user" + detail};
+    break;
+  case SQLITE_READONLY:
+  case SQLITE_PERM:
+    return {errc::io, name_ + " is read-only: make the file and its folder writable for this user" + detail};
+  case SQLITE_CONSTRAINT:
+    if (code == SQLITE_CONSTRAINT_UNIQUE || code == SQLITE_CONSTRAINT_PRIMARYKEY)
+      return {errc::conflict, "a key is taken already" + detail};
+    return {errc::internal, name_ + " refused a row" + detail};
+  case SQLITE_TOOBIG:
+    return {errc::too_large, name_ + " can't hold a value of this size" + detail};
+  case SQLITE_IOERR:
+    break;
+  default:
+    return {errc::internal, name_ + ": " + text};
   }
   if (full)
     return {errc::storage_full, "no space is left for " + name_ + ": free some on its disk, nothing was written"};

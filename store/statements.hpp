@@ -122,9 +122,8 @@ template <class Row, class Visit>
 std::string take_excluded(Visit visit) {
   Row row;
   std::string out;
-  visit(row, [&](const char* name, auto&) {
-    out += (out.empty() ? "" : ", ") + std::string{name} + " = excluded." + name;
-  });
+  visit(row,
+        [&](const char* name, auto&) { out += (out.empty() ? "" : ", ") + std::string{name} + " = excluded." + name; });
   return out;
 }
 
@@ -133,9 +132,7 @@ template <class Row, class Visit>
 std::string assignments(Visit visit) {
   Row row;
   std::string out;
-  visit(row, [&](const char* name, auto&) {
-    out += (out.empty() ? "" : ", ") + std::string{name} + " = :" + name;
-  });
+  visit(row, [&](const char* name, auto&) { out += (out.empty() ? "" : ", ") + std::string{name} + " = :" + name; });
   return out;
 }
 

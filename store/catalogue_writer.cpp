@@ -1,0 +1,152 @@
+#include "store/catalogue_writer.hpp"
+
+#include "store/text.hpp"
+
+namespace troupe::store {
+
+namespace {
+
+constexpr auto every_column = [](auto& r, auto f) { all_columns(r, f); };
+constexpr auto key_only = [](auto& r, auto f) { r.key(f); };
+constexpr auto changing_only = [](auto& r, auto f) { r.changing(f); };
+constexpr auto place_and_version = [](video_row& r, auto f) {
+  r.place(f);
+  r.version(f);
+};
+constexpr auto version_and_facts = [](video_row& r, auto f) {
+  r.version(f);
+  r.facts(f);
+};
+constexpr auto path_and_key = [](video_row& r, auto f) {
+  f("path", r.path);
+  r.key(f);
+};
+constexpr auto state_and_key = [](video_row& r, auto f) {
+  f("state", r.state);
+  f("updated_at", r.updated_at);
+  r.key(f);
+};
+constexpr auto edit_and_key = [](video_row& r, auto f) {
+  f("title", r.title);
+  f("title_folded", r.title_folded);
+  f("category", r.category);
+  f("updated_at", r.updated_at);
+  r.key(f);
+};
+
+template <class Row>
+std::string put_sql(const std::string& table) {
+  return insert_sql<Row>(table) + " ON CONFLICT (id) DO UPDATE SET " + take_excluded<Row>(changing_only);
+}
+
+} // namespace
+
+catalogue_writer::catalogue_writer(soci::session& sql, const engine& eng) :
+  put_library_(sql, eng, put_sql<library_row>("libraries"), every_column),
+  remove_library_(sql, eng, "DELETE FROM libraries WHERE id = :id", key_only),
+  // Renditions go with their video (ON DELETE CASCADE).
+  remove_library_videos_(sql, eng, "DELETE FROM videos WHERE library = :id", key_only),
+  vacate_(sql, eng, "UPDATE videos SET path = :path WHERE id = :id", path_and_key),
+  found_(sql, eng,
+         insert_sql<video_row>("videos") + " ON CONFLICT (id) DO UPDATE SET "
+           + take_excluded<video_row>(place_and_version),
+         every_column),
+  ingested_(sql, eng,
+            insert_sql<video_row>("videos") + " ON CONFLICT (id) DO UPDATE SET "
+              + take_excluded<video_row>(version_and_facts)
+              + " WHERE videos.size = excluded.size AND videos.mtime_ns = excluded.mtime_ns"
+                " AND videos.inode = excluded.inode AND videos.state <> 'removed'",
+            every_column),
+  state_(sql, eng, "UPDATE videos SET state = :state, updated_at = :updated_at WHERE id = :id", state_and_key),
+  edit_(sql, eng,
+        "UPDATE videos SET title = :title, title_folded = :title_folded, category = :category,"
+        " updated_at = :updated_at WHERE id = :id",
+        edit_and_key),
+  remove_video_(sql, eng, "DELETE FROM videos WHERE id = :id", key_only),
+  add_rendition_(sql, eng, insert_sql<rendition_row>("renditions") + " ON CONFLICT (id) DO NOTHING", every_column),
+  remove_rendition_(sql, eng, "DELETE FROM renditions WHERE id = :id", key_only),
+  put_scan_(sql, eng, put_sql<scan_row>("scans"), every_column), has_video_(sql) {
+  has_video_.exchange(soci::into(video_count_));
+  has_video_.exchange(soci::use(wanted_video_, "id"));
+  has_video_.alloc();
+  has_video_.prepare("SELECT count(*) FROM videos WHERE id = :id");
+  has_video_.define_and_bind();
+}
+
+bool catalogue_writer::has_video(video_id id) {
+  wanted_video_ = id.str();
+  has_video_.execute(true);
+  bool found = video_count_ > 0;
+  while (has_video_.fetch()) {}
+  return found;
+}
+
+void catalogue_writer::remove(const ports::catalogue_changes& x) {
+  for (auto& id : x.removed_libraries) {
+    remove_library_videos_.row.id = remove_library_.row.id = id.str();
+    remove_library_videos_.execute();
+    remove_library_.execute();
+  }
+  for (auto& id : x.removed_videos) {
+    remove_video_.row.id = id.str();
+    remove_video_.execute();
+  }
+}
+
+void catalogue_writer::apply_found(const std::vector<video>& found) {
+  // Files may have changed places among themselves: each leaves its path before any takes its new one. No path of a
+  // file begins with a slash.
+  if (found.size() > 1)
+    for (auto& v : found) {
+      vacate_.row.id = v.id.str();
+      vacate_.row.path.value = "/" + v.id.str();
+      vacate_.execute();
+    }
+  for (auto& v : found) {
+    set_all(found_.row, v);
+    found_.execute();
+  }
+}
+
+void catalogue_writer::apply(const ports::catalogue_changes& x) {
+  for (auto& lib : x.libraries) {
+    set_all(put_library_.row, lib);
+    put_library_.execute();
+  }
+  remove(x);
+  apply_found(x.found);
+  for (auto& v : x.ingested) {
+    set_all(ingested_.row, v);
+    ingested_.execute();
+  }
+  for (auto& s : x.states) {
+    state_.row.id = s.id.str();
+    state_.row.state = to_string(s.state);
+    state_.row.updated_at = to_ms(s.at);
+    state_.execute();
+  }
+  for (auto& v : x.edited) {
+    edit_.row.id = v.id.str();
+    edit_.row.title = v.title;
+    edit_.row.title_folded = fold_case(v.title);
+    edit_.row.category = v.category;
+    edit_.row.updated_at = to_ms(v.updated);
+    edit_.execute();
+  }
+  for (auto& r : x.renditions) {
+    if (!has_video(r.video))
+      continue;
+    set_all(add_rendition_.row, r);
+    add_rendition_.execute();
+  }
+  for (auto& id : x.removed_renditions) {
+    remove_rendition_.row.id = id.str();
+    remove_rendition_.execute();
+  }
+  for (auto& s : x.scans) {
+    set_all(put_scan_.row, s);
+    put_scan_.execute();
+  }
+}
+
+} // namespace troupe::store

@@ -1,0 +1,36 @@
+#pragma once
+
+#include "store/statements.hpp"
+
+namespace troupe::store {
+
+/// The statements that change the catalogue. Lives as long as its session; every call may throw.
+class catalogue_writer {
+public:
+  catalogue_writer(soci::session& sql, const engine& eng);
+
+  void apply(const ports::catalogue_changes& x);
+
+private:
+  void remove(const ports::catalogue_changes& x);
+  bool has_video(video_id id);
+  void apply_found(const std::vector<video>& found);
+
+  change<library_row> put_library_;
+  change<library_row> remove_library_;
+  change<library_row> remove_library_videos_;
+  change<video_row> vacate_;
+  change<video_row> found_;
+  change<video_row> ingested_;
+  change<video_row> state_;
+  change<video_row> edit_;
+  change<video_row> remove_video_;
+  change<rendition_row> add_rendition_;
+  change<rendition_row> remove_rendition_;
+  change<scan_row> put_scan_;
+  std::string wanted_video_;
+  integer video_count_ = 0;
+  soci::statement has_video_;
+};
+
+} // namespace troupe::store

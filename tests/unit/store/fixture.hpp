@@ -1,0 +1,75 @@
+#pragma once
+
+#include "store/open.hpp"
+
+#include <caf/make_message.hpp>
+#include <caf/test/unit_test.hpp>
+
+#include <functional>
+#include <random>
+
+namespace troupe::test {
+
+class temporary_folder {
+public:
+  temporary_folder();
+  ~temporary_folder();
+  temporary_folder(const temporary_folder&) = delete;
+  temporary_folder& operator=(const temporary_folder&) = delete;
+  std::string operator/(const std::string& name) const {
+    return path + "/" + name;
+  }
+  std::string path;
+};
+
+/// An empty database of one kind; open() again is a restart of the program.
+class database_under_test {
+public:
+  explicit database_under_test(bool postgres);
+  ~database_under_test();
+
+  std::unique_ptr<ports::database> open();
+  std::string kind;
+  /// File or connection string.
+  std::string address;
+
+private:
+  temporary_folder folder_;
+  std::string schema_;
+};
+
+/// Runs the test once on each database.
+void on_both(const std::function<void(database_under_test&)>& test);
+
+/// The value, or the test fails with the error's message.
+template <class T>
+T must(result<T> x) {
+  if (!x)
+    CAF_FAIL("unexpected error " << to_string(x.error().code) << ": " << x.error().message);
+  return std::move(*x);
+}
+inline void must(result<void> x) {
+  if (!x)
+    CAF_FAIL("unexpected error " << to_string(x.error().code) << ": " << x.error().message);
+}
+template <class T>
+errc code_of(const result<T>& x) {
+  return x ? errc::none : x.error().code;
+}
+
+/// Commits one unit; its own result.
+result<void> commit(ports::store_writer& writer, const ports::unit_of_work& unit);
+
+/// Values of every field differ, and are hostile: quotes, NUL, invalid UTF-8.
+job random_job(std::mt19937_64& rng);
+video random_video(std::mt19937_64& rng, library_id lib);
+rendition random_rendition(std::mt19937_64& rng, video_id video);
+scan random_scan(std::mt19937_64& rng, library_id lib);
+std::string random_text(std::mt19937_64& rng);
+raw_id random_raw_id(std::mt19937_64& rng);
+/// Changes what transitions change.
+void change_job(std::mt19937_64& rng, job& x);
+
+ports::unit_of_work unit_with(std::vector<ports::job_change> jobs);
+
+} // namespace troupe::test
