@@ -192,7 +192,6 @@ void world::act_on_job() {
       ++met["remove"];
       PROMISE(is_terminal(before.state), "only what has ended can be removed");
       removal_asked_.insert(id);
-      next_.removed.push_back(id);
     }
   }
 }
