@@ -126,12 +126,15 @@ void world::submit() {
     }
   }
   auto before = queue_->size();
-  auto depth = [&](const std::string& name) {
-    uint64_t n = 0;
+  auto depths = [&] {
+    std::map<std::string, uint64_t> out;
     for (auto& [_, j] : snapshot())
-      n += !is_terminal(j.state) && (j.spec.queue == name || "kind:" + j.spec.kind == name);
-    return n;
+      if (!is_terminal(j.state))
+        for (auto& name : {j.spec.queue, "kind:" + j.spec.kind})
+          ++out[name];
+    return out;
   };
+  auto depth_before = depths();
   auto got = queue_->submit(specs);
   if (!got) {
     ++met["refused: " + std::string{to_string(got.error().code)}];
@@ -150,9 +153,8 @@ void world::submit() {
         PROMISE(specs[i].submission_id.empty() || row.spec.submission_id != specs[i].submission_id,
                 "a submission id makes one job only");
   }
-  for (auto& s : queue_->queues())
-    if (s.settings.name == "default" || s.settings.name == "downloads")
-      PROMISE(depth(s.settings.name) <= std::max<uint64_t>(s.settings.max_depth, 30), "queues are bounded");
+  for (auto& [name, n] : depths())
+    PROMISE(n == depth_before[name] || n <= queue_->settings_of(name)->max_depth, "queues are bounded");
 }
 
 void world::act_on_job() {
