@@ -61,8 +61,8 @@ void world::restart() {
     }
   }
   check_recovered();
-  for (auto& [id, j] : snapshot())
-    rules_of_lease(j);
+  for (auto* j : jobs())
+    rules_of_lease(*j);
 }
 
 void world::run() {
@@ -128,10 +128,11 @@ void world::submit() {
   auto before = queue_->size();
   auto depths = [&] {
     std::map<std::string, uint64_t> out;
-    for (auto& [_, j] : snapshot())
-      if (!is_terminal(j.state))
-        for (auto& name : {j.spec.queue, "kind:" + j.spec.kind})
-          ++out[name];
+    for (auto* j : jobs())
+      if (!is_terminal(j->state)) {
+        ++out[j->spec.queue];
+        ++out["kind:" + j->spec.kind];
+      }
     return out;
   };
   auto depth_before = depths();
@@ -145,7 +146,8 @@ void world::submit() {
   PROMISE(got->size() == specs.size(), "a receipt for each specification");
   for (size_t i = 0; i < specs.size(); ++i) {
     auto& r = (*got)[i];
-    ids_.push_back(r.id);
+    if (std::find(ids_.begin(), ids_.end(), r.id) == ids_.end())
+      ids_.push_back(r.id);
     next_.acks.push_back(r.id);
     ++met[r.existing ? "existing" : "submitted"];
     if (!r.existing)
@@ -226,8 +228,8 @@ void world::worker_acts(sim_worker& w) {
     auto answer = queue_->renew(w.hello.id, held);
     for (auto& t : held) {
       auto i = before.find(t.job);
-      bool current = i != before.end() && i->second.state == job_state::running && i->second.token() == t
-                     && i->second.lease_worker == w.hello.id;
+      bool current = i != before.end() && i->second.state == job_state::running && i->second.lease == t
+                     && i->second.worker == w.hello.id;
       bool lost = std::find(answer.revoked.begin(), answer.revoked.end(), t) != answer.revoked.end();
       PROMISE(current != lost, "exactly the leases that are not its own are revoked");
       if (current)
@@ -251,7 +253,7 @@ void world::worker_acts(sim_worker& w) {
     if (item.ends <= clock_.now)
       deliver_outcome(w, item.what, false);
   }
-  if (!old_assignments_.empty() && chance(15)) {
+  if (!calm_ && !old_assignments_.empty() && chance(15)) {
     // Something from long ago comes again, also from another worker than the one that it was given to.
     auto& old = old_assignments_[pick(old_assignments_.size())];
     auto* owner = chance(50) ? worker(old.first) : &w;
@@ -273,11 +275,11 @@ void world::come_online(sim_worker& w) {
   auto before = snapshot();
   auto revoked = queue_->join(w.hello);
   for (auto& [id, j] : before) {
-    if (j.state != job_state::running || j.lease_worker != w.hello.id)
+    if (j.state != job_state::running || j.worker != w.hello.id)
       continue;
-    bool named = std::find(w.hello.held.begin(), w.hello.held.end(), j.token()) != w.hello.held.end();
+    bool named = std::find(w.hello.held.begin(), w.hello.held.end(), j.lease) != w.hello.held.end();
     auto* now = queue_->find(id);
-    PROMISE(!named || (now->state == job_state::running && now->token() == j.token()), "a durable lease is kept");
+    PROMISE(!named || (now->state == job_state::running && now->token() == j.lease), "a durable lease is kept");
     PROMISE(named || now->state == job_state::queued || now->state == job_state::failed, "what it lost runs again");
     PROMISE(now->failures == j.failures, "an interruption burns no attempt");
     if (named)
@@ -356,7 +358,7 @@ void world::disturb() {
       auto before = snapshot();
       queue_->leave(w.hello.id);
       for (auto& [id, j] : before)
-        if (j.state == job_state::running && j.lease_worker == w.hello.id)
+        if (j.state == job_state::running && j.worker == w.hello.id)
           PROMISE(queue_->find(id)->state == job_state::queued && queue_->find(id)->failures == j.failures,
                   "a graceful end burns nothing");
       w.online = false;
@@ -474,20 +476,19 @@ void world::settle() {
                 false};
   workers_.push_back(able);
   auto open = [&] {
-    auto all = snapshot();
-    return std::any_of(all.begin(), all.end(), [](auto& x) { return !is_terminal(x.second.state); });
+    auto all = jobs();
+    return std::any_of(all.begin(), all.end(), [](auto* x) { return !is_terminal(x->state); });
   };
   for (int i = 0; i < 3'000 && (open() || !flying_.empty() || queue_->dirty()); ++i) {
     step();
     // A schedule may be hours away after the wall clock went back.
-    auto all = snapshot();
-    if (std::none_of(all.begin(), all.end(), [](auto& x) {
-          return x.second.state == job_state::queued || x.second.state == job_state::running;
-        }))
+    auto all = jobs();
+    if (std::none_of(all.begin(), all.end(),
+                     [](auto* x) { return x->state == job_state::queued || x->state == job_state::running; }))
       advance(std::clamp(queue_->next_deadline() - clock_.mono(), milliseconds{0}, milliseconds{600'000}));
   }
-  for (auto& [id, j] : snapshot())
-    PROMISE(is_terminal(j.state), "every job ends: " + id.str() + " is " + std::string{to_string(j.state)});
+  for (auto* j : jobs())
+    PROMISE(is_terminal(j->state), "every job ends: " + j->id.str() + " is " + std::string{to_string(j->state)});
   for (auto id : acknowledged_) {
     if (removal_asked_.contains(id))
       continue;

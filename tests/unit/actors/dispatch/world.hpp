@@ -9,6 +9,7 @@
 #include <random>
 #include <set>
 #include <stdexcept>
+#include <unordered_map>
 
 namespace troupe::dispatch::test {
 
@@ -58,6 +59,18 @@ struct in_flight {
   std::vector<std::pair<worker_id, lease_token>> answers;
 };
 
+/// What the rules ask of a job as it was before something happened; far cheaper than a copy of it.
+struct was {
+  job_state state;
+  uint32_t attempt;
+  uint32_t failures;
+  lease_token lease;
+  worker_id worker;
+  retry_policy retry;
+  /// How long its present delay may be at most.
+  milliseconds longest_delay;
+};
+
 class world {
 public:
   explicit world(uint64_t seed);
@@ -102,15 +115,17 @@ private:
   void check_rows(const in_flight& f);
   void check_effects(const in_flight& f);
   void check_outcome(const job& before, const attempt_outcome& o);
-  void check_tick(const std::map<job_id, job>& before);
-  void check_placing(const std::map<job_id, job>& before);
+  void check_tick(const std::unordered_map<job_id, was>& before);
+  void check_placing(const std::unordered_map<job_id, was>& before);
   void check_world();
   void check_counters();
   void check_explained(const job& j);
   void check_recovered();
   void check_retention();
   bool could_run(const job& j, const worker_info& w, const std::map<std::pair<worker_id, std::string>, uint32_t>& used);
-  std::map<job_id, job> snapshot() const;
+  /// Jobs in memory.
+  std::vector<const job*> jobs() const;
+  std::unordered_map<job_id, was> snapshot() const;
   void rules_of_lease(const job& j);
 
   std::mt19937_64 rng_;
