@@ -39,8 +39,6 @@ bool outbox::empty() const noexcept {
 }
 
 void outbox::drop_outdated_assignments(const job_table& jobs) {
-  if (effects_.revocations.empty())
-    return;
   std::set<lease_token> never_sent;
   std::erase_if(effects_.assignments, [&](auto& x) {
     auto i = jobs.find(x.second.token.job);
@@ -49,7 +47,8 @@ void outbox::drop_outdated_assignments(const job_table& jobs) {
     never_sent.insert(x.second.token);
     return true;
   });
-  std::erase_if(effects_.revocations, [&](auto& x) { return never_sent.count(x.second) != 0; });
+  if (!never_sent.empty())
+    std::erase_if(effects_.revocations, [&](auto& x) { return never_sent.count(x.second) != 0; });
 }
 
 batch outbox::take(job_table& jobs) {

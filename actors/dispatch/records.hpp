@@ -90,6 +90,8 @@ struct entry {
   uint32_t wait_round = 0;
   uint32_t dirty_position = 0;
   std::vector<job_id> children;
+  /// Listed among the children of a parent in memory, which keeps it there too.
+  bool adopted = false;
   uint64_t finish_order = 0;
   /// A row of it was handed out.
   bool written = false;

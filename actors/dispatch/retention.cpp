@@ -14,7 +14,7 @@ finished_set& set_of(entry& e) {
 } // namespace
 
 bool job_queue::impl::pinned(const entry& e) const {
-  return e.waiting_dependents > 0 || (e.row.spec.parent && find(e.row.spec.parent));
+  return e.waiting_dependents > 0 || e.adopted;
 }
 
 void job_queue::impl::became_terminal(entry& e) {
@@ -43,19 +43,18 @@ void job_queue::impl::no_longer_terminal(entry& e) {
 void job_queue::impl::adopt(entry& e) {
   if (!e.row.spec.parent)
     return;
-  if (auto* p = find(e.row.spec.parent))
+  if (auto* p = find(e.row.spec.parent)) {
     p->children.push_back(e.row.id);
+    e.adopted = true;
+  }
 }
 
 void job_queue::impl::forget_children(entry& e) {
-  // The parent is still in memory while this runs: its children must not see it.
   for (auto id : std::exchange(e.children, {}))
-    if (auto* c = find(id); c && c->row.spec.parent == e.row.id && is_terminal(c->row.state)
-                            && c->waiting_dependents == 0 && !c->expendable) {
-      auto& set = set_of(*c);
-      c->expendable = true;
-      set.insert({c->finish_order, c});
-      over_retention.push_back(c->kind);
+    if (auto* c = find(id); c && c->adopted && c->row.spec.parent == e.row.id) {
+      c->adopted = false;
+      if (!c->row.archived)
+        unpinned(*c);
     }
 }
 

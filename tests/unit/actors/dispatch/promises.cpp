@@ -1,0 +1,277 @@
+#include "tests/unit/actors/dispatch/world.hpp"
+
+#include <algorithm>
+
+namespace troupe::dispatch::test {
+
+namespace {
+
+constexpr milliseconds lease{15'000};
+
+bool covers(const std::vector<std::string>& have, const std::vector<std::string>& need) {
+  return std::all_of(need.begin(), need.end(),
+                     [&](auto& n) { return std::find(have.begin(), have.end(), n) != have.end(); });
+}
+
+} // namespace
+
+std::vector<const job*> world::jobs() const {
+  std::vector<const job*> out;
+  for (auto id : ids_)
+    if (auto* j = queue_->find(id))
+      out.push_back(j);
+  return out;
+}
+
+std::unordered_map<job_id, was> world::snapshot() const {
+  std::unordered_map<job_id, was> out;
+  for (auto* j : jobs()) {
+    auto longest = j->spec.retry.max_delay;
+    if (!j->attempts.empty() && j->attempts.back().cls == error_class::throttled)
+      longest = std::max(j->spec.retry.first_delay, j->attempts.back().failure.retry_after);
+    out.try_emplace(j->id, was{j->state, j->attempt, j->failures, j->token(), j->lease_worker, j->spec.retry, longest});
+  }
+  return out;
+}
+
+void world::rules_of_lease(const job& j) {
+  if (j.state == job_state::running)
+    lease_ends_[j.id] = clock_.now + lease;
+}
+
+/// What a commit may do to what is in the database.
+void world::check_rows(const in_flight& f) {
+  std::set<job_id> seen;
+  for (auto& c : f.what.rows) {
+    auto& row = c.row;
+    PROMISE(seen.insert(row.id).second, "one row a job");
+    auto old = rows_.find(row.id);
+    PROMISE(c.is_new == (old == rows_.end()), "is_new says whether the database has it");
+    if (row.state == job_state::completed)
+      PROMISE(row.result.starts_with("\"" + row.id.str() + "-" + std::to_string(row.attempt) + "-"),
+              "the result is that of the attempt that counts");
+    PROMISE(row.attempts.size() <= 20, "the record of attempts is bounded");
+    PROMISE(row.failures <= row.spec.retry.max_attempts, "no more attempts burnt than there are");
+    if (old == rows_.end())
+      continue;
+    auto& was = old->second;
+    PROMISE(row.attempt >= was.attempt, "attempt numbers rise");
+    PROMISE(!was.archived, "archived rows are left alone");
+    if (was.state == job_state::completed)
+      PROMISE(row.state == job_state::completed && row.attempt == was.attempt && row.result == was.result,
+              "no two completions");
+    else if (is_terminal(was.state) && !f.retried.contains(row.id))
+      PROMISE(row.state == was.state, "what has ended stays so unless it is retried");
+  }
+}
+
+void world::check_effects(const in_flight& f) {
+  for (auto& [worker, a] : f.what.effects.assignments) {
+    auto i = rows_.find(a.token.job);
+    PROMISE(i != rows_.end() && i->second.state == job_state::running && i->second.token() == a.token
+              && i->second.lease_worker == worker,
+            "an assignment leaves only when its lease is committed");
+  }
+  for (auto& j : f.what.effects.changed)
+    PROMISE(rows_.contains(j.id) && rows_.at(j.id).state == j.state, "an event tells what is committed");
+}
+
+void world::check_outcome(const job& before, const attempt_outcome& o) {
+  auto& now = *queue_->find(before.id);
+  PROMISE(now.attempt == before.attempt, "an outcome starts no attempt");
+  auto burnt = now.failures - before.failures;
+  bool last = before.failures + 1 >= before.spec.retry.max_attempts;
+  switch (o.end) {
+  case attempt_end::completed:
+    PROMISE(now.state == job_state::completed && burnt == 0, "completed");
+    break;
+  case attempt_end::released:
+    PROMISE(now.state == job_state::queued && burnt == 0, "released: queued at once, nothing burnt");
+    break;
+  case attempt_end::cancelled:
+    PROMISE(now.state == job_state::cancelled, "cancelled");
+    break;
+  default:
+    ++met["failed " + std::string{to_string(o.cls)}];
+    if (o.cls == error_class::permanent)
+      PROMISE(now.state == job_state::failed && burnt == 1, "permanent: no retry");
+    else if (o.cls == error_class::throttled)
+      PROMISE(now.state == job_state::delayed && burnt == 0, "throttled burns nothing");
+    else
+      PROMISE(now.state == (last ? job_state::failed : job_state::delayed) && burnt == 1, "it counts");
+  }
+}
+
+void world::check_tick(const std::unordered_map<job_id, was>& before) {
+  for (auto& [id, was] : before) {
+    auto* now = queue_->find(id);
+    PROMISE(now, "time removes nothing");
+    if (was.state == job_state::running) {
+      if (lease_ends_.at(id) <= clock_.now) {
+        ++met["lease expired"];
+        bool last = was.failures + 1 >= was.retry.max_attempts;
+        PROMISE(now->failures == was.failures + 1, "a lost worker counts");
+        PROMISE(now->state == (last ? job_state::failed : job_state::delayed), "an expired lease is taken back");
+      } else {
+        PROMISE(now->state == job_state::running && now->token() == was.lease, "a live lease is left alone");
+      }
+    }
+    if (was.state == job_state::delayed && now->state == job_state::delayed && was.attempt > 0) {
+      auto since = delayed_since_.try_emplace(id, clock_.now).first->second;
+      PROMISE(clock_.now - since <= was.longest_delay, "no clock makes a retry wait longer than its rule");
+    }
+    if (now->state != job_state::delayed)
+      delayed_since_.erase(id);
+  }
+}
+
+bool world::could_run(const job& j, const worker_info& w,
+                      const std::map<std::pair<worker_id, std::string>, uint32_t>& used) {
+  if (!covers(w.kinds, {j.spec.kind}) || !covers(w.capabilities, j.spec.needs) || w.silent >= lease)
+    return false;
+  auto u = used.find({w.id, j.spec.queue});
+  for (auto& c : w.credit)
+    if (c.queue == j.spec.queue && c.slots > (u == used.end() ? 0 : u->second))
+      return true;
+  return false;
+}
+
+void world::check_placing(const std::unordered_map<job_id, was>& before) {
+  auto now = jobs();
+  std::map<std::string, uint32_t> running;
+  std::map<std::pair<worker_id, std::string>, uint32_t> used;
+  std::map<std::string, queue_settings> settings;
+  for (auto& s : queue_->queues())
+    settings[s.settings.name] = s.settings;
+  for (auto* p : now)
+    if (auto& j = *p; j.state == job_state::running) {
+      ++running[j.spec.queue];
+      ++running["kind:" + j.spec.kind];
+      ++used[{j.lease_worker, j.spec.queue}];
+    }
+  auto closed = [&](const std::string& name) {
+    auto& s = settings[name];
+    return s.paused || (s.max_running && running[name] >= s.max_running);
+  };
+  auto workers = queue_->workers();
+  for (auto* p : now) {
+    auto& j = *p;
+    auto& was = before.at(j.id);
+    if (j.state == job_state::running && was.state != job_state::running) {
+      ++met["assigned"];
+      rules_of_lease(j);
+      PROMISE(was.state == job_state::queued && j.attempt == was.attempt + 1, "only queued jobs start");
+      for (auto& name : {j.spec.queue, "kind:" + j.spec.kind}) {
+        auto& s = settings[name];
+        PROMISE(!s.paused, "nothing starts while paused");
+        PROMISE(!s.max_running || running[name] <= s.max_running, "limits are never exceeded");
+      }
+      auto w = std::find_if(workers.begin(), workers.end(), [&](auto& x) { return x.id == j.lease_worker; });
+      PROMISE(w != workers.end() && covers(w->kinds, std::vector{j.spec.kind}) && covers(w->capabilities, j.spec.needs),
+              "only a worker that offers what is needed");
+      auto c = std::find_if(w->credit.begin(), w->credit.end(), [&](auto& x) { return x.queue == j.spec.queue; });
+      auto busy = used[{w->id, j.spec.queue}];
+      PROMISE(c != w->credit.end() && busy <= c->slots, "never more than the credit");
+      for (auto* o : now)
+        if (auto& other = *o; other.state == job_state::queued && other.spec.queue == j.spec.queue
+                              && other.spec.kind == j.spec.kind && other.spec.needs == j.spec.needs)
+          PROMISE((std::pair(j.spec.priority, j.id) < std::pair(other.spec.priority, other.id)), "priority, then age");
+    }
+    if (j.state != job_state::queued || closed(j.spec.queue) || closed("kind:" + j.spec.kind))
+      continue;
+    for (auto& w : workers)
+      PROMISE(!could_run(j, w, used), "no job is left queued while a worker could run it");
+  }
+}
+
+void world::check_world() {
+  auto all = jobs();
+  for (auto* p : all) {
+    auto& j = *p;
+    if (j.state != job_state::waiting)
+      continue;
+    ++met["waiting"];
+    auto& deps = j.spec.depends_on;
+    PROMISE(std::any_of(deps.begin(), deps.end(),
+                        [&](auto d) {
+                          auto* x = queue_->find(d);
+                          return x && !is_terminal(x->state);
+                        }),
+            "no job waits on jobs that have all ended");
+  }
+  if (!all.empty()) {
+    check_explained(*all[pick(all.size())]);
+  }
+  if (chance(10))
+    check_counters();
+}
+
+void world::check_counters() {
+  std::map<std::string, std::map<std::string, uint64_t>> counted;
+  for (auto* j : jobs())
+    for (auto& name : {j->spec.queue, "kind:" + j->spec.kind})
+      ++counted[name][std::string{to_string(j->state)}];
+  for (auto& s : queue_->queues())
+    for (auto& [state, n] : s.by_state)
+      PROMISE(n == counted[s.settings.name][state], "counts of " + s.settings.name + ", " + state);
+}
+
+void world::check_explained(const job& j) {
+  auto x = queue_->explain(j.id);
+  PROMISE(x && x->state == j.state && !x->reasons.empty(), "explain has a reason");
+  std::string text;
+  for (auto& r : x->reasons)
+    text += r + "\n";
+  auto says = [&](const std::string& what) { return text.find(what) != std::string::npos; };
+  auto workers = queue_->workers();
+  auto q = *queue_->settings_of(j.spec.queue), k = *queue_->settings_of("kind:" + j.spec.kind);
+  if (j.state == job_state::queued) {
+    PROMISE(says("queue " + j.spec.queue + " is paused") == q.paused, "paused when paused");
+    PROMISE(says("kind " + j.spec.kind + " is paused") == k.paused, "paused when paused");
+    PROMISE(says("no worker is connected") == workers.empty(), "no worker when none");
+    bool any = std::any_of(workers.begin(), workers.end(), [&](auto& w) { return covers(w.kinds, {j.spec.kind}); });
+    PROMISE(says("no connected worker runs jobs of kind") == (!any && !workers.empty()), "no such kind when so");
+    bool able = std::any_of(workers.begin(), workers.end(), [&](auto& w) {
+      return covers(w.kinds, {j.spec.kind}) && covers(w.capabilities, j.spec.needs);
+    });
+    PROMISE(says("offers all that it needs") == (any && !able), "names what is lacking");
+  } else if (j.state == job_state::waiting) {
+    PROMISE(says("it waits for"), "names what it waits for");
+  } else if (j.state == job_state::delayed) {
+    PROMISE(says(to_iso8601(j.run_at)), "says until when");
+  } else if (j.state == job_state::running) {
+    PROMISE(says(j.worker_name), "says where it runs");
+  }
+}
+
+void world::check_recovered() {
+  for (auto& [id, row] : rows_) {
+    auto* j = queue_->find(id);
+    PROMISE((j != nullptr) == !row.archived, "what was committed is there again");
+    if (!j)
+      continue;
+    PROMISE(j->attempt == row.attempt && j->failures == row.failures, "a restart burns no attempt");
+    if (row.state == job_state::running && row.lease_embedded)
+      PROMISE(j->state == job_state::queued || j->state == job_state::failed, "an embedded worker is gone");
+    else if (row.state == job_state::running)
+      PROMISE(j->state == job_state::running && j->token() == row.token(), "other leases are kept");
+    else if (row.state == job_state::completed || row.state == job_state::queued)
+      PROMISE(j->state == row.state, "its state is kept");
+  }
+}
+
+void world::check_retention() {
+  std::map<std::string, uint64_t> completed;
+  // Those that a waiting job depends on stay beyond the number.
+  uint64_t wanted = 0;
+  for (auto* j : jobs()) {
+    if (j->state == job_state::completed && !queue_->find(j->spec.parent))
+      ++completed[j->spec.kind];
+    if (j->state == job_state::waiting)
+      wanted += j->spec.depends_on.size();
+  }
+  for (auto& [kind, n] : completed)
+    PROMISE(n <= find_job_kind(kind)->keep_completed + wanted, "only the last completed jobs stay in memory");
+}
+
+} // namespace troupe::dispatch::test

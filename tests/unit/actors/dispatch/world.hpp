@@ -1,0 +1,156 @@
+#pragma once
+
+// A simulated world around the job queue: virtual clocks, a database that keeps exactly what was committed, workers
+// that crash, stall and come back, a network that loses and repeats, and the rules that must hold at every step.
+
+#include "actors/dispatch/job_queue.hpp"
+
+#include <map>
+#include <random>
+#include <set>
+#include <stdexcept>
+#include <unordered_map>
+
+namespace troupe::dispatch::test {
+
+struct broken_promise : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+#define PROMISE(cond, what)                                                                                            \
+  do {                                                                                                                 \
+    if (!(cond))                                                                                                       \
+      throw broken_promise(std::string{what} + " [" #cond "]");                                                        \
+  } while (false)
+
+class virtual_clock final : public clock {
+public:
+  timestamp wall() const override {
+    return timestamp{milliseconds{1'700'000'000'000} + now + step};
+  }
+  mono_time mono() const override {
+    return mono_time{milliseconds{1'000'000} + now};
+  }
+  milliseconds now{0};
+  milliseconds step{0};
+};
+
+/// One attempt as its worker sees it.
+struct work_item {
+  assignment what;
+  milliseconds ends{0};
+};
+
+struct sim_worker {
+  worker_hello hello;
+  bool online = false;
+  milliseconds stalled_until{0};
+  std::vector<work_item> items;
+  milliseconds next_renewal{0};
+};
+
+struct in_flight {
+  batch what;
+  /// Submissions that are acknowledged when it is committed.
+  std::vector<job_id> acks;
+  /// Jobs that were retried before it was taken.
+  std::set<job_id> retried;
+  /// Outcomes that are answered when it is committed.
+  std::vector<std::pair<worker_id, lease_token>> answers;
+};
+
+/// What the rules ask of a job as it was before something happened; far cheaper than a copy of it.
+struct was {
+  job_state state;
+  uint32_t attempt;
+  uint32_t failures;
+  lease_token lease;
+  worker_id worker;
+  retry_policy retry;
+  /// How long its present delay may be at most.
+  milliseconds longest_delay;
+};
+
+class world {
+public:
+  explicit world(uint64_t seed);
+  /// Throws broken_promise.
+  void run();
+
+  // What it has met, so that a test of the test can see that nothing is left out.
+  std::map<std::string, uint64_t> met;
+
+private:
+  uint64_t pick(uint64_t n) {
+    return rng_() % n;
+  }
+  bool chance(uint64_t percent) {
+    return pick(100) < percent;
+  }
+
+  // world.cpp
+  void restart();
+  void step();
+  void client_acts();
+  void submit();
+  void act_on_job();
+  void change_settings();
+  void workers_act();
+  void worker_acts(sim_worker& w);
+  void come_online(sim_worker& w);
+  void deliver_outcome(sim_worker& w, const assignment& a, bool repeat);
+  attempt_outcome random_outcome(const assignment& a);
+  void disturb();
+  void advance(milliseconds by);
+  void place();
+  void take();
+  void commit_some();
+  void commit(in_flight& f);
+  void perform(in_flight& f);
+  void settle();
+  job_id random_job();
+  sim_worker* worker(worker_id id);
+
+  // promises.cpp
+  void check_rows(const in_flight& f);
+  void check_effects(const in_flight& f);
+  void check_outcome(const job& before, const attempt_outcome& o);
+  void check_tick(const std::unordered_map<job_id, was>& before);
+  void check_placing(const std::unordered_map<job_id, was>& before);
+  void check_world();
+  void check_counters();
+  void check_explained(const job& j);
+  void check_recovered();
+  void check_retention();
+  bool could_run(const job& j, const worker_info& w, const std::map<std::pair<worker_id, std::string>, uint32_t>& used);
+  /// Jobs in memory.
+  std::vector<const job*> jobs() const;
+  std::unordered_map<job_id, was> snapshot() const;
+  void rules_of_lease(const job& j);
+
+  std::mt19937_64 rng_;
+  virtual_clock clock_;
+  std::unique_ptr<job_queue> queue_;
+
+  // The database.
+  std::map<job_id, job> rows_;
+  std::map<std::string, queue_settings> settings_rows_;
+  uint64_t term_ = 0;
+
+  std::vector<in_flight> flying_;
+  in_flight next_;
+  std::vector<sim_worker> workers_;
+  /// Every id that was ever given to a client.
+  std::vector<job_id> ids_;
+  std::set<job_id> acknowledged_;
+  std::set<job_id> removal_asked_;
+  /// When the lease of a running job ends, as the rules say.
+  std::map<job_id, milliseconds> lease_ends_;
+  /// When a delayed job was first seen so in this life of the queue.
+  std::map<job_id, milliseconds> delayed_since_;
+  std::vector<std::pair<worker_id, assignment>> old_assignments_;
+  bool calm_ = false;
+  uint64_t submissions_ = 0;
+};
+
+} // namespace troupe::dispatch::test
