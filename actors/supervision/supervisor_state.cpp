@@ -86,6 +86,12 @@ void supervisor_state::perform(steps todo) {
     for (auto& follow_up : perform(next))
       queue.push_back(follow_up);
   }
+  // What comes after a sub-supervisor starts only when all its children run.
+  if (parent_ && !said_ready_ && !plan_->ending() && plan_->settled()) {
+    said_ready_ = true;
+    if (auto parent = caf::actor_cast<caf::actor>(parent_))
+      self_->send(parent, child_ready{});
+  }
 }
 
 steps supervisor_state::perform(const step& what) {
@@ -127,7 +133,7 @@ steps supervisor_state::start(size_t child) {
   self_->monitor(record.present);
   if (spec.stable_address)
     config_.addresses->connect(spec.name, record.present);
-  if (spec.awaits_ready)
+  if (spec.awaits_ready && spec.ready_timeout.count() > 0)
     limit(child, child_deadline::what::ready, spec.ready_timeout);
   if (plan_->restarts(child) > 0)
     spdlog::info("supervision: {}/{} restarted ({} restarts)", config_.name, spec.name, plan_->restarts(child));

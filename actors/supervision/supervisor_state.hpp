@@ -73,6 +73,8 @@ private:
   std::shared_ptr<live_children> live_;
   mono_time since_;
   caf::error exit_reason_;
+  /// To the parent, once: all children run.
+  bool said_ready_ = false;
 };
 
 } // namespace troupe::supervision

@@ -35,7 +35,7 @@ struct fixture : test_coordinator_fixture<config> {
   ~fixture() {
     for (auto& top : tops)
       caf::anon_send_exit(top, caf::exit_reason::kill);
-    run();
+    consume_messages();
     book->close();
     present.clear();
   }
@@ -66,18 +66,18 @@ struct fixture : test_coordinator_fixture<config> {
     auto top = spawn_supervisor(sys, std::move(config));
     tops.push_back(top);
     self->monitor(top);
-    run();
+    consume_messages();
     return top;
   }
 
   void stop(const mesh::supervisor& top) {
     caf::anon_send_exit(top, caf::exit_reason::user_shutdown);
-    run();
+    consume_messages();
   }
 
   void crash(const std::string& name, caf::error reason = caf::sec::runtime_error) {
     caf::anon_send(present.at(name), caf::exit_msg{caf::actor_addr{}, std::move(reason)});
-    run();
+    consume_messages();
   }
 
   /// A child that takes no notice of exit messages; only a kill ends it.
@@ -101,7 +101,7 @@ struct fixture : test_coordinator_fixture<config> {
   /// A request through the stable address; the answer, or the code of the error.
   int ask(const std::string& name, int x) {
     auto h = self->request(book->of(name), caf::infinite, x);
-    run();
+    consume_messages();
     int got = 0;
     h.receive([&](int y) { got = y; }, [&](caf::error& err) { got = -static_cast<int>(mesh::from_caf(err).code); });
     return got;
@@ -117,12 +117,12 @@ struct fixture : test_coordinator_fixture<config> {
 
   void advance(milliseconds by) {
     advance_time(by);
-    run();
+    consume_messages();
   }
 
   std::vector<tree_node> tree_of(const mesh::supervisor& top) {
     auto h = self->request(top, caf::infinite, mesh::get_tree{});
-    run();
+    consume_messages();
     std::vector<tree_node> lines;
     h.receive([&](mesh::tree& x) { lines = x.nodes; }, [&](caf::error& err) { CAF_FAIL(sys.render(err)); });
     return lines;

@@ -194,7 +194,7 @@ CAF_TEST(a killed supervisor takes everything below it down) {
   supervisor_config low{.name = "low", .children = {child("x"), stubborn("y")}};
   auto top = start({.name = "top", .children = {child("a"), sub_supervisor(low)}});
   caf::anon_send_exit(top, caf::exit_reason::kill);
-  run();
+  consume_messages();
   auto down = take_ended();
   std::sort(down.begin(), down.end());
   CAF_CHECK_EQUAL(down, (names{"a", "x", "y"}));
@@ -246,17 +246,17 @@ CAF_TEST(a start function that fails or throws is a crash with backoff) {
   };
   auto top = start({.name = "top", .children = {child("a"), bad, child("c")}});
   CAF_CHECK_EQUAL(take_started(), (names{"a"}));
-  CAF_CHECK_EQUAL(tree_of(top)[2].last_error, "no disk");
+  CAF_CHECK_EQUAL(std::string{tree_of(top)[2].last_error}, "no disk");
   advance(100ms);
-  CAF_CHECK_EQUAL(tree_of(top)[2].last_error, "no luck");
-  CAF_CHECK_EQUAL(tree_of(top)[2].state, "restarting");
+  CAF_CHECK_EQUAL(std::string{tree_of(top)[2].last_error}, "no luck");
+  CAF_CHECK_EQUAL(std::string{tree_of(top)[2].state}, "restarting");
   CAF_CHECK_EQUAL(tries, 2);
   advance(200ms);
   advance(400ms);
   CAF_CHECK_EQUAL(tries, 4);
   advance(800ms);
   CAF_CHECK_EQUAL(take_started(), (names{"bad", "c"}));
-  CAF_CHECK_EQUAL(tree_of(top)[2].state, "running");
+  CAF_CHECK_EQUAL(std::string{tree_of(top)[2].state}, "running");
 }
 
 CAF_TEST(a start function that always fails ends in an escalation) {
@@ -285,10 +285,10 @@ CAF_TEST(the next child starts only when the one before it is ready) {
   CAF_CHECK_EQUAL(take_started(), (names{"a"}));
   // Somebody else's word does not count.
   self->send(supervisor, child_ready{});
-  run();
+  consume_messages();
   CAF_CHECK_EQUAL(take_started(), names{});
   caf::send_as(present["a"], supervisor, child_ready{});
-  run();
+  consume_messages();
   CAF_CHECK_EQUAL(take_started(), (names{"b"}));
   // Its limit is void now.
   advance(31s);
@@ -304,7 +304,7 @@ CAF_TEST(a child that is never ready is stopped and started again) {
   take_started();
   advance(2s);
   CAF_CHECK_EQUAL(take_ended(), (names{"a"}));
-  CAF_CHECK_EQUAL(tree_of(top)[1].last_error, "was not ready within 2000 ms");
+  CAF_CHECK_EQUAL(std::string{tree_of(top)[1].last_error}, "was not ready within 2000 ms");
   advance(100ms);
   CAF_CHECK_EQUAL(take_started(), (names{"a"}));
 }
@@ -317,7 +317,7 @@ CAF_TEST(a storm of crashes leaves the supervisor and its order intact) {
   for (int round = 0; round < 200; ++round) {
     for (auto name : {"a", "b", "c"})
       caf::anon_send(present[name], caf::exit_msg{caf::actor_addr{}, caf::sec::runtime_error});
-    run();
+    consume_messages();
     take_started();
     advance(30s);
     CAF_REQUIRE_EQUAL(take_started(), (names{"a", "b", "c"}));
@@ -333,16 +333,16 @@ CAF_TEST(strangers do not end a sub - supervisor and their messages do no harm) 
   self->send(sub, caf::exit_msg{self->address(), caf::sec::runtime_error});
   self->send(caf::actor_cast<caf::actor>(top), caf::down_msg{self->address(), caf::sec::runtime_error});
   self->send(caf::actor_cast<caf::actor>(top), std::string{"what"});
-  run();
+  consume_messages();
   CAF_CHECK_EQUAL(take_ended(), names{});
   auto h = self->request(caf::actor_cast<caf::actor>(top), caf::infinite, 7);
-  run();
+  consume_messages();
   h.receive([](int) { CAF_FAIL("answered"); }, [](caf::error& err) { CAF_CHECK(err == caf::sec::unexpected_message); });
   // A second order to end, and exits of children meanwhile, change nothing.
   caf::anon_send_exit(top, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(top, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(present["x"], caf::exit_reason::kill);
-  run();
+  consume_messages();
   CAF_CHECK(is_down(top));
 }
 
@@ -355,7 +355,7 @@ CAF_TEST(two children of one name are refused) {
   CAF_CHECK(mesh::from_caf(reason).code == errc::validation);
 }
 
-CAF_TEST(the tree in pre - order) {
+CAF_TEST(the tree lists parents before their children) {
   supervisor_config low{.name = "low",
                         .strategy = strategy::one_for_all,
                         .intensity = {7, 30s},
