@@ -1,7 +1,9 @@
 #pragma once
 
-// Messages between a supervisor, its children and its own timers. They never leave the process.
+// Messages between a supervisor, its children, its own timers and the directory. They never leave the process. Include
+// it wherever such a message is sent or handled.
 
+#include "actors/supervision/directory.hpp"
 #include "protocol/mesh/registry.hpp"
 
 namespace troupe::supervision {
@@ -24,6 +26,12 @@ struct child_deadline {
 /// To a relay: messages that waited too long are due.
 struct waiting_is_over {};
 
+/// The directory to itself.
+struct look_up_again {
+  std::string node;
+  std::string name;
+};
+
 } // namespace troupe::supervision
 
 CAF_BEGIN_TYPE_ID_BLOCK(troupe_supervision, caf::first_custom_type_id + 1000)
@@ -31,9 +39,21 @@ CAF_ADD_TYPE_ID(troupe_supervision, (troupe::supervision::child_ready))
 CAF_ADD_TYPE_ID(troupe_supervision, (troupe::supervision::plan_tick))
 CAF_ADD_TYPE_ID(troupe_supervision, (troupe::supervision::child_deadline))
 CAF_ADD_TYPE_ID(troupe_supervision, (troupe::supervision::waiting_is_over))
+CAF_ADD_TYPE_ID(troupe_supervision, (troupe::supervision::look_up_again))
+CAF_ADD_TYPE_ID(troupe_supervision, (troupe::supervision::find_actor))
+CAF_ADD_TYPE_ID(troupe_supervision, (troupe::supervision::follow_actor))
+CAF_ADD_TYPE_ID(troupe_supervision, (troupe::supervision::unfollow_actor))
+CAF_ADD_TYPE_ID(troupe_supervision, (troupe::supervision::actor_located))
+CAF_ADD_TYPE_ID(troupe_supervision, (troupe::supervision::actor_lost))
 CAF_END_TYPE_ID_BLOCK(troupe_supervision)
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::supervision::child_ready)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::supervision::plan_tick)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::supervision::child_deadline)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::supervision::waiting_is_over)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::supervision::look_up_again)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::supervision::find_actor)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::supervision::follow_actor)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::supervision::unfollow_actor)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::supervision::actor_located)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::supervision::actor_lost)

@@ -78,6 +78,11 @@ steps supervision_plan::stop(mono_time now) {
   return advance(now);
 }
 
+bool supervision_plan::settled() const noexcept {
+  return std::all_of(children_.begin(), children_.end(),
+                     [](auto& it) { return it.phase == child_phase::running || it.phase == child_phase::off; });
+}
+
 /// True: it has to be restarted.
 bool supervision_plan::ended_unexpectedly(size_t child, bool normal, mono_time now) {
   auto& it = children_[child];

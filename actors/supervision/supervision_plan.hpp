@@ -105,6 +105,8 @@ public:
   bool escalated() const noexcept {
     return escalated_;
   }
+  /// Every child runs or has ended for good.
+  bool settled() const noexcept;
   size_t size() const noexcept {
     return children_.size();
   }

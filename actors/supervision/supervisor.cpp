@@ -66,6 +66,9 @@ child_spec sub_supervisor(supervisor_config config, restart_kind kind) {
   spec.kind = kind;
   spec.grace = total_grace(config);
   spec.is_supervisor = true;
+  // Its own intensity bounds how long its children may fail to come up.
+  spec.awaits_ready = true;
+  spec.ready_timeout = milliseconds{0};
   spec.start = [config = std::move(config)](caf::event_based_actor* parent) -> caf::expected<caf::actor> {
     auto copy = config;
     hand_down(copy, static_cast<supervisor_actor*>(parent)->state.addresses());

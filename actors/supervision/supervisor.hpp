@@ -36,7 +36,7 @@ struct child_spec {
   milliseconds grace{5'000};
   /// The child calls signal_ready once it can serve; those after it are started only then.
   bool awaits_ready = false;
-  /// A child that has not said so by then is stopped and counts as crashed.
+  /// A child that has not said so by then is stopped and counts as crashed. 0: no limit.
   milliseconds ready_timeout{30'000};
   /// False: no address in the book (children that nobody writes to).
   bool stable_address = true;

@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <deque>
+#include <set>
 
 namespace troupe::supervision {
 
@@ -61,6 +62,15 @@ void supervisor_state::init(caf::event_based_actor* self, supervisor_config conf
 }
 
 void supervisor_state::run() {
+  std::set<std::string_view> seen;
+  for (auto& spec : config_.children) {
+    if (seen.insert(spec.name).second)
+      continue;
+    exit_reason_ = mesh::to_caf({errc::validation, "supervisor " + config_.name + " has two children named " + spec.name
+                                                     + "; give each a name of its own"});
+    spdlog::error("supervision: {}", self_->system().render(exit_reason_));
+    return perform(plan_->stop(now()));
+  }
   perform(plan_->begin(now()));
 }
 
@@ -75,6 +85,12 @@ void supervisor_state::perform(steps todo) {
     queue.pop_front();
     for (auto& follow_up : perform(next))
       queue.push_back(follow_up);
+  }
+  // What comes after a sub-supervisor starts only when all its children run.
+  if (parent_ && !said_ready_ && !plan_->ending() && plan_->settled()) {
+    said_ready_ = true;
+    if (auto parent = caf::actor_cast<caf::actor>(parent_))
+      self_->send(parent, child_ready{});
   }
 }
 
@@ -98,41 +114,57 @@ steps supervisor_state::perform(const step& what) {
 steps supervisor_state::start(size_t child) {
   auto& spec = config_.children[child];
   auto& record = children_[child];
-  caf::expected<caf::actor> made{caf::sec::runtime_error};
-  try {
-    made = spec.start ? spec.start(self_) : mesh::to_caf({errc::internal, "it has no start function"});
-    if (made && !*made)
-      made = mesh::to_caf({errc::internal, "its start function gave no actor"});
-  } catch (const std::exception& ex) {
-    made = mesh::to_caf({errc::internal, ex.what()});
-  } catch (...) {
-    made = mesh::to_caf({errc::internal, "its start function threw something that is no exception"});
-  }
+  // An escalation of a sibling in the same round came first.
+  if (plan_->phase(child) != child_phase::starting)
+    return plan_->exited(child, true, now());
+  auto made = make(spec);
   ++record.generation;
   record.since = now();
   if (!made) {
     record.last_error = self_->system().render(made.error());
     spdlog::warn("supervision: {}/{} could not be started: {}", config_.name, spec.name, record.last_error);
-    return plan_->start_failed(child, now());
+    auto was_ending = plan_->ending();
+    auto todo = plan_->start_failed(child, now());
+    settle(child, was_ending);
+    return todo;
   }
   record.present = std::move(*made);
   live_->set(child, record.present.address());
   self_->monitor(record.present);
   if (spec.stable_address)
     config_.addresses->connect(spec.name, record.present);
-  if (spec.awaits_ready)
+  if (spec.awaits_ready && spec.ready_timeout.count() > 0)
     limit(child, child_deadline::what::ready, spec.ready_timeout);
   if (plan_->restarts(child) > 0)
     spdlog::info("supervision: {}/{} restarted ({} restarts)", config_.name, spec.name, plan_->restarts(child));
   return plan_->started(child, now());
 }
 
+/// No exception leaves a start function.
+caf::expected<caf::actor> supervisor_state::make(const child_spec& spec) {
+  try {
+    if (!spec.start)
+      return mesh::to_caf({errc::internal, "it has no start function"});
+    auto made = spec.start(self_);
+    if (made && !*made)
+      return mesh::to_caf({errc::internal, "its start function gave no actor"});
+    return made;
+  } catch (const std::exception& ex) {
+    return mesh::to_caf({errc::internal, ex.what()});
+  } catch (...) {
+    return mesh::to_caf({errc::internal, "its start function threw something that is no exception"});
+  }
+}
+
 void supervisor_state::stop(size_t child) {
   auto& spec = config_.children[child];
   auto& record = children_[child];
+  if (!record.present)
+    return;
   ++record.generation;
   if (spec.stable_address) {
-    if (plan_->ending() && !plan_->escalated())
+    // A sub-supervisor that is told to end may be restarted by its parent: only the top knows that this is the end.
+    if (plan_->ending() && !parent_)
       config_.addresses->retire(spec.name);
     else
       config_.addresses->disconnect(spec.name);
@@ -177,16 +209,23 @@ void supervisor_state::gone(size_t child, const caf::error& reason) {
   }
   auto was_ending = plan_->ending();
   auto todo = plan_->exited(child, is_normal(reason), now());
+  settle(child, was_ending);
+  perform(std::move(todo));
+}
+
+/// After the plan has taken a child's end in.
+void supervisor_state::settle(size_t child, bool was_ending) {
+  auto& spec = config_.children[child];
   if (plan_->escalated() && !was_ending) {
-    exit_reason_ = mesh::to_caf({errc::unavailable, config_.name + " gave up: " + spec.name + " ended too often ("
-                                                      + std::to_string(config_.intensity.max_restarts) + " restarts in "
-                                                      + std::to_string(config_.intensity.window.count())
-                                                      + " ms are allowed); last error: " + record.last_error});
+    exit_reason_ =
+      mesh::to_caf({errc::unavailable, config_.name + " gave up: " + spec.name + " ended too often ("
+                                         + std::to_string(config_.intensity.max_restarts) + " restarts in "
+                                         + std::to_string(config_.intensity.window.count())
+                                         + " ms are allowed); last error: " + children_[child].last_error});
     spdlog::error("supervision: {}", self_->system().render(exit_reason_));
   }
-  if (plan_->phase(child) == child_phase::off && spec.stable_address && !plan_->escalated())
+  if (plan_->phase(child) == child_phase::off && spec.stable_address && !plan_->ending())
     config_.addresses->retire(spec.name);
-  perform(std::move(todo));
 }
 
 void supervisor_state::told_to_exit(const caf::exit_msg& x) {

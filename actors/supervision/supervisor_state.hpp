@@ -53,10 +53,12 @@ private:
   void perform(steps todo);
   steps perform(const step& what);
   steps start(size_t child);
+  caf::expected<caf::actor> make(const child_spec& spec);
   void stop(size_t child);
   void end();
   void limit(size_t child, child_deadline::what what, milliseconds after);
   void gone(size_t child, const caf::error& reason);
+  void settle(size_t child, bool was_ending);
   std::optional<size_t> find(const caf::actor_addr& who) const;
   tree_node own_line() const;
   tree_node line_of(size_t child) const;
@@ -71,6 +73,8 @@ private:
   std::shared_ptr<live_children> live_;
   mono_time since_;
   caf::error exit_reason_;
+  /// To the parent, once: all children run.
+  bool said_ready_ = false;
 };
 
 } // namespace troupe::supervision
