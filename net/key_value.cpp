@@ -284,6 +284,8 @@ private:
         break;
       answer(std::move(*reply));
     }
+    if (!connection_)
+      return;
     if (greeting_problem_)
       lost(*std::exchange(greeting_problem_, std::nullopt));
     else if (!received)

@@ -3,6 +3,8 @@
 #include "net/redis_url.hpp"
 #include "protocol/ports/key_value.hpp"
 
+#include <memory>
+
 namespace troupe::net {
 
 struct redis_options {
