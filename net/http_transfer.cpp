@@ -1,0 +1,367 @@
+#include "net/http_transfer.hpp"
+
+#include "net/http_address.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace troupe::net {
+
+namespace {
+
+constexpr size_t max_header_bytes = 256 * 1024;
+constexpr milliseconds progress_interval{100};
+
+troupe::error file_error(int number) {
+  if (number == ENOSPC || number == EDQUOT)
+    return {errc::storage_full, "no space is left for the download"};
+  return {errc::io, std::string{"writing the download failed: "} + std::strerror(number)};
+}
+
+struct url_deleter {
+  void operator()(CURLU* x) const noexcept {
+    curl_url_cleanup(x);
+  }
+};
+
+std::string url_part(const char* url, CURLUPart part, unsigned flags) {
+  std::unique_ptr<CURLU, url_deleter> parsed{curl_url()};
+  char* text = nullptr;
+  if (!url || !parsed || curl_url_set(parsed.get(), CURLUPART_URL, url, 0) != CURLUE_OK
+      || curl_url_get(parsed.get(), part, &text, flags) != CURLUE_OK)
+    return {};
+  std::string result{text};
+  curl_free(text);
+  return result;
+}
+
+} // namespace
+
+http_transfer::http_transfer(ports::http_download what, progress_function progress, done_function done,
+                             const clock& time) :
+  what_(std::move(what)),
+  progress_(std::move(progress)), done_(std::move(done)), clock_(&time) {
+}
+
+CURL* http_transfer::begin() {
+  fields_.clear();
+  header_bytes_ = 0;
+  body_ = body::undecided;
+  restart_ = connected_ = false;
+  easy_.reset(curl_easy_init());
+  auto* h = easy_.get();
+  if (!h)
+    return nullptr;
+  curl_easy_setopt(h, CURLOPT_URL, what_.url.c_str());
+  curl_easy_setopt(h, CURLOPT_PRIVATE, this);
+  curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(h, CURLOPT_PROXY, "");
+  curl_easy_setopt(h, CURLOPT_USERAGENT, "troupe");
+  curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(h, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(h, CURLOPT_FOLLOWLOCATION, 1L);
+  curl_easy_setopt(h, CURLOPT_MAXREDIRS, 10L);
+  // One connection a transfer: a connection that another one was allowed to make must not be used by this one.
+  curl_easy_setopt(h, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
+  curl_easy_setopt(h, CURLOPT_FRESH_CONNECT, 1L);
+  curl_easy_setopt(h, CURLOPT_FORBID_REUSE, 1L);
+  curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS,
+                   static_cast<long>(std::max<int64_t>(1, what_.connect_timeout.count())));
+  curl_easy_setopt(h, CURLOPT_HEADERFUNCTION, &on_header);
+  curl_easy_setopt(h, CURLOPT_HEADERDATA, this);
+  curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, &on_body);
+  curl_easy_setopt(h, CURLOPT_WRITEDATA, this);
+  curl_easy_setopt(h, CURLOPT_OPENSOCKETFUNCTION, &on_socket);
+  curl_easy_setopt(h, CURLOPT_OPENSOCKETDATA, this);
+  curl_easy_setopt(h, CURLOPT_PREREQFUNCTION, &on_connected);
+  curl_easy_setopt(h, CURLOPT_PREREQDATA, this);
+  headers_.reset();
+  if (what_.offset > 0) {
+    curl_easy_setopt(h, CURLOPT_RANGE, (std::to_string(what_.offset) + "-").c_str());
+    if (!what_.validator.empty())
+      headers_.reset(curl_slist_append(nullptr, ("If-Range: " + what_.validator).c_str()));
+    curl_easy_setopt(h, CURLOPT_HTTPHEADER, headers_.get());
+  }
+  return h;
+}
+
+bool http_transfer::finish(CURLcode code) {
+  if (code == CURLE_OK && !failure_ && body_ == body::undecided)
+    decide_body();
+  if (restart_ && !restarted_) {
+    restarted_ = true;
+    what_.offset = 0;
+    what_.validator.clear();
+    failure_.reset();
+    return true;
+  }
+  end(outcome(code));
+  return false;
+}
+
+void http_transfer::end(result<ports::http_response> x) {
+  easy_.reset();
+  if (auto done = std::exchange(done_, nullptr))
+    done(std::move(x));
+}
+
+mono_time http_transfer::stalls_at() const noexcept {
+  return connected_ ? last_byte_ + what_.stall_timeout : mono_time::max();
+}
+
+result<ports::http_response> http_transfer::stalled() const {
+  return troupe::error{errc::timeout,
+                       where() + " sent nothing for " + std::to_string(what_.stall_timeout.count()) + " ms"};
+}
+
+size_t http_transfer::on_header(char* data, size_t size, size_t count, void* self) {
+  return static_cast<http_transfer*>(self)->take_header({data, size * count}) ? size * count : 0;
+}
+
+size_t http_transfer::on_body(char* data, size_t size, size_t count, void* self) {
+  auto& t = *static_cast<http_transfer*>(self);
+  t.last_byte_ = t.clock_->mono();
+  if (t.body_ == body::undecided)
+    t.decide_body();
+  if (t.failure_ || t.restart_ || t.complete_already_ || t.body_ == body::dropped)
+    return 0;
+  return t.write(data, size * count) ? size * count : 0;
+}
+
+curl_socket_t http_transfer::on_socket(void* self, curlsocktype, curl_sockaddr* a) {
+  auto& t = *static_cast<http_transfer*>(self);
+  if (!t.what_.allow_private && !is_public_address(&a->addr, a->addrlen)) {
+    t.address_refused_ = true;
+    return CURL_SOCKET_BAD;
+  }
+  return ::socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+}
+
+int http_transfer::on_connected(void* self, char*, char*, int, int) {
+  auto& t = *static_cast<http_transfer*>(self);
+  t.connected_ = true;
+  t.last_byte_ = t.clock_->mono();
+  return CURL_PREREQFUNC_OK;
+}
+
+bool http_transfer::take_header(std::string_view line) {
+  last_byte_ = clock_->mono();
+  header_bytes_ += line.size();
+  if (header_bytes_ > max_header_bytes) {
+    failure_ = troupe::error{errc::io, where() + " sent too many header fields"};
+    return false;
+  }
+  // Trailers say nothing that counts.
+  if (body_ != body::undecided)
+    return true;
+  if (line.starts_with("HTTP/")) {
+    fields_.clear();
+    return true;
+  }
+  auto colon = line.find(':');
+  if (colon == std::string_view::npos)
+    return true;
+  std::string name{line.substr(0, colon)};
+  std::transform(name.begin(), name.end(), name.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
+  auto value = line.substr(colon + 1);
+  auto first = value.find_first_not_of(" \t");
+  auto last = value.find_last_not_of(" \t\r\n");
+  fields_[name] = first == std::string_view::npos ? std::string{} : std::string{value.substr(first, last - first + 1)};
+  return true;
+}
+
+/// What this answer means for the file. Called at the first byte of a body, or at the end of an answer without one.
+void http_transfer::decide_body() {
+  body_ = body::dropped;
+  result<void> x;
+  auto code = status();
+  if (code == 200) {
+    curl_off_t length = -1;
+    curl_easy_getinfo(easy_.get(), CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+    restarted_ = restarted_ || what_.offset > 0;
+    x = start_file(0, length >= 0 ? std::optional<uint64_t>{static_cast<uint64_t>(length)} : std::nullopt);
+  } else if (code == 206) {
+    x = decide_part();
+  } else if (code == 416 && what_.offset > 0) {
+    auto range = parse_content_range(field("content-range"));
+    if (range && range->total == what_.offset) {
+      complete_already_ = true;
+      position_ = what_.offset;
+      total_ = what_.offset;
+    } else {
+      restart_ = true;
+    }
+  }
+  if (!x)
+    failure_ = std::move(x).error();
+}
+
+result<void> http_transfer::decide_part() {
+  auto range = parse_content_range(field("content-range"));
+  if (!range || !range->first)
+    return {errc::io, where() + " sent a part of the file without saying which"};
+  // A server that does not know If-Range sends a part of whatever the file is now.
+  bool another_file = !what_.validator.empty() && !validator().empty() && validator() != what_.validator;
+  if (*range->first != what_.offset || another_file) {
+    if (what_.offset == 0 || restarted_)
+      return {errc::io, where() + " sent another part of the file than was asked for"};
+    restart_ = true;
+    return {};
+  }
+  return start_file(what_.offset, range->total);
+}
+
+result<void> http_transfer::start_file(uint64_t position, std::optional<uint64_t> total) {
+  if (what_.max_bytes > 0 && total && *total > what_.max_bytes)
+    return {errc::too_large, "the file at " + where() + " has " + std::to_string(*total) + " bytes, more than allowed"};
+  struct stat info {};
+  if (::fstat(what_.descriptor, &info) != 0)
+    return file_error(errno);
+  if (static_cast<uint64_t>(info.st_size) < position)
+    return {errc::io, "the first part of the download is shorter than it was; begin anew"};
+  // Drops what is behind the position, so that it is right for descriptors that append, too.
+  if (::ftruncate(what_.descriptor, static_cast<off_t>(position)) != 0
+      || ::lseek(what_.descriptor, static_cast<off_t>(position), SEEK_SET) < 0)
+    return file_error(errno);
+  position_ = position;
+  total_ = total;
+  body_ = body::file;
+  return {};
+}
+
+bool http_transfer::write(const char* data, size_t size) {
+  if (what_.max_bytes > 0 && position_ + size > what_.max_bytes) {
+    failure_ = troupe::error{errc::too_large, "the file at " + where() + " has more bytes than allowed"};
+    return false;
+  }
+  while (size > 0) {
+    auto n = ::write(what_.descriptor, data, size);
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n < 0) {
+      failure_ = file_error(errno);
+      return false;
+    }
+    data += n;
+    size -= static_cast<size_t>(n);
+    position_ += static_cast<uint64_t>(n);
+  }
+  report(false);
+  return true;
+}
+
+void http_transfer::report(bool last) {
+  auto now = clock_->mono();
+  if (!progress_ || (!last && now < last_report_ + progress_interval))
+    return;
+  last_report_ = now;
+  progress_({position_, total_.value_or(0)});
+}
+
+std::string http_transfer::field(const std::string& name) const {
+  auto i = fields_.find(name);
+  return i == fields_.end() ? std::string{} : i->second;
+}
+
+std::string http_transfer::validator() const {
+  auto etag = field("etag");
+  return etag.starts_with('"') ? etag : field("last-modified");
+}
+
+std::string http_transfer::file_name() const {
+  auto name = file_name_of(field("content-disposition"));
+  if (!name.empty())
+    return name;
+  char* url = nullptr;
+  curl_easy_getinfo(easy_.get(), CURLINFO_EFFECTIVE_URL, &url);
+  auto path = url_part(url, CURLUPART_PATH, CURLU_URLDECODE);
+  return path.substr(path.find_last_of('/') + 1);
+}
+
+/// The server, without path, query or credentials.
+std::string http_transfer::where() const {
+  char* url = nullptr;
+  if (easy_)
+    curl_easy_getinfo(easy_.get(), CURLINFO_EFFECTIVE_URL, &url);
+  auto host = url_part(url ? url : what_.url.c_str(), CURLUPART_HOST, 0);
+  return host.empty() ? "the server" : host;
+}
+
+long http_transfer::status() const {
+  long code = 0;
+  curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &code);
+  return code;
+}
+
+result<ports::http_response> http_transfer::outcome(CURLcode code) {
+  if (failure_)
+    return *failure_;
+  if (complete_already_)
+    return file_response();
+  auto answered = status();
+  // A body that nobody wants is cut off by us: the status says what happened.
+  bool cut_off = code == CURLE_WRITE_ERROR && body_ == body::dropped;
+  if ((code == CURLE_OK || cut_off) && answered != 200 && answered != 206)
+    return status_error(answered);
+  if (code != CURLE_OK)
+    return curl_error(code);
+  if (total_ && position_ != *total_)
+    return troupe::error{errc::io, where() + " broke off after " + std::to_string(position_) + " of "
+                                     + std::to_string(*total_) + " bytes"};
+  return file_response();
+}
+
+result<ports::http_response> http_transfer::file_response() {
+  ports::http_response x;
+  x.status = static_cast<int>(status());
+  x.content_type = field("content-type");
+  x.validator = validator();
+  x.file_name = file_name();
+  x.size = position_;
+  x.restarted = restarted_;
+  report(true);
+  return x;
+}
+
+result<ports::http_response> http_transfer::status_error(long code) const {
+  auto say = [&](errc c, const char* what) {
+    return troupe::error{c, where() + " " + what + " (status " + std::to_string(code) + ")"};
+  };
+  if (code == 404 || code == 410)
+    return say(errc::not_found, "does not have this file");
+  if (code == 429 || code == 503) {
+    auto x = say(errc::rate_limited, "asks to come back later");
+    x.retry_after = parse_retry_after(field("retry-after"), clock_->wall());
+    return x;
+  }
+  if (code == 408)
+    return say(errc::timeout, "gave up waiting");
+  if (code >= 500)
+    return say(errc::io, "failed");
+  return say(errc::unprocessable, "does not give this file out");
+}
+
+result<ports::http_response> http_transfer::curl_error(CURLcode code) const {
+  if (address_refused_ && code == CURLE_COULDNT_CONNECT)
+    return troupe::error{errc::forbidden, where() + " is in a private network: downloads from there are not allowed"};
+  switch (code) {
+  case CURLE_URL_MALFORMAT:
+    return troupe::error{errc::validation, "the URL can't be understood"};
+  case CURLE_UNSUPPORTED_PROTOCOL:
+    return troupe::error{errc::validation, "only http and https URLs can be downloaded"};
+  case CURLE_TOO_MANY_REDIRECTS:
+    return troupe::error{errc::unprocessable, where() + " redirects without end"};
+  case CURLE_OPERATION_TIMEDOUT:
+    return troupe::error{errc::timeout, where() + " could not be reached in time"};
+  case CURLE_PARTIAL_FILE:
+    return troupe::error{errc::io, where() + " broke off after " + std::to_string(position_) + " bytes"};
+  default:
+    return troupe::error{errc::io, where() + ": " + curl_easy_strerror(code)};
+  }
+}
+
+} // namespace troupe::net
