@@ -1,0 +1,66 @@
+#include "media/decoder.hpp"
+
+#include "media/faults.hpp"
+#include "media/input.hpp"
+
+namespace troupe::media {
+
+decoder::decoder(av::codec_context context) : context_(std::move(context)), frame_(av::make_frame()) {
+}
+
+result<decoder> decoder::open(const AVStream& stream, int threads) {
+  auto* codec = avcodec_find_decoder(stream.codecpar->codec_id);
+  auto name = std::string(avcodec_get_name(stream.codecpar->codec_id));
+  if (!codec)
+    return {errc::unsupported_media, "there is no decoder for " + name};
+  auto context = av::make_codec(codec);
+  if (int code = avcodec_parameters_to_context(context.get(), stream.codecpar); code < 0)
+    return av_error(code, "the parameters of the " + name + " stream can't be used");
+  context->pkt_timebase = stream.time_base;
+  context->thread_count = threads;
+  context->max_pixels = max_pixels;
+  if (int code = avcodec_open2(context.get(), codec, nullptr); code < 0)
+    return av_error(code, "the " + name + " decoder can't be opened");
+  return decoder(std::move(context));
+}
+
+result<void> decoder::send(const AVPacket* packet, const frame_sink& sink) {
+  if (packet)
+    ++packets_;
+  int code = avcodec_send_packet(context_.get(), packet);
+  if (code == AVERROR(EAGAIN)) {
+    TROUPE_TRY(receive(sink));
+    code = avcodec_send_packet(context_.get(), packet);
+  }
+  if (code == AVERROR(ENOMEM))
+    return av_error(code, "decoding failed");
+  if (code < 0 && code != AVERROR_EOF)
+    ++damaged_;
+  return receive(sink);
+}
+
+result<void> decoder::receive(const frame_sink& sink) {
+  for (;;) {
+    int code = avcodec_receive_frame(context_.get(), frame_.get());
+    if (code == AVERROR(EAGAIN) || code == AVERROR_EOF)
+      return {};
+    if (code == AVERROR(ENOMEM))
+      return av_error(code, "decoding failed");
+    if (code < 0) {
+      ++damaged_;
+      return {};
+    }
+    ++frames_;
+    if (frame_->decode_error_flags || (frame_->flags & AV_FRAME_FLAG_CORRUPT))
+      ++damaged_;
+    frame_->pts = frame_->best_effort_timestamp;
+    // What the source chose is no order to the encoder.
+    frame_->pict_type = AV_PICTURE_TYPE_NONE;
+    auto taken = sink(*frame_);
+    av_frame_unref(frame_.get());
+    if (!taken)
+      return taken;
+  }
+}
+
+} // namespace troupe::media

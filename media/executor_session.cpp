@@ -1,0 +1,136 @@
+#include "media/executor_session.hpp"
+
+#include "media/executor_fault.hpp"
+#include "media/faults.hpp"
+#include "media/log_capture.hpp"
+#include "media/operations.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cstdio>
+#include <thread>
+
+namespace troupe::media {
+
+namespace {
+
+/// Requests sent ahead; each may hold 16 descriptors.
+constexpr size_t max_waiting = 16;
+
+std::string text(const nlohmann::json& value) {
+  return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+} // namespace
+
+int executor_session::run(const std::vector<std::string>& encoders) {
+  log_capture::install([this](const std::string& line) {
+    // Logged while an operation runs, on whichever thread libav uses.
+    channel_.send(exec::frame_type::log, 0, text({{"line", line}}));
+  });
+  std::thread([this] { watch(); }).detach();
+  channel_.send(exec::frame_type::ready, 0, text({{"version", exec::protocol_version}, {"encoders", encoders}}));
+  while (auto request = next())
+    serve(std::move(*request));
+  return 0;
+}
+
+void executor_session::watch() {
+  for (;;) {
+    auto got = channel_.receive();
+    if (!got) {
+      std::fprintf(stderr, "troupe-executor: %s\n", got.error().message.c_str());
+      ::_exit(exit_protocol);
+    }
+    if (!*got)
+      ::_exit(exit_worker_gone);
+    auto& frame = **got;
+    switch (frame.frame.type) {
+    case exec::frame_type::request:
+      queue(std::move(frame));
+      break;
+    case exec::frame_type::cancel:
+      cancel(frame.frame.operation);
+      break;
+    default: {
+      std::lock_guard lock(mutex_);
+      stopping_ = true;
+      changed_.notify_one();
+    }
+    }
+  }
+}
+
+void executor_session::queue(received_frame got) {
+  std::unique_lock lock(mutex_);
+  if (waiting_.size() < max_waiting) {
+    waiting_.push_back(std::move(got));
+    changed_.notify_one();
+    return;
+  }
+  lock.unlock();
+  answer_failure(got.frame.operation, {errc::unavailable, "too many requests wait for this executor"});
+}
+
+void executor_session::cancel(uint64_t operation) {
+  std::unique_lock lock(mutex_);
+  if (operation == running_) {
+    cancelled_ = true;
+    return;
+  }
+  auto it = std::find_if(waiting_.begin(), waiting_.end(),
+                         [&](const received_frame& f) { return f.frame.operation == operation; });
+  // One that is answered already needs nothing.
+  if (it == waiting_.end())
+    return;
+  waiting_.erase(it);
+  lock.unlock();
+  answer_failure(operation, cancelled_error());
+}
+
+std::optional<received_frame> executor_session::next() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
+  if (waiting_.empty())
+    return std::nullopt;
+  auto got = std::move(waiting_.front());
+  waiting_.pop_front();
+  running_ = got.frame.operation;
+  cancelled_ = false;
+  return got;
+}
+
+void executor_session::serve(received_frame got) {
+  const auto operation = got.frame.operation;
+  auto answer = [&]() -> result<std::string> {
+    auto request = exec::decode_request(got.frame.body);
+    if (!request)
+      return request.error();
+    if (!request->fault.empty()) {
+      if (!options_.test_faults)
+        return {errc::protocol, "faults are for tests: start the executor with --test-faults"};
+      TROUPE_TRY(run_fault(request->fault));
+    }
+    task job{cancelled_,
+             [&](const exec::progress& p) { channel_.send(exec::frame_type::progress, operation, exec::encode(p)); }};
+    return run_operation(*request, got.descriptors, job);
+  }();
+  {
+    std::lock_guard lock(mutex_);
+    running_ = 0;
+  }
+  // The descriptors go first: whoever sees the answer may count on them being closed.
+  got.descriptors.clear();
+  if (answer)
+    channel_.send(exec::frame_type::done, operation, std::move(*answer));
+  else
+    answer_failure(operation, answer.error());
+}
+
+void executor_session::answer_failure(uint64_t operation, const error& why) {
+  channel_.send(exec::frame_type::failed, operation,
+                exec::encode(exec::failure{why.code, default_class(why.code), why.message}));
+}
+
+} // namespace troupe::media

@@ -1,0 +1,50 @@
+#include "media/faults.hpp"
+
+#include "media/av.hpp"
+
+#include <cerrno>
+#include <system_error>
+
+namespace troupe::media {
+
+std::string av_text(int code) {
+  char text[AV_ERROR_MAX_STRING_SIZE] = {};
+  av_strerror(code, text, sizeof text);
+  return text;
+}
+
+error system_error(int number, std::string_view what) {
+  auto message = std::string(what) + ": " + std::generic_category().message(number);
+  switch (number) {
+  case ENOSPC:
+  case EDQUOT:
+  case EFBIG:
+    return {errc::storage_full, message + "; free some space where the results go"};
+  case ENOMEM:
+    return {errc::unavailable, message + "; raise the executor's memory limit"};
+  default:
+    return {errc::io, std::move(message)};
+  }
+}
+
+error av_error(int code, std::string_view what) {
+  if (code == AVERROR_EXIT)
+    return cancelled_error();
+  switch (AVUNERROR(code)) {
+  case ENOSPC:
+  case EDQUOT:
+  case EFBIG:
+  case ENOMEM:
+  case EIO:
+  case EBADF:
+    return system_error(AVUNERROR(code), what);
+  default:
+    return {errc::bad_media, std::string(what) + ": " + av_text(code)};
+  }
+}
+
+error cancelled_error() {
+  return {errc::cancelled, "the operation was cancelled"};
+}
+
+} // namespace troupe::media

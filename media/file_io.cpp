@@ -1,0 +1,142 @@
+#include "media/file_io.hpp"
+
+#include "media/faults.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace troupe::media {
+
+namespace {
+
+constexpr int buffer_bytes = 64 * 1024;
+
+using read_function = int (*)(void*, uint8_t*, int);
+using seek_function = int64_t (*)(void*, int64_t, int);
+
+av::io_context make_context(void* self, bool writes, read_function read, read_function write, seek_function seek) {
+  auto* buffer = static_cast<unsigned char*>(av::checked(av_malloc(buffer_bytes)));
+  auto* context = avio_alloc_context(buffer, buffer_bytes, writes ? 1 : 0, self, read, write, seek);
+  if (!context) {
+    av_free(buffer);
+    throw std::bad_alloc();
+  }
+  return av::io_context{context};
+}
+
+int64_t file_size(int fd) noexcept {
+  struct stat st {};
+  return ::fstat(fd, &st) == 0 ? st.st_size : -1;
+}
+
+/// The new position for libav's seek callback, or -EINVAL.
+int64_t seek_target(int64_t position, int64_t size, int64_t offset, int whence) noexcept {
+  int64_t base = 0;
+  switch (whence & ~AVSEEK_FORCE) {
+  case SEEK_SET:
+    break;
+  case SEEK_CUR:
+    base = position;
+    break;
+  case SEEK_END:
+    base = size;
+    break;
+  default:
+    return AVERROR(EINVAL);
+  }
+  int64_t target = 0;
+  if (__builtin_add_overflow(base, offset, &target) || target < 0)
+    return AVERROR(EINVAL);
+  return target;
+}
+
+} // namespace
+
+source_io::source_io(int fd, const std::atomic<bool>& cancelled) : fd_(fd), cancelled_(cancelled) {
+  size_ = std::max<int64_t>(file_size(fd), 0);
+  context_ = make_context(this, false, &source_io::read, nullptr, &source_io::seek);
+}
+
+int source_io::read(void* opaque, uint8_t* out, int size) noexcept {
+  auto& self = *static_cast<source_io*>(opaque);
+  if (self.cancelled_.load(std::memory_order_relaxed))
+    return AVERROR_EXIT;
+  ssize_t n = 0;
+  do
+    n = ::pread(self.fd_, out, static_cast<size_t>(size), self.position_);
+  while (n < 0 && errno == EINTR);
+  if (n < 0) {
+    if (self.failure_ == 0)
+      self.failure_ = errno;
+    return AVERROR(self.failure_);
+  }
+  if (n == 0) {
+    if (self.position_ < self.size_)
+      self.shrunk_ = true;
+    return AVERROR_EOF;
+  }
+  self.position_ += n;
+  return static_cast<int>(n);
+}
+
+int64_t source_io::seek(void* opaque, int64_t offset, int whence) noexcept {
+  auto& self = *static_cast<source_io*>(opaque);
+  if (whence & AVSEEK_SIZE)
+    return self.size_;
+  auto target = seek_target(self.position_, self.size_, offset, whence);
+  if (target >= 0)
+    self.position_ = target;
+  return target;
+}
+
+sink_io::sink_io(int fd) : fd_(fd) {
+  context_ = make_context(this, true, nullptr, &sink_io::write, &sink_io::seek);
+}
+
+int sink_io::write(void* opaque, uint8_t* data, int size) noexcept {
+  auto& self = *static_cast<sink_io*>(opaque);
+  // After a failed write nothing may follow: a hole would look like a finished file.
+  while (size > 0 && self.failure_ == 0) {
+    auto n = ::pwrite(self.fd_, data, static_cast<size_t>(size), self.position_);
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n <= 0) {
+      self.failure_ = n < 0 ? errno : ENOSPC;
+      break;
+    }
+    data += n;
+    size -= static_cast<int>(n);
+    self.position_ += n;
+    self.size_ = std::max(self.size_, self.position_);
+  }
+  return self.failure_ ? AVERROR(self.failure_) : 1;
+}
+
+int64_t sink_io::seek(void* opaque, int64_t offset, int whence) noexcept {
+  auto& self = *static_cast<sink_io*>(opaque);
+  if (whence & AVSEEK_SIZE)
+    return self.size_;
+  auto target = seek_target(self.position_, self.size_, offset, whence);
+  if (target >= 0)
+    self.position_ = target;
+  return target;
+}
+
+result<void> write_at(int fd, const uint8_t* data, size_t size, int64_t offset) {
+  while (size > 0) {
+    auto n = ::pwrite(fd, data, size, offset);
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n <= 0)
+      return system_error(n < 0 ? errno : ENOSPC, "the output can't be written");
+    data += n;
+    size -= static_cast<size_t>(n);
+    offset += n;
+  }
+  return {};
+}
+
+} // namespace troupe::media

@@ -1,0 +1,60 @@
+#pragma once
+
+#include "media/av.hpp"
+#include "media/file_io.hpp"
+#include "media/task.hpp"
+
+#include <memory>
+#include <string>
+
+namespace troupe::media {
+
+/// More streams, or a larger picture, than this is an attack or a broken header.
+inline constexpr int max_streams = 1000;
+inline constexpr int64_t max_pixels = 8192LL * 8192;
+
+/// A media file open for demuxing through a descriptor. Only known container formats are accepted, no protocol and no
+/// second file can be opened from inside it (a playlist named .mp4 pulls in nothing).
+class input {
+public:
+  /// Opens and reads headers (and a bounded beginning) of what `fd` holds. Borrows `fd` and `job.cancelled`.
+  /// bad_media when it is not media, or holds neither video nor audio; io when reading fails; cancelled.
+  static result<std::unique_ptr<input>> open(int fd, const std::string& name_hint, const task& job);
+
+  AVFormatContext* format() noexcept {
+    return format_.get();
+  }
+  source_io& io() noexcept {
+    return io_;
+  }
+  AVStream* stream(unsigned index) noexcept {
+    return format_->streams[index];
+  }
+  bool cancelled() const noexcept {
+    return cancelled_.load(std::memory_order_relaxed);
+  }
+  /// The first stream of that type that is not an attached picture; nullptr if there is none.
+  AVStream* first(AVMediaType type) noexcept;
+  /// The first attached picture that arrived, or nullptr.
+  AVStream* cover() noexcept;
+  /// The next packet. AVERROR_EOF at the end; use `read_error` for anything else that is negative.
+  int read(AVPacket& packet) noexcept {
+    return cancelled() ? AVERROR_EXIT : av_read_frame(format_.get(), &packet);
+  }
+  /// The error behind a failed read or seek.
+  error read_error(int code) const;
+
+private:
+  input(int fd, const std::atomic<bool>& cancelled);
+  result<void> detect(const std::string& name_hint);
+  result<void> open_format();
+  result<void> check_streams();
+
+  const std::atomic<bool>& cancelled_;
+  source_io io_;
+  const AVInputFormat* detected_ = nullptr;
+  // Last member: closed before the io it reads from.
+  av::input_context format_;
+};
+
+} // namespace troupe::media

@@ -1,0 +1,72 @@
+#include "media/operations.hpp"
+
+#include "media/log_capture.hpp"
+#include "media/probe.hpp"
+#include "media/thumbnail.hpp"
+
+#include "protocol/model/json.hpp"
+
+#include <exception>
+#include <new>
+
+namespace troupe::media {
+
+namespace {
+
+template <class T>
+result<std::string> encoded(const result<T>& answer) {
+  if (!answer)
+    return answer.error();
+  using exec::encode;
+  using troupe::encode;
+  auto body = encode(*answer);
+  if (body.size() > exec::max_body_bytes)
+    return {errc::bad_media, "what the file says about itself is larger than 4 MiB"};
+  return body;
+}
+
+size_t descriptors_needed(const exec::request& request) noexcept {
+  switch (request.op) {
+  case exec::op::thumbnail:
+    return 1 + request.widths.size();
+  case exec::op::transcode:
+    return 2;
+  default:
+    return 1;
+  }
+}
+
+result<std::string> dispatch(const exec::request& request, const std::vector<owned_fd>& fds, const task& job) {
+  if (fds.size() != descriptors_needed(request))
+    return {errc::protocol, "the operation needs " + std::to_string(descriptors_needed(request)) + " descriptors, "
+                              + std::to_string(fds.size()) + " came"};
+  switch (request.op) {
+  case exec::op::probe:
+    return encoded(probe(fds[0].get(), request.name_hint, job));
+  case exec::op::thumbnail: {
+    std::vector<int> outputs;
+    for (size_t i = 1; i < fds.size(); ++i)
+      outputs.push_back(fds[i].get());
+    return encoded(thumbnail(fds[0].get(), request.name_hint, request.widths, outputs, job));
+  }
+  default:
+    return {errc::unprocessable, "this executor can't transcode"};
+  }
+  return {errc::protocol, "unknown operation"};
+}
+
+} // namespace
+
+result<std::string> run_operation(const exec::request& request, const std::vector<owned_fd>& descriptors,
+                                  const task& job) noexcept {
+  try {
+    log_capture::clear();
+    return dispatch(request, descriptors, job);
+  } catch (const std::bad_alloc&) {
+    return {errc::unavailable, "not enough memory for this file; raise the executor's memory limit"};
+  } catch (const std::exception& e) {
+    return {errc::internal, std::string("the operation failed: ") + e.what()};
+  }
+}
+
+} // namespace troupe::media

@@ -1,0 +1,17 @@
+#pragma once
+
+#include "media/av.hpp"
+#include "protocol/model/media.hpp"
+
+namespace troupe::media {
+
+/// What a stream's header says, in plain units. Never decodes.
+media_stream stream_facts(AVFormatContext& format, AVStream& stream);
+
+/// Clockwise degrees a player turns the picture (0, 90, 180, 270), from the display matrix.
+int rotation_of(const AVStream& stream) noexcept;
+
+/// A metadata value, or an empty string.
+std::string tag(const AVDictionary* tags, const char* name);
+
+} // namespace troupe::media
