@@ -52,26 +52,22 @@ ports::completion<mesh::done> drop_value(ports::completion<void> done) {
 
 } // namespace
 
-mesh_backend::mesh_backend(caf::actor_system& system, gateway_config config, gateway_peers peers) :
+mesh_backend::mesh_backend(gateway_config config, gateway_peers peers, caf::actor address) :
   config_(std::move(config)),
   peers_(std::move(peers)),
   uploads_folder_(config_.data_folder + "/uploads"),
+  address_(std::move(address)),
   sink_(std::make_shared<std::function<void(std::shared_ptr<const std::vector<event>>)>>()) {
-  actor_ = system.spawn(gateway_actor, sink_);
 }
 
-mesh_backend::~mesh_backend() {
-  stop();
-}
-
-void mesh_backend::stop() {
-  if (actor_)
-    caf::anon_send_exit(actor_, caf::exit_reason::user_shutdown);
-  actor_ = nullptr;
+caf::actor mesh_backend::spawn_actor(caf::actor_system& system) {
+  auto actor = system.spawn(gateway_actor, sink_);
+  refollow();
+  return actor;
 }
 
 void mesh_backend::post(std::function<void(act_self)> f) {
-  caf::anon_send(actor_, posted{std::make_shared<std::function<void(act_self)>>(std::move(f))});
+  caf::anon_send(address_, posted{std::make_shared<std::function<void(act_self)>>(std::move(f))});
 }
 
 template <class Answer, class T, class Target, class Message, class Convert>

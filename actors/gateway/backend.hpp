@@ -34,12 +34,16 @@ struct gateway_config {
   milliseconds stale_for{300'000};
 };
 
-/// ports::backend on the mesh. One actor (a scheduler thread) asks on behalf of the network's threads; what the cache
-/// can answer never gets there.
+/// ports::backend on the mesh. One actor asks on behalf of the network's threads; what the cache can answer never gets
+/// there.
 class mesh_backend final : public ports::backend {
 public:
-  mesh_backend(caf::actor_system& system, gateway_config config, gateway_peers peers);
-  ~mesh_backend() override;
+  /// `address` is the stable address of the actor that spawn_actor makes.
+  mesh_backend(gateway_config config, gateway_peers peers, caf::actor address);
+
+  /// Role: the `gateway` actor. Thread: a scheduler thread. Supervisor: the gateway's, permanent; a new one follows all
+  /// topics again, requests of the old one end with errc::unavailable or by their timeout.
+  caf::actor spawn_actor(caf::actor_system& system);
 
   /// Requests are taken (true) or the node starts or drains (false).
   void set_ready(bool ready) noexcept {
@@ -47,8 +51,6 @@ public:
   }
   /// The notifier has been started anew and knows nobody: follows every topic again.
   void refollow();
-  /// Ends the actor; completions still under way get errc::unavailable.
-  void stop();
 
   void submit(job_spec spec, ports::request_context ctx, ports::completion<submit_receipt> done) override;
   void find_job(job_id id, ports::completion<ports::job_view> done) override;
@@ -114,7 +116,7 @@ private:
   gateway_peers peers_;
   std::string uploads_folder_;
   std::atomic<bool> ready_{false};
-  caf::actor actor_;
+  caf::actor address_;
   std::shared_ptr<std::function<void(std::shared_ptr<const std::vector<event>>)>> sink_;
   std::mutex topics_mutex_;
   /// Followed topics with their counts.

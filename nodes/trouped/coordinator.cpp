@@ -1,0 +1,179 @@
+#include "actors/cluster/door.hpp"
+#include "actors/dispatch/journal.hpp"
+#include "actors/library/librarian.hpp"
+#include "actors/library/publication.hpp"
+#include "actors/library/store_reader.hpp"
+#include "actors/notify/notifier.hpp"
+#include "actors/schedule/scheduler.hpp"
+#include "nodes/trouped/node.hpp"
+
+#include <unistd.h>
+
+namespace troupe::node {
+
+namespace {
+
+using supervision::child_spec;
+using supervision::supervisor_config;
+
+/// A child whose start function just spawns.
+template <class F>
+child_spec child(std::string name, F spawn) {
+  child_spec spec;
+  spec.name = std::move(name);
+  spec.start = [spawn](caf::event_based_actor* self) -> caf::expected<caf::actor> {
+    return caf::actor_cast<caf::actor>(spawn(self));
+  };
+  return spec;
+}
+
+dispatch::dispatcher_config dispatcher_settings(parts& p) {
+  dispatch::dispatcher_config c;
+  auto& jobs = p.settings.jobs;
+  c.queue.lease = jobs.lease;
+  for (auto name : queue_names()) {
+    queue_settings s;
+    s.name = name;
+    s.max_depth = jobs.max_queue_depth;
+    c.queue.defaults.push_back(std::move(s));
+  }
+  c.data_folder = p.folder->path();
+  c.data_id = p.folder->node_id();
+  c.observed = catalogue::is_observed;
+  c.on_completed = [data = p.folder->path()](const job& x, const std::string& result) {
+    return catalogue::on_completed(data, x, result);
+  };
+  c.on_ended = catalogue::on_ended;
+  c.catalogue_changed = [cache = *p.cache] {
+    cache.invalidate("videos");
+  };
+  return c;
+}
+
+/// The journal and the dispatcher share a fate: a dispatcher's memory is worth nothing without the journal that it
+/// waits for, and the other way round.
+supervisor_config dispatch_concern(parts& p) {
+  supervisor_config c;
+  c.name = "dispatch";
+  c.strategy = supervision::strategy::one_for_all;
+  c.addresses = p.book;
+  c.children.push_back(child("journal", [db = p.database](caf::event_based_actor* self) {
+    return self->spawn<caf::detached>(dispatch::journal_actor, db, dispatch::journal_config{});
+  }));
+  auto config = dispatcher_settings(p);
+  c.children.push_back(child("dispatcher", [config, book = p.book](caf::event_based_actor* self) {
+    dispatch::dispatcher_peers peers;
+    peers.journal = book->of<dispatch::journal>("journal");
+    peers.notifier = book->of<mesh::notifier>("notifier");
+    peers.history = book->of<catalogue::job_history>("history");
+    peers.observer = book->of<dispatch::observer>("librarian");
+    return self->spawn(dispatch::dispatcher_actor, config, peers);
+  }));
+  return c;
+}
+
+supervisor_config library_concern(parts& p) {
+  supervisor_config c;
+  c.name = "library";
+  c.addresses = p.book;
+  for (auto name : {"catalogue", "history"})
+    c.children.push_back(child(name, [db = p.database](caf::event_based_actor* self) {
+      return self->spawn<caf::detached>(catalogue::store_reader_actor, db);
+    }));
+  catalogue::librarian_config config;
+  config.data_folder = p.folder->path();
+  config.files = p.files;
+  config.catalogue_changed = [cache = *p.cache] {
+    cache.invalidate("videos");
+  };
+  c.children.push_back(child("librarian", [config, book = p.book](caf::event_based_actor* self) {
+    catalogue::librarian_peers peers;
+    peers.journal = book->of<dispatch::journal>("journal");
+    peers.jobs = book->of<mesh::job_client>("dispatcher");
+    peers.reader = book->of<catalogue::store_reader>("catalogue");
+    peers.notifier = book->of<mesh::notifier>("notifier");
+    return self->spawn(catalogue::librarian, config, peers);
+  }));
+  return c;
+}
+
+schedule::scheduler_config schedules(const parts& p) {
+  schedule::scheduler_config c;
+  schedule::schedule cleanup;
+  cleanup.name = "cleanup";
+  cleanup.every = p.settings.jobs.cleanup_interval;
+  cleanup.spec.kind = "scheduled_cleanup";
+  c.schedules.push_back(std::move(cleanup));
+  return c;
+}
+
+mesh::node_status status_of(const parts& p) {
+  mesh::node_status s;
+  s.node_name = p.settings.node_name();
+  s.version = TROUPE_VERSION;
+  s.roles = p.settings.node.roles;
+  s.data_folder = p.folder->path();
+  s.database = std::string{p.database->kind()};
+  if (p.settings.has_role("gateway"))
+    s.api_url = "http://" + p.settings.gateway.address + ":" + std::to_string(p.settings.gateway.port);
+  s.pid = static_cast<uint32_t>(::getpid());
+  return s;
+}
+
+} // namespace
+
+mesh::admin_handles local_admin_handles(parts& p) {
+  auto& book = *p.book;
+  mesh::admin_handles h;
+  h.jobs = book.of<mesh::job_client>("dispatcher");
+  h.queues = book.of<mesh::job_admin>("dispatcher");
+  h.librarian = book.of<mesh::librarian>("librarian");
+  h.catalogue = book.of<mesh::catalogue_reader>("catalogue");
+  h.notifier = book.of<mesh::notifier>("notifier");
+  h.health = book.of<mesh::health>("health_supervisor");
+  h.cache = book.of<mesh::cache>("cache");
+  h.root = book.of<mesh::supervisor>("root");
+  h.node = book.of<mesh::node_info>("node_info");
+  return h;
+}
+
+mesh::worker_handles local_worker_handles(parts& p) {
+  auto& book = *p.book;
+  mesh::worker_handles h;
+  h.jobs = book.of<mesh::job_worker>("dispatcher");
+  h.librarian = book.of<mesh::librarian>("librarian");
+  h.catalogue = book.of<mesh::catalogue_reader>("catalogue");
+  return h;
+}
+
+supervision::child_spec coordinator_children(parts& p) {
+  supervisor_config c;
+  c.name = "coordinator";
+  c.addresses = p.book;
+  c.children.push_back(child("notifier", [&p](caf::event_based_actor*) {
+    notify::notifier_config config;
+    config.time = &p.clocks;
+    config.epoch = notify::random_epoch();
+    config.mirror = p.redis;
+    auto started = notify::spawn_notifier(*p.system, std::move(config));
+    // A new notifier knows nobody.
+    if (p.backend)
+      p.backend->refollow();
+    return started;
+  }));
+  c.children.push_back(supervision::sub_supervisor(dispatch_concern(p)));
+  c.children.push_back(supervision::sub_supervisor(library_concern(p)));
+  c.children.push_back(child("scheduler", [config = schedules(p), book = p.book](caf::event_based_actor* self) {
+    return self->spawn(schedule::scheduler_actor, config, book->of<mesh::job_client>("dispatcher"),
+                       std::make_shared<const system_clocks>());
+  }));
+  c.children.push_back(child("node_info", [status = status_of(p)](caf::event_based_actor* self) {
+    return self->spawn(cluster::node_info, status);
+  }));
+  c.children.push_back(child("door", [&p](caf::event_based_actor* self) {
+    return self->spawn(cluster::door, local_admin_handles(p), local_worker_handles(p));
+  }));
+  return supervision::sub_supervisor(std::move(c));
+}
+
+} // namespace troupe::node

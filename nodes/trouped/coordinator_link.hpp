@@ -1,0 +1,38 @@
+#pragma once
+
+#include "protocol/mesh/registry.hpp"
+
+#include <functional>
+#include <mutex>
+#include <thread>
+
+namespace troupe::node {
+
+/// How this process reaches the coordinator: handles that are known at once (it is in this process), or the door of
+/// another one at HOST:PORT, looked up afresh each time. Thread safe.
+class coordinator_link {
+public:
+  /// In this process.
+  explicit coordinator_link(mesh::worker_handles local);
+  /// At this address; `name` is told at the door. Look-ups run on threads of their own: connecting blocks.
+  coordinator_link(caf::actor_system& system, std::string host, uint16_t port, std::string name);
+
+  /// Blocks until the coordinator let us in, at most this long.
+  result<void> connect(milliseconds limit);
+  /// Calls back once, on any thread, with fresh handles.
+  void find(std::function<void(result<mesh::job_worker>)> done);
+  /// Of the last look-up.
+  mesh::worker_handles handles() const;
+
+private:
+  result<mesh::worker_handles> knock();
+
+  caf::actor_system* system_ = nullptr;
+  std::string host_;
+  uint16_t port_ = 0;
+  std::string name_;
+  mutable std::mutex mutex_;
+  mesh::worker_handles handles_;
+};
+
+} // namespace troupe::node

@@ -1,0 +1,65 @@
+#include "actors/health/checks.hpp"
+#include "host/resources.hpp"
+#include "nodes/trouped/node.hpp"
+
+namespace troupe::node {
+
+namespace {
+
+/// A connection of its own: the check must not queue behind what it checks.
+std::function<result<void>()> database_ping(std::shared_ptr<ports::database> db) {
+  auto reader = std::make_shared<std::unique_ptr<ports::store_reader>>();
+  return [db, reader]() -> result<void> {
+    if (!*reader) {
+      auto opened = db->open_reader();
+      if (!opened)
+        return std::move(opened).error();
+      *reader = std::move(*opened);
+    }
+    auto pong = (*reader)->ping();
+    if (!pong)
+      reader->reset();
+    return pong;
+  };
+}
+
+health::worker_count_function worker_count(parts& p) {
+  return [&p](std::function<void(result<size_t>)> done) {
+    p.backend->workers([done](result<std::vector<worker_info>> all) {
+      if (all)
+        done(all->size());
+      else
+        done(std::move(all).error());
+    });
+  };
+}
+
+} // namespace
+
+supervision::child_spec health_children(parts& p) {
+  health::health_config c;
+  c.interval = p.settings.health.interval;
+  c.check_limit = p.settings.health.timeout;
+  c.time = &p.clocks;
+  c.board = p.board;
+  c.notifier = p.book->of<mesh::notifier>("notifier");
+  auto& data = p.folder->path();
+  health::disk_thresholds disk;
+  disk.degraded_below = p.settings.health.min_free.bytes;
+  disk.unhealthy_below = p.settings.health.min_free.bytes / 8;
+  c.checks.push_back({"database", health::check_database(database_ping(p.database))});
+  c.checks.push_back({"filesystem", health::check_filesystem(p.files, data)});
+  c.checks.push_back({"disk", health::check_disk(p.files, data, disk)});
+  c.checks.push_back({"redis", health::check_redis(p.redis)});
+  c.checks.push_back({"youtube-dl", health::check_youtube_dl(host::program_version(p.settings.health.yt_dlp))});
+  c.checks.push_back({"resources", health::check_resources({})});
+  c.checks.push_back({"cluster", health::check_cluster(worker_count(p))});
+  supervision::child_spec spec;
+  spec.name = "health_supervisor";
+  spec.start = [&p, c](caf::event_based_actor*) -> caf::expected<caf::actor> {
+    return caf::actor_cast<caf::actor>(health::spawn_health_supervisor(*p.system, c));
+  };
+  return spec;
+}
+
+} // namespace troupe::node

@@ -1,0 +1,104 @@
+#include "nodes/config/load.hpp"
+#include "nodes/logging/logging.hpp"
+#include "nodes/trouped/node.hpp"
+
+#include <CLI/CLI.hpp>
+#include <spdlog/spdlog.h>
+
+#include <csignal>
+#include <cstdio>
+#include <iostream>
+#include <malloc.h>
+
+namespace {
+
+using namespace troupe;
+
+constexpr int start_failed = 1;
+constexpr int usage_error = 2;
+
+/// Signals are taken by one sigwait in main; every thread that is started later inherits the mask.
+sigset_t block_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (auto s : {SIGTERM, SIGINT, SIGHUP})
+    sigaddset(&set, s);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  return set;
+}
+
+int fail(const error& err) {
+  spdlog::error("start: {}", err.message);
+  logging::flush();
+  std::cerr << "trouped: " << err.message << std::endl;
+  return start_failed;
+}
+
+int run(const config::settings& settings, const sigset_t& signals) {
+  node::parts parts;
+  parts.settings = settings;
+  auto started = node::start(parts);
+  if (!started) {
+    auto status = fail(started.error());
+    node::stop(parts);
+    return status;
+  }
+  if (parts.server)
+    std::cout << "ready http://" << settings.gateway.address << ":" << parts.api_port << std::endl;
+  else
+    std::cout << "ready " << (settings.has_role("coordinator") ? "coordinator" : "worker") << " "
+              << settings.node_name() << std::endl;
+  int signal = 0;
+  do {
+    sigwait(&signals, &signal);
+  } while (signal == SIGHUP);
+  spdlog::info("stopping: signal {}", signal);
+  node::stop(parts);
+  spdlog::info("stopped");
+  logging::flush();
+  return 0;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"trouped: a node of Troupe, the media processing service.\n\nWithout options it is coordinator, gateway "
+               "and worker in one process, with its data in ./data and the API at http://127.0.0.1:3001."};
+  config::sources sources;
+  bool show = false;
+  app.add_option("--config", sources.file, "TOML file (cluster-config/trouped.toml lists every key)");
+  app.add_option("--set", sources.overrides, "section.key=value, over file and environment; may be repeated")
+    ->allow_extra_args(false);
+  app.add_flag("--show-config", show, "Print the resulting configuration and exit");
+  app.set_version_flag("--version", std::string{"trouped "} + TROUPE_VERSION);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : usage_error;
+  }
+  // A node has few threads that allocate much: arenas of their own would only keep memory from each other.
+  mallopt(M_ARENA_MAX, 2);
+  sources.environment = config::process_environment();
+  auto settings = config::load(sources);
+  if (!settings) {
+    std::cerr << "trouped: the configuration has mistakes\n" << settings.error().message << std::endl;
+    return usage_error;
+  }
+  if (show) {
+    std::cout << config::show(*settings);
+    return 0;
+  }
+  auto signals = block_signals();
+  logging::options log;
+  log.level = settings->log.level;
+  log.format = settings->log.format;
+  log.max_size = settings->log.max_size.bytes;
+  log.files = settings->log.files;
+  log.node = settings->node_name();
+  if (settings->log.file)
+    log.file = settings->node.data + "/logs/trouped.log";
+  if (auto ready = logging::set_up(log); !ready)
+    return fail(ready.error());
+  return run(*settings, signals);
+}

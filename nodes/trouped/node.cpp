@@ -1,0 +1,260 @@
+#include "nodes/trouped/node.hpp"
+
+#include "actors/dispatch/dispatcher.hpp"
+#include "host/child_processes.hpp"
+#include "host/files.hpp"
+#include "net/http_client.hpp"
+#include "net/key_value.hpp"
+#include "store/open.hpp"
+
+#include <caf/io/all.hpp>
+#include <spdlog/spdlog.h>
+
+#include <filesystem>
+
+namespace troupe::node {
+
+namespace {
+
+using std::chrono::seconds;
+
+// -- the world --------------------------------------------------------------------------------------------------------
+
+std::string absolute(const std::string& path) {
+  std::error_code ignored;
+  auto full = std::filesystem::weakly_canonical(std::filesystem::absolute(path, ignored), ignored);
+  return full.string();
+}
+
+result<void> open_world(parts& p) {
+  p.files = host::make_files();
+  if (p.settings.has_role("coordinator")) {
+    auto folder = host::data_folder::open(p.settings.node.data);
+    if (!folder)
+      return std::move(folder).error();
+    p.folder.emplace(std::move(*folder));
+    p.shared_data = p.folder->path();
+    p.data_id = p.folder->node_id();
+    // The folder's own path is absolute: a relative database URL would follow the working directory.
+    p.settings.node.data = p.folder->path();
+    auto database = store::open_database(p.settings.database_url());
+    if (!database)
+      return std::move(database).error();
+    p.database = std::move(*database);
+  } else {
+    p.shared_data = absolute(p.settings.node.data);
+    auto id = p.files->read_text(p.shared_data + "/node.id");
+    if (!id)
+      return {errc::not_found, p.shared_data + "/node.id: can't be read: a worker needs the coordinator's data folder "
+                                               "mounted at node.data ("
+                                 + id.error().message + ")"};
+    p.data_id = id->substr(0, id->find('\n'));
+  }
+  if (auto url = p.settings.redis_url(); !url.empty()) {
+    auto address = net::parse_redis_url(url);
+    if (!address)
+      return std::move(address).error();
+    net::redis_options options;
+    options.address = std::move(*address);
+    p.redis = net::make_redis(std::move(options));
+  }
+  p.http = net::make_http_client(p.clocks);
+  auto children = host::make_child_processes();
+  if (!children)
+    return std::move(children).error();
+  p.children = std::move(*children);
+  return {};
+}
+
+// -- the mesh ---------------------------------------------------------------------------------------------------------
+
+void make_system(parts& p) {
+  p.system_config = std::make_unique<caf::actor_system_config>();
+  auto& c = *p.system_config;
+  c.load<caf::io::middleman>();
+  mesh::register_messages(c);
+  c.set("middleman.heartbeat-interval", caf::timespan{p.settings.mesh.heartbeat});
+  c.set("middleman.connection-timeout", caf::timespan{p.settings.mesh.connection_timeout});
+  // Actors decide and pass on; what blocks has threads of its own. Idle nodes must not poll.
+  c.set("scheduler.max-threads", size_t{2});
+  c.set("work-stealing.moderate-poll-attempts", size_t{1});
+  c.set("work-stealing.relaxed-sleep-duration", caf::timespan{std::chrono::milliseconds{10}});
+  c.set("logger.verbosity", caf::atom("quiet"));
+  p.system = std::make_unique<caf::actor_system>(c);
+  p.book = std::make_shared<supervision::address_book>(*p.system);
+}
+
+result<void> publish_door(parts& p) {
+  auto& mesh_settings = p.settings.mesh;
+  auto port = p.system->middleman().publish(p.book->of<mesh::door>("door"), mesh_settings.port,
+                                            mesh_settings.address.c_str(), true);
+  if (!port)
+    return {errc::conflict, "mesh port " + mesh_settings.address + ":" + std::to_string(mesh_settings.port)
+                              + ": can't listen there; is another trouped running? Choose another with mesh.port"};
+  p.mesh_port = *port;
+  return {};
+}
+
+result<void> find_coordinator(parts& p) {
+  if (p.settings.has_role("coordinator")) {
+    p.coordinator = std::make_unique<coordinator_link>(local_worker_handles(p));
+    return {};
+  }
+  auto& where = p.settings.mesh.coordinator;
+  auto colon = where.rfind(':');
+  auto port = colon == std::string::npos ? 0 : std::atoi(where.c_str() + colon + 1);
+  if (port <= 0 || port > 65535)
+    return {errc::validation, "mesh.coordinator: must be HOST:PORT of the coordinator on a node that is none itself"};
+  p.coordinator = std::make_unique<coordinator_link>(*p.system, where.substr(0, colon), static_cast<uint16_t>(port),
+                                                     p.settings.node_name());
+  return p.coordinator->connect(seconds{30});
+}
+
+void make_backend(parts& p) {
+  cache::cache_config c;
+  c.capacity = p.settings.cache.entries;
+  c.time = &p.clocks;
+  c.l2 = p.redis;
+  p.cache.emplace(cache::make_cache(std::move(c)));
+  // What an earlier life left in Redis may be older than the database.
+  p.cache->invalidate("videos");
+  auto handles = local_admin_handles(p);
+  gateway::gateway_peers peers{handles.jobs, handles.queues, handles.librarian,
+                               handles.catalogue, handles.notifier, handles.root};
+  gateway::gateway_config config{p.folder->path(), seconds{10}, nullptr, *p.cache, p.settings.cache.ttl,
+                                 p.settings.cache.ttl};
+  config.health = [board = p.board] {
+    return board.last();
+  };
+  p.backend = std::make_shared<gateway::mesh_backend>(std::move(config), std::move(peers),
+                                                      p.book->of<caf::actor>("gateway"));
+}
+
+void start_tree(parts& p) {
+  supervision::supervisor_config root;
+  root.name = "node";
+  root.addresses = p.book;
+  root.intensity.max_restarts = 3;
+  if (p.settings.has_role("coordinator")) {
+    root.children.push_back(coordinator_children(p));
+    root.children.push_back(gateway_children(p));
+    root.children.push_back(health_children(p));
+  }
+  if (p.settings.has_role("worker"))
+    root.children.push_back(worker_children(p));
+  p.root = supervision::spawn_supervisor(*p.system, std::move(root));
+  p.book->connect("root", caf::actor_cast<caf::actor>(p.root));
+}
+
+/// Asks until it is answered: the coordinator's actors read the database first.
+template <class Handle, class Message, class Answer>
+result<void> wait_for(parts& p, Handle who, Message message, milliseconds limit) {
+  caf::scoped_actor self{*p.system};
+  auto end = std::chrono::steady_clock::now() + limit;
+  for (;;) {
+    result<void> out;
+    self->request(who, seconds{5}, message)
+      .receive([](const Answer&) {},
+               [&](caf::error& e) {
+                 out = mesh::from_caf(e);
+               });
+    if (out || std::chrono::steady_clock::now() > end)
+      return out;
+    std::this_thread::sleep_for(milliseconds{10});
+  }
+}
+
+net::server_config server_settings(const parts& p) {
+  auto& g = p.settings.gateway;
+  net::server_config c;
+  c.address = g.address;
+  c.port = g.port;
+  c.threads = g.threads;
+  c.max_connections = g.max_connections;
+  c.allowed_hosts = g.hosts;
+  c.allowed_origins = g.origins;
+  c.max_body_bytes = g.max_body.bytes;
+  c.max_upload_bytes = g.max_upload.bytes;
+  c.header_deadline = g.header_timeout;
+  c.idle_deadline = g.idle_timeout;
+  c.requests_per_minute = g.requests_per_minute;
+  return c;
+}
+
+void add_configured_libraries(parts& p) {
+  for (auto& x : p.settings.libraries) {
+    library what;
+    what.name = x.name;
+    what.root = x.root;
+    what.category = x.category;
+    p.backend->add_library(std::move(what), [root = x.root](result<library> added) {
+      // It is there from the last start: that is what was asked for.
+      if (!added && added.error().code != errc::conflict)
+        spdlog::error("library {} of the configuration was not added: {}", root, added.error().message);
+    });
+  }
+}
+
+result<void> start_roles(parts& p) {
+  if (p.settings.has_role("coordinator")) {
+    TROUPE_TRY((wait_for<mesh::job_admin, mesh::get_queues, mesh::queue_list>(
+      p, p.book->of<mesh::job_admin>("dispatcher"), mesh::get_queues{}, seconds{60})));
+    TROUPE_TRY((wait_for<mesh::librarian, mesh::get_libraries, mesh::library_list>(
+      p, p.book->of<mesh::librarian>("librarian"), mesh::get_libraries{}, seconds{60})));
+    TROUPE_TRY(publish_door(p));
+    add_configured_libraries(p);
+  }
+  if (p.settings.has_role("gateway")) {
+    p.server = std::make_unique<net::server>(server_settings(p), *p.backend);
+    auto port = p.server->start();
+    if (!port)
+      return std::move(port).error();
+    p.api_port = *port;
+  }
+  if (p.backend)
+    p.backend->set_ready(true);
+  return {};
+}
+
+} // namespace
+
+result<void> start(parts& p) {
+  if (p.settings.has_role("gateway") && !p.settings.has_role("coordinator"))
+    return {errc::validation, "node.roles: a gateway runs together with the coordinator"};
+  TROUPE_TRY(open_world(p));
+  make_system(p);
+  if (p.settings.has_role("coordinator"))
+    make_backend(p);
+  TROUPE_TRY(find_coordinator(p));
+  start_tree(p);
+  return start_roles(p);
+}
+
+void stop(parts& p) {
+  auto grace = p.settings.node.stop_grace;
+  if (p.backend)
+    p.backend->set_ready(false);
+  if (p.server && !p.server->drain(grace))
+    spdlog::warn("stop: some requests did not end within {} ms", grace.count());
+  if (p.system && p.settings.has_role("worker") && p.root)
+    drain_worker(p, grace);
+  if (p.server)
+    p.server->stop();
+  if (p.root) {
+    auto stopped = supervision::stop_supervisor(*p.system, p.root, grace + seconds{5});
+    if (!stopped)
+      spdlog::warn("stop: {}", stopped.error().message);
+    p.root = nullptr;
+  }
+  p.book.reset();
+  p.server.reset();
+  p.backend.reset();
+  p.coordinator.reset();
+  p.http.reset();
+  p.redis.reset();
+  p.cache.reset();
+  p.system.reset();
+  p.children.reset();
+}
+
+} // namespace troupe::node

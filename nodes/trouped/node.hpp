@@ -1,0 +1,70 @@
+#pragma once
+
+#include "actors/cache/cache.hpp"
+#include "actors/dispatch/dispatcher.hpp"
+#include "actors/gateway/backend.hpp"
+#include "actors/health/health_supervisor.hpp"
+#include "actors/supervision/supervisor.hpp"
+#include "host/data_folder.hpp"
+#include "net/server.hpp"
+#include "nodes/config/settings.hpp"
+#include "nodes/trouped/coordinator_link.hpp"
+#include "protocol/ports/child_process.hpp"
+#include "protocol/ports/files.hpp"
+#include "protocol/ports/http_client.hpp"
+#include "protocol/ports/key_value.hpp"
+
+#include <memory>
+
+namespace troupe::node {
+
+/// Everything that a node is made of, in the order in which it is made; taken apart in reverse. Only wiring: what a part
+/// does is written in its room.
+struct parts {
+  config::settings settings;
+  system_clocks clocks;
+  /// The coordinator's, locked by this process.
+  std::optional<host::data_folder> folder;
+  /// The coordinator's data folder as this process sees it, and what its node.id says.
+  std::string shared_data;
+  std::string data_id;
+  std::shared_ptr<ports::files> files;
+  /// nullptr on a node that is no coordinator.
+  std::shared_ptr<ports::database> database;
+  /// nullptr: no Redis configured.
+  std::shared_ptr<ports::key_value> redis;
+  std::shared_ptr<ports::http_client> http;
+  std::shared_ptr<ports::child_processes> children;
+  std::unique_ptr<caf::actor_system_config> system_config;
+  std::unique_ptr<caf::actor_system> system;
+  std::shared_ptr<supervision::address_book> book;
+  std::unique_ptr<coordinator_link> coordinator;
+  std::optional<cache::node_cache> cache;
+  health::health_board board;
+  std::shared_ptr<gateway::mesh_backend> backend;
+  std::unique_ptr<net::server> server;
+  mesh::supervisor root;
+  /// Ports that were taken; 0: none.
+  uint16_t api_port = 0;
+  uint16_t mesh_port = 0;
+};
+
+/// Children of the root supervisor, by role. Each .cpp knows one concern.
+supervision::child_spec coordinator_children(parts& p);
+supervision::child_spec worker_children(parts& p);
+supervision::child_spec gateway_children(parts& p);
+supervision::child_spec health_children(parts& p);
+
+/// Handles of the coordinator's actors: stable addresses when it lives in this process.
+mesh::admin_handles local_admin_handles(parts& p);
+mesh::worker_handles local_worker_handles(parts& p);
+
+/// Ends or releases the worker's work within the grace. Blocks.
+void drain_worker(parts& p, milliseconds grace);
+
+/// Opens and starts everything; a sentence for people when it can't. The node is ready when this returns.
+result<void> start(parts& p);
+/// Drains and stops within the configured grace.
+void stop(parts& p);
+
+} // namespace troupe::node

@@ -1,0 +1,217 @@
+#include "actors/cluster/worker.hpp"
+
+#include "actors/library/scanner.hpp"
+#include "actors/media/cleanup.hpp"
+#include "actors/media/download.hpp"
+#include "actors/media/executor_pool.hpp"
+#include "actors/media/ingest.hpp"
+#include "actors/media/runner.hpp"
+#include "actors/media/transcode.hpp"
+#include "nodes/trouped/coordinator_link.hpp"
+#include "nodes/trouped/node.hpp"
+
+#include <filesystem>
+#include <thread>
+
+namespace troupe::node {
+
+namespace {
+
+using supervision::child_spec;
+
+size_t executor_count(const config::settings& s) {
+  if (s.worker.executors > 0)
+    return s.worker.executors;
+  return std::max(1u, std::thread::hardware_concurrency());
+}
+
+std::string executor_program(const config::settings& s) {
+  if (!s.worker.executor.empty())
+    return s.worker.executor;
+  std::error_code ignored;
+  auto self = std::filesystem::read_symlink("/proc/self/exe", ignored);
+  return (self.parent_path() / "troupe-executor").string();
+}
+
+work::executor_config executor_settings(const config::settings& s) {
+  work::executor_config c;
+  c.program = executor_program(s);
+  c.most = executor_count(s);
+  c.idle = s.worker.executor_idle;
+  c.stall = s.worker.stall_timeout;
+  c.limits.address_space = s.worker.executor_memory.bytes;
+  return c;
+}
+
+std::vector<queue_slots> credit_of(const config::settings& s) {
+  auto& w = s.worker;
+  return {{"video", w.video},
+          {"downloads", w.downloads},
+          {"metadata", w.metadata},
+          {"images", w.images},
+          {"default", w.default_}};
+}
+
+size_t attempts_at_once(const config::settings& s) {
+  size_t sum = 0;
+  for (auto& slots : credit_of(s))
+    sum += slots.slots;
+  return std::max<size_t>(sum, 1);
+}
+
+/// What a cleanup may not touch: asked of the store and of the dispatcher's rows, which the coordinator has.
+std::function<result<work::files_in_use>()> files_in_use(std::shared_ptr<ports::database> db) {
+  return [db]() -> result<work::files_in_use> {
+    auto reader = db->open_reader();
+    if (!reader)
+      return std::move(reader).error();
+    work::files_in_use out;
+    auto files = (*reader)->referenced_files();
+    if (!files)
+      return std::move(files).error();
+    out.referenced.insert(files->begin(), files->end());
+    job_query open;
+    open.status = "waiting,delayed,queued,running";
+    open.history = true;
+    open.limit = 100;
+    for (open.page = 1;; ++open.page) {
+      auto page = (*reader)->list_jobs(open);
+      if (!page)
+        return std::move(page).error();
+      for (auto& j : page->jobs) {
+        out.open_jobs.insert(j.id);
+        if (j.state == job_state::running)
+          out.leases.insert(j.token());
+      }
+      if (page->jobs.size() < open.limit)
+        return out;
+    }
+  };
+}
+
+/// Where a video's file is on this node, asked of the catalogue (blocks; from an attempt's thread).
+std::function<result<std::string>(video_id)> source_finder(caf::actor_system& sys, mesh::catalogue_reader catalogue) {
+  return [&sys, catalogue](video_id id) -> result<std::string> {
+    caf::scoped_actor self{sys};
+    result<std::string> out{errc::internal, ""};
+    self->request(catalogue, std::chrono::seconds{10}, mesh::get_video{id})
+      .receive(
+        [&](const video_detail& d) {
+          if (d.item.state == video_state::removed || d.item.state == video_state::missing)
+            out = error{errc::not_found, d.item.path + ": its file is gone"};
+          else
+            out = d.home.root + "/" + d.item.path;
+        },
+        [&](caf::error& e) {
+          out = mesh::from_caf(e);
+        });
+    return out;
+  };
+}
+
+work::workshop workshop_of(parts& p) {
+  work::workshop shop;
+  shop.files = p.files;
+  shop.data_folder = p.shared_data;
+  shop.allow_private = p.settings.worker.allow_private_downloads;
+  shop.find_source = source_finder(*p.system, p.coordinator->handles().catalogue);
+  return shop;
+}
+
+using runners = std::map<std::string, mesh::runner>;
+
+runners make_runners(parts& p, const std::shared_ptr<work::work_threads>& threads, mesh::progress_sink sink) {
+  auto& sys = *p.system;
+  auto shop = workshop_of(p);
+  auto with = [&](std::string name, work::work_function work) {
+    work::runner_config c;
+    c.name = std::move(name);
+    c.work = std::move(work);
+    c.pool = p.book->of<work::executor_pool>("executor_pool");
+    c.http = p.http;
+    c.sink = sink;
+    c.threads = threads;
+    return work::spawn_runner(sys, std::move(c));
+  };
+  runners out;
+  out["ingest"] = with("ingest", [shop](work::attempt& a) {
+    return work::ingest(a, shop);
+  });
+  out["transcode"] = with("transcoder", [shop](work::attempt& a) {
+    return work::transcode(a, shop);
+  });
+  out["download"] = with("downloader", [shop](work::attempt& a) {
+    return work::download(a, shop);
+  });
+  out["noop"] = work::spawn_noop(sys);
+  catalogue::scanner_config scan;
+  scan.files = p.files;
+  scan.librarian = p.coordinator->handles().librarian;
+  scan.reader = p.coordinator->handles().catalogue;
+  scan.progress = sink;
+  out["scan"] = sys.spawn(catalogue::scanner, scan);
+  // Only who has the database knows which files are still named.
+  if (p.database) {
+    work::cleanup_rules rules;
+    rules.in_use = files_in_use(p.database);
+    rules.time = &p.clocks;
+    out["scheduled_cleanup"] = with("cleanup", [shop, rules](work::attempt& a) {
+      return work::clean_up(a, shop, rules);
+    });
+  }
+  return out;
+}
+
+cluster::worker_config worker_settings(parts& p, const std::shared_ptr<work::work_threads>& threads) {
+  cluster::worker_config c;
+  c.me.node_name = p.settings.node_name();
+  c.me.id = worker_id{random_id()};
+  c.me.kinds = {"ingest", "transcode", "download", "scan", "noop"};
+  if (p.database)
+    c.me.kinds.push_back("scheduled_cleanup");
+  c.me.credit = credit_of(p.settings);
+  c.me.embedded = p.settings.has_role("coordinator");
+  c.data_id = p.data_id;
+  c.time = &p.clocks;
+  c.make_runners = [&p, threads](mesh::progress_sink sink) {
+    return make_runners(p, threads, std::move(sink));
+  };
+  c.look_up = [&p](std::function<void(result<mesh::job_worker>)> done) {
+    p.coordinator->find(std::move(done));
+  };
+  return c;
+}
+
+} // namespace
+
+supervision::child_spec worker_children(parts& p) {
+  supervision::supervisor_config c;
+  c.name = "worker_concern";
+  // Runners hold the worker's own handle; all of them hold the pool's.
+  c.strategy = supervision::strategy::rest_for_one;
+  c.addresses = p.book;
+  child_spec pool;
+  pool.name = "executor_pool";
+  pool.start = [&p](caf::event_based_actor*) -> caf::expected<caf::actor> {
+    return caf::actor_cast<caf::actor>(
+      work::spawn_executor_pool(*p.system, executor_settings(p.settings), p.children, p.clocks));
+  };
+  c.children.push_back(std::move(pool));
+  child_spec worker;
+  worker.name = "worker";
+  auto threads = std::make_shared<work::work_threads>(attempts_at_once(p.settings));
+  worker.start = [&p, threads](caf::event_based_actor*) -> caf::expected<caf::actor> {
+    // A new worker is another worker: what the old one held is run again when its leases end.
+    return caf::actor_cast<caf::actor>(cluster::spawn_worker(*p.system, worker_settings(p, threads)));
+  };
+  c.children.push_back(std::move(worker));
+  return supervision::sub_supervisor(std::move(c));
+}
+
+void drain_worker(parts& p, milliseconds grace) {
+  caf::scoped_actor self{*p.system};
+  self->request(p.book->of<cluster::worker>("worker"), grace + std::chrono::seconds{10}, cluster::drain_worker{grace})
+    .receive([](const mesh::done&) {}, [](caf::error&) {});
+}
+
+} // namespace troupe::node
