@@ -66,7 +66,7 @@ void world::restart() {
 }
 
 void world::run() {
-  auto steps = 40 + pick(160);
+  auto steps = 30 + pick(90);
   for (uint64_t i = 0; i < steps; ++i)
     step();
   settle();
@@ -78,7 +78,7 @@ void world::step() {
   if (!calm_)
     disturb();
   place();
-  advance(milliseconds{chance(80) ? pick(2'000) : pick(12'000)});
+  advance(milliseconds{calm_ ? pick(8'000) : chance(80) ? pick(2'000) : pick(12'000)});
   if (calm_ || chance(80))
     take();
   commit_some();
