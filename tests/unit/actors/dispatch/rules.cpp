@@ -120,6 +120,10 @@ CAF_TEST(specs of one call name each other and a circle is refused) {
   auto r = queue.submit({a, b});
   CAF_REQUIRE(!r);
   CAF_CHECK(r.error().code == errc::validation);
+  a.depends_on = b.depends_on = {};
+  a.parent = b.id;
+  b.parent = a.id;
+  CAF_CHECK(!queue.submit({a, b}));
   CAF_CHECK_EQUAL(queue.size(), 2u);
 }
 
