@@ -62,6 +62,7 @@ batch outbox::take(job_table& jobs) {
   std::erase(touched, nullptr);
   std::stable_partition(touched.begin(), touched.end(), [](entry* e) { return is_terminal(e->row.state); });
   out.rows.reserve(touched.size());
+  out.effects.changed.reserve(touched.size());
   for (auto* e : touched) {
     if (e->changed)
       out.effects.changed.push_back(e->row);

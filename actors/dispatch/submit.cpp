@@ -156,17 +156,18 @@ void submission_call::check_cycles() {
     for (auto& [id, i] : fresh_)
       if (open[i] > 0)
         problem(i, "depends_on", "these jobs wait for each other in a circle");
-  for (auto& [id, i] : fresh_) {
-    auto up = specs_[i].parent;
-    for (size_t steps = 0; up && steps <= fresh_.size(); ++steps) {
-      if (up == id) {
-        problem(i, "parent", "a job can't be its own ancestor");
+  // Each spec has one parent at most: walk up until the end, a spec seen on an earlier walk, or one seen on this walk.
+  std::vector<size_t> seen_on(specs_.size());
+  size_t walk = 0;
+  for (auto& [id, start] : fresh_) {
+    ++walk;
+    for (auto at = fresh_.find(id); at != fresh_.end(); at = fresh_.find(specs_[at->second].parent)) {
+      auto& seen = seen_on[at->second];
+      if (seen == walk)
+        problem(start, "parent", "a job can't be its own ancestor");
+      if (seen != 0)
         break;
-      }
-      auto p = fresh_.find(up);
-      if (p == fresh_.end())
-        break;
-      up = specs_[p->second].parent;
+      seen = walk;
     }
   }
 }

@@ -158,7 +158,7 @@ struct job {
   uint32_t attempt = 0;
   /// Attempts burnt; at spec.retry.max_attempts the job has failed.
   uint32_t failures = 0;
-  /// Attempts that ended through no fault of the job (node restarted, throttled, released).
+  /// Attempts that ended because their node went away under them (restarted, or lost the assignment); burnt nothing.
   uint32_t interruptions = 0;
   job_progress progress;
   /// A JSON value, or empty.

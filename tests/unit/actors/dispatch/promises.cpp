@@ -26,6 +26,8 @@ std::vector<const job*> world::jobs() const {
 std::unordered_map<job_id, was> world::snapshot() const {
   std::unordered_map<job_id, was> out;
   for (auto* j : jobs()) {
+    if (is_terminal(j->state))
+      continue;
     auto longest = j->spec.retry.max_delay;
     if (!j->attempts.empty() && j->attempts.back().cls == error_class::throttled)
       longest = std::max(j->spec.retry.first_delay, j->attempts.back().failure.retry_after);
@@ -155,9 +157,12 @@ void world::check_placing(const std::unordered_map<job_id, was>& before) {
   };
   auto workers = queue_->workers();
   for (auto* p : now) {
+    if (is_terminal(p->state))
+      continue;
     auto& j = *p;
-    auto& was = before.at(j.id);
-    if (j.state == job_state::running && was.state != job_state::running) {
+    auto old = before.find(j.id);
+    if (j.state == job_state::running && old->second.state != job_state::running) {
+      auto& was = old->second;
       ++met["assigned"];
       rules_of_lease(j);
       PROMISE(was.state == job_state::queued && j.attempt == was.attempt + 1, "only queued jobs start");

@@ -66,19 +66,20 @@ void world::restart() {
 }
 
 void world::run() {
-  auto steps = 40 + pick(160);
+  auto steps = 30 + pick(60);
   for (uint64_t i = 0; i < steps; ++i)
     step();
   settle();
 }
 
 void world::step() {
+  ++met[calm_ ? "steps to settle" : "steps"];
   client_acts();
   workers_act();
   if (!calm_)
     disturb();
   place();
-  advance(milliseconds{chance(80) ? pick(2'000) : pick(12'000)});
+  advance(milliseconds{calm_ ? pick(12'000) : chance(80) ? pick(2'000) : pick(12'000)});
   if (calm_ || chance(80))
     take();
   commit_some();
@@ -451,7 +452,7 @@ void world::perform(in_flight& f) {
     old_assignments_.emplace_back(id, a);
     auto* w = worker(id);
     if (w && w->online && (calm_ || chance(95)))
-      w->items.push_back({a, clock_.now + milliseconds{pick(20'000)}});
+      w->items.push_back({a, clock_.now + milliseconds{pick(calm_ ? 3'000 : 20'000)}});
   }
 }
 
@@ -461,7 +462,7 @@ void world::settle() {
     PROMISE(queue_->change_queue({name, false, 0, 1'000}).has_value(), "resumed");
   for (auto& w : workers_) {
     w.stalled_until = {};
-    w.hello.credit = {{"default", 4}, {"downloads", 4}};
+    w.hello.credit = {{"default", 8}, {"downloads", 8}};
     if (w.online)
       queue_->set_credit(w.hello.id, w.hello.credit);
   }
@@ -485,7 +486,7 @@ void world::settle() {
     auto all = jobs();
     if (std::none_of(all.begin(), all.end(),
                      [](auto* x) { return x->state == job_state::queued || x->state == job_state::running; }))
-      advance(std::clamp(queue_->next_deadline() - clock_.mono(), milliseconds{0}, milliseconds{600'000}));
+      advance(std::clamp(queue_->next_deadline() - clock_.mono(), milliseconds{0}, milliseconds{86'400'000}));
   }
   for (auto* j : jobs())
     PROMISE(is_terminal(j->state), "every job ends: " + j->id.str() + " is " + std::string{to_string(j->state)});

@@ -125,6 +125,7 @@ private:
   bool could_run(const job& j, const worker_info& w, const std::map<std::pair<worker_id, std::string>, uint32_t>& used);
   /// Jobs in memory.
   std::vector<const job*> jobs() const;
+  /// Those of them that have not ended.
   std::unordered_map<job_id, was> snapshot() const;
   void rules_of_lease(const job& j);
 
