@@ -18,9 +18,7 @@ steps supervision_plan::begin(mono_time now) {
 }
 
 steps supervision_plan::started(size_t child, mono_time now) {
-  if (children_[child].phase != child_phase::starting || children_[child].traits.awaits_ready)
-    return {};
-  return ready(child, now);
+  return children_[child].traits.awaits_ready ? advance(now) : ready(child, now);
 }
 
 steps supervision_plan::ready(size_t child, mono_time now) {
@@ -28,7 +26,8 @@ steps supervision_plan::ready(size_t child, mono_time now) {
   if (it.phase != child_phase::starting)
     return {};
   it.phase = child_phase::running;
-  it.ordered = false;
+  // One that goes down with its group keeps its place in the group's order.
+  it.ordered = it.must_stop;
   it.policy.running(now);
   return advance(now);
 }
@@ -131,7 +130,7 @@ steps supervision_plan::advance(mono_time now) {
     return out;
   next_stop(out);
   if (!ending_)
-    next_starts(now, out);
+    next_start(now, out);
   else if (std::none_of(children_.begin(), children_.end(), [](auto& it) { return it.live(); })) {
     ended_ = true;
     out.push_back({action::end});
@@ -152,7 +151,8 @@ void supervision_plan::next_stop(steps& out) {
   }
 }
 
-void supervision_plan::next_starts(mono_time now, steps& out) {
+/// One at a time too: the next one may depend on what comes of it.
+void supervision_plan::next_start(mono_time now, steps& out) {
   auto next = mono_time::max();
   for (size_t i = 0; i < children_.size(); ++i) {
     auto& it = children_[i];
@@ -165,6 +165,7 @@ void supervision_plan::next_starts(mono_time now, steps& out) {
     it.phase = child_phase::starting;
     ++it.starts;
     out.push_back({action::start, i});
+    return;
   }
   if (next < wake_) {
     wake_ = next;

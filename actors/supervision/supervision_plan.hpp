@@ -47,7 +47,7 @@ struct child_traits {
 };
 
 enum class action : uint8_t {
-  /// Start the child, then call started() or start_failed().
+  /// Start the child, then call started() or start_failed() before anything else. Always the last of its steps.
   start,
   /// Tell the child to end; exited() follows, or abandoned().
   stop,
@@ -135,7 +135,7 @@ private:
   void begin_end();
   steps advance(mono_time now);
   void next_stop(steps& out);
-  void next_starts(mono_time now, steps& out);
+  void next_start(mono_time now, steps& out);
   bool blocked(size_t child) const;
 
   supervision::strategy how_;

@@ -114,9 +114,6 @@ steps supervisor_state::perform(const step& what) {
 steps supervisor_state::start(size_t child) {
   auto& spec = config_.children[child];
   auto& record = children_[child];
-  // An escalation of a sibling in the same round came first.
-  if (plan_->phase(child) != child_phase::starting)
-    return plan_->exited(child, true, now());
   auto made = make(spec);
   ++record.generation;
   record.since = now();
@@ -159,8 +156,6 @@ caf::expected<caf::actor> supervisor_state::make(const child_spec& spec) {
 void supervisor_state::stop(size_t child) {
   auto& spec = config_.children[child];
   auto& record = children_[child];
-  if (!record.present)
-    return;
   ++record.generation;
   if (spec.stable_address) {
     // A sub-supervisor that is told to end may be restarted by its parent: only the top knows that this is the end.
