@@ -3,6 +3,8 @@
 #include "media/log_capture.hpp"
 #include "media/probe.hpp"
 #include "media/thumbnail.hpp"
+#include "media/transcode.hpp"
+#include "media/verify.hpp"
 
 #include "protocol/model/json.hpp"
 
@@ -49,8 +51,10 @@ result<std::string> dispatch(const exec::request& request, const std::vector<own
       outputs.push_back(fds[i].get());
     return encoded(thumbnail(fds[0].get(), request.name_hint, request.widths, outputs, job));
   }
-  default:
-    return {errc::unprocessable, "this executor can't transcode"};
+  case exec::op::transcode:
+    return encoded(transcode(fds[0].get(), fds[1].get(), request, job));
+  case exec::op::verify:
+    return encoded(verify(fds[0].get(), request, job));
   }
   return {errc::protocol, "unknown operation"};
 }

@@ -1,0 +1,100 @@
+#include "media/encoder.hpp"
+
+#include "media/faults.hpp"
+
+extern "C" {
+#include <libavfilter/buffersink.h>
+#include <libavutil/opt.h>
+}
+
+namespace troupe::media {
+
+namespace {
+
+result<const AVCodec*> find(const std::string& name) {
+  if (auto* codec = avcodec_find_encoder_by_name(name.c_str()))
+    return codec;
+  return {errc::unprocessable, "the encoder " + name + " is not in this libavcodec"};
+}
+
+result<void> open(AVCodecContext& context, const AVCodec& codec, av::options& options) {
+  if (int code = avcodec_open2(&context, &codec, options.out()); code < 0) {
+    auto why = av_error(code, std::string("the encoder ") + codec.name + " can't be opened");
+    if (why.code == errc::bad_media)
+      why.code = errc::unprocessable;
+    return why;
+  }
+  return {};
+}
+
+} // namespace
+
+encoder::encoder(av::codec_context context) : context_(std::move(context)), packet_(av::make_packet()) {
+}
+
+result<encoder> encoder::video(const video_settings& settings, const AVFilterContext& from) {
+  auto codec = find(settings.encoder);
+  if (!codec)
+    return codec.error();
+  auto context = av::make_codec(*codec);
+  context->width = av_buffersink_get_w(&from);
+  context->height = av_buffersink_get_h(&from);
+  context->pix_fmt = static_cast<AVPixelFormat>(av_buffersink_get_format(&from));
+  context->sample_aspect_ratio = av_buffersink_get_sample_aspect_ratio(&from);
+  context->time_base = av_buffersink_get_time_base(&from);
+  context->framerate = settings.frame_rate;
+  context->thread_count = 0;
+  context->color_range = AVCOL_RANGE_MPEG;
+  if (auto* c = settings.colors) {
+    context->color_primaries = c->color_primaries;
+    context->color_trc = c->color_trc;
+    // RGB sources arrive here as YUV: their matrix is not that of the output.
+    context->colorspace = c->color_space == AVCOL_SPC_RGB ? AVCOL_SPC_UNSPECIFIED : c->color_space;
+    context->chroma_sample_location = c->chroma_location;
+  }
+  if (settings.global_header)
+    context->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
+  av::options options;
+  options.set("crf", std::to_string(settings.crf));
+  if (!settings.preset.empty())
+    options.set("preset", settings.preset);
+  TROUPE_TRY(open(*context, **codec, options));
+  return encoder(std::move(context));
+}
+
+result<encoder> encoder::audio(const audio_settings& settings, const AVFilterContext& from) {
+  auto codec = find(settings.encoder);
+  if (!codec)
+    return codec.error();
+  auto context = av::make_codec(*codec);
+  context->sample_fmt = static_cast<AVSampleFormat>(av_buffersink_get_format(&from));
+  context->sample_rate = av_buffersink_get_sample_rate(&from);
+  if (int code = av_buffersink_get_ch_layout(&from, &context->ch_layout); code < 0)
+    return av_error(code, "the channel layout can't be used");
+  context->time_base = {1, context->sample_rate};
+  context->bit_rate = settings.bit_rate;
+  if (settings.global_header)
+    context->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
+  av::options options;
+  TROUPE_TRY(open(*context, **codec, options));
+  return encoder(std::move(context));
+}
+
+result<void> encoder::send(const AVFrame* frame, const packet_sink& sink) {
+  int code = avcodec_send_frame(context_.get(), frame);
+  if (code < 0 && code != AVERROR_EOF)
+    return av_error(code, "encoding failed");
+  for (;;) {
+    code = avcodec_receive_packet(context_.get(), packet_.get());
+    if (code == AVERROR(EAGAIN) || code == AVERROR_EOF)
+      return {};
+    if (code < 0)
+      return av_error(code, "encoding failed");
+    auto taken = sink(*packet_);
+    av_packet_unref(packet_.get());
+    if (!taken)
+      return taken;
+  }
+}
+
+} // namespace troupe::media

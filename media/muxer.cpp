@@ -1,0 +1,108 @@
+#include "media/muxer.hpp"
+
+#include "media/faults.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace troupe::media {
+
+result<std::unique_ptr<muxer>> muxer::open(int fd, const media_profile& profile, const task& job) {
+  if (::ftruncate(fd, 0) != 0)
+    return system_error(errno, "the output can't be emptied");
+  std::unique_ptr<muxer> self{new muxer(fd, job.cancelled)};
+  AVFormatContext* context = nullptr;
+  int code = avformat_alloc_output_context2(&context, nullptr, profile.container.c_str(),
+                                            ("output." + profile.extension).c_str());
+  if (code < 0 || !context)
+    return {errc::unprocessable, "the container \"" + profile.container + "\" is not known"};
+  self->format_.reset(context);
+  context->pb = self->sink_.context();
+  context->flags |= AVFMT_FLAG_CUSTOM_IO;
+  context->opaque = self.get();
+  context->io_open = &muxer::reopen;
+  context->io_close2 = &muxer::reclose;
+  self->faststart_ = profile.faststart;
+  return self;
+}
+
+int muxer::reopen(AVFormatContext* format, AVIOContext** out, const char*, int flags, AVDictionary**) noexcept {
+  auto& self = *static_cast<muxer*>(format->opaque);
+  if (flags != AVIO_FLAG_READ || self.rereading_)
+    return AVERROR(EPERM);
+  try {
+    self.rereading_ = std::make_unique<source_io>(self.sink_.fd(), self.cancelled_);
+  } catch (const std::bad_alloc&) {
+    return AVERROR(ENOMEM);
+  }
+  *out = self.rereading_->context();
+  return 0;
+}
+
+int muxer::reclose(AVFormatContext* format, AVIOContext*) noexcept {
+  static_cast<muxer*>(format->opaque)->rereading_.reset();
+  return 0;
+}
+
+AVStream* muxer::add_stream() {
+  last_dts_.push_back(AV_NOPTS_VALUE);
+  return av::checked(avformat_new_stream(format_.get(), nullptr));
+}
+
+result<void> muxer::write_header() {
+  av::options options;
+  // Only the mp4 family has this option; others leave it in the dictionary, which is no error.
+  if (faststart_)
+    options.set("movflags", "+faststart");
+  int code = avformat_write_header(format_.get(), options.out());
+  return code < 0 ? result<void>(failed(code, "the output's header can't be written")) : result<void>();
+}
+
+result<void> muxer::write(AVPacket& packet, unsigned index, AVRational time_base) {
+  auto* stream = format_->streams[index];
+  av_packet_rescale_ts(&packet, time_base, stream->time_base);
+  packet.stream_index = static_cast<int>(index);
+  packet.pos = -1;
+  if (packet.dts == AV_NOPTS_VALUE)
+    packet.dts = packet.pts;
+  if (packet.pts == AV_NOPTS_VALUE)
+    packet.pts = packet.dts;
+  auto& last = last_dts_[index];
+  if (packet.dts == AV_NOPTS_VALUE)
+    packet.dts = packet.pts = last == AV_NOPTS_VALUE ? 0 : last + 1;
+  if (last != AV_NOPTS_VALUE && packet.dts <= last)
+    packet.dts = last + 1;
+  packet.pts = std::max(packet.pts, packet.dts);
+  last = packet.dts;
+  int code = av_interleaved_write_frame(format_.get(), &packet);
+  return code < 0 ? result<void>(failed(code, "the output can't be written")) : result<void>();
+}
+
+result<void> muxer::finish() {
+  int code = av_write_trailer(format_.get());
+  if (code >= 0) {
+    avio_flush(format_->pb);
+    code = format_->pb->error;
+  }
+  if (code < 0 || sink_.failure())
+    return failed(code, "the output can't be finished");
+  // A full disk may show only here.
+  if (::fsync(sink_.fd()) != 0)
+    return system_error(errno, "the output can't be synced");
+  return {};
+}
+
+error muxer::failed(int code, const char* what) const {
+  if (sink_.failure())
+    return system_error(sink_.failure(), what);
+  if (cancelled_.load(std::memory_order_relaxed))
+    return cancelled_error();
+  auto why = av_error(code, what);
+  if (why.code == errc::bad_media)
+    why.code = errc::unprocessable;
+  return why;
+}
+
+} // namespace troupe::media

@@ -1,0 +1,53 @@
+#pragma once
+
+#include "media/av.hpp"
+#include "media/file_io.hpp"
+#include "media/task.hpp"
+#include "protocol/model/media.hpp"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace troupe::media {
+
+/// Writes a container through a descriptor. Order: add_stream for each, write_header, write in any interleaving,
+/// finish. Nothing else may be opened by libav but this same file again, for moving the moov to the front.
+class muxer {
+public:
+  /// Empties the file. Borrows `fd` and `job.cancelled`. unprocessable for a container that libav does not know.
+  static result<std::unique_ptr<muxer>> open(int fd, const media_profile& profile, const task& job);
+
+  AVFormatContext* format() noexcept {
+    return format_.get();
+  }
+  bool wants_global_header() const noexcept {
+    return format_->oformat->flags & AVFMT_GLOBALHEADER;
+  }
+  AVStream* add_stream();
+  result<void> write_header();
+  /// Takes over the packet's data; its timestamps are in `time_base`. Timestamps that do not rise are pushed on.
+  result<void> write(AVPacket& packet, unsigned stream, AVRational time_base);
+  /// Writes the index, moves it to the front when asked, and syncs the file.
+  result<void> finish();
+  int64_t bytes() const noexcept {
+    return sink_.size();
+  }
+
+private:
+  muxer(int fd, const std::atomic<bool>& cancelled) : cancelled_(cancelled), sink_(fd) {
+  }
+  error failed(int code, const char* what) const;
+  static int reopen(AVFormatContext* format, AVIOContext** out, const char*, int flags, AVDictionary**) noexcept;
+  static int reclose(AVFormatContext* format, AVIOContext* io) noexcept;
+
+  const std::atomic<bool>& cancelled_;
+  sink_io sink_;
+  std::unique_ptr<source_io> rereading_;
+  bool faststart_ = false;
+  std::vector<int64_t> last_dts_;
+  // Last: freed before what it writes to.
+  av::output_context format_;
+};
+
+} // namespace troupe::media

@@ -1,0 +1,14 @@
+#pragma once
+
+#include "media/task.hpp"
+#include "protocol/model/result.hpp"
+
+namespace troupe::media {
+
+/// Is the file behind `fd` what `request.profile` makes of `request.source`? Kinds and counts of streams, duration,
+/// timestamps, readable and decodable to the end (`request.full`; else at the beginning, the middle and the end), moov
+/// before mdat. A file that fails is an answer with reasons; an error only says that it could not be found out (io,
+/// cancelled, unavailable).
+result<exec::verify_answer> verify(int fd, const exec::request& request, const task& job);
+
+} // namespace troupe::media
