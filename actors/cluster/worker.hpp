@@ -1,0 +1,62 @@
+#pragma once
+
+#include "protocol/mesh/actors.hpp"
+#include "protocol/mesh/local.hpp"
+
+namespace troupe::cluster {
+
+struct worker_config {
+  /// Id, name, kinds, credit, capabilities; `held` is filled in.
+  worker_hello me;
+  /// Content of node.id in the data folder as this process sees it; has to be the coordinator's.
+  std::string data_id;
+  /// Called once, with the worker as the sink: kind → runner.
+  std::function<std::map<std::string, mesh::runner>(mesh::progress_sink)> make_runners;
+  /// Finds the dispatcher afresh; calls back once, on any thread. Must not block.
+  std::function<void(std::function<void(result<mesh::job_worker>)>)> look_up;
+  const clock* time = nullptr;
+  /// Between two progress reports of a job.
+  milliseconds progress_interval{100};
+  /// After a look-up, hello or hand-in that failed: doubles up to the most.
+  milliseconds first_delay{100};
+  milliseconds max_delay{5'000};
+  milliseconds request_timeout{10'000};
+  /// After the grace, until even the release is given up (the coordinator then sees the worker leave).
+  milliseconds release_timeout{5'000};
+};
+
+/// Graceful end: no new work; what is not done within the grace is stopped and released. Answered when the dispatcher
+/// has acknowledged all of it, or can't be reached within the release timeout.
+struct drain_worker {
+  milliseconds grace{0};
+};
+
+struct worker_timer;
+struct dispatcher_found;
+
+using worker = mesh::worker_link::extend_with<mesh::progress_sink>::extend<
+  caf::replies_to<drain_worker>::with<mesh::done>, caf::reacts_to<worker_timer>, caf::reacts_to<dispatcher_found>>;
+
+/// A worker towards the dispatcher: says hello, takes assignments to their runners, renews the leases at a third of
+/// their time (from the scheduler's thread: no work can delay it), coalesces progress, hands outcomes in and keeps each
+/// until it is acknowledged. When the dispatcher is lost it looks it up again and comes back with all that it holds.
+/// Event-based; supervised (permanent). If it fails, its leases expire and its runners end with it.
+worker spawn_worker(caf::actor_system& sys, worker_config config);
+
+/// For its own mailbox.
+struct worker_timer {
+  enum class kind : uint8_t { connect, renew, progress, hand_in, grace_over, give_up };
+  kind what = kind::connect;
+  /// Of the connection that set it; older ones are void.
+  uint64_t connection = 0;
+};
+struct dispatcher_found {
+  uint64_t connection = 0;
+  std::shared_ptr<result<mesh::job_worker>> handle;
+};
+
+} // namespace troupe::cluster
+
+TROUPE_LOCAL_MESSAGE(troupe::cluster::drain_worker)
+TROUPE_LOCAL_MESSAGE(troupe::cluster::worker_timer)
+TROUPE_LOCAL_MESSAGE(troupe::cluster::dispatcher_found)
