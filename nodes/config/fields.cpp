@@ -1,0 +1,167 @@
+#include "nodes/config/fields.hpp"
+
+#include <array>
+
+namespace troupe::config {
+
+namespace {
+
+constexpr std::array<std::string_view, 3> roles{"coordinator", "gateway", "worker"};
+constexpr std::array<std::string_view, 6> levels{"trace", "debug", "info", "warn", "error", "off"};
+constexpr std::array<std::string_view, 3> formats{"auto", "text", "json"};
+
+constexpr uint64_t second = 1'000;
+constexpr uint64_t day = 24ull * 3600 * second;
+constexpr uint64_t mib = 1ull << 20;
+
+void node_fields(std::vector<field>& out, node_settings& x) {
+  out.push_back({"node.name", &x.name, "Name of this node in lists and logs. Empty: the machine's host name."});
+  out.push_back({"node.roles", &x.roles,
+                 "What this process does: any of coordinator (jobs, catalogue, database), gateway (HTTP and live "
+                 "events), worker (media work, downloads).",
+                 1, 3, roles});
+  out.push_back({"node.data", &x.data,
+                 "The data folder: database, thumbnails, renditions, uploads, logs. Made when it is missing. One "
+                 "trouped per folder.",
+                 1, 4096});
+  out.push_back({"node.temp", &x.temp,
+                 "Folder of unfinished files, on the same file system as the data folder. Empty: tmp in the data "
+                 "folder.",
+                 0, 4096});
+  out.push_back({"node.stop_grace", &x.stop_grace,
+                 "How long a stop waits for running work before it is released to run again later.", 0, 3600 * second});
+}
+
+void gateway_fields(std::vector<field>& out, gateway_settings& x) {
+  out.push_back({"gateway.address", &x.address,
+                 "Address of the HTTP API. Loopback only: anyone who reaches it is an administrator.", 1, 255});
+  out.push_back({"gateway.port", &x.port, "Port of the HTTP API; 0 takes a free one.", 0, 65535});
+  out.push_back({"gateway.threads", &x.threads, "Threads that serve connections.", 1, 64});
+  out.push_back({"gateway.hosts", &x.hosts,
+                 "Names beside localhost and the address that the Host header may have. Requests with another one are "
+                 "refused, which keeps out pages of other sites."});
+  out.push_back({"gateway.origins", &x.origins,
+                 "Web origins that may use the API from a browser, like \"http://localhost:5173\"."});
+  out.push_back({"gateway.max_connections", &x.max_connections, "Open connections at most.", 1, 1'000'000});
+  out.push_back({"gateway.max_upload", &x.max_upload, "Largest upload.", 1, UINT64_MAX >> 1});
+  out.push_back({"gateway.max_body", &x.max_body, "Largest body of any other request.", 1024, 64 * mib});
+  out.push_back({"gateway.header_timeout", &x.header_timeout, "A request's header must be complete within this time.",
+                 100, 300 * second});
+  out.push_back({"gateway.idle_timeout", &x.idle_timeout, "An idle or stalled connection is closed after this time.",
+                 second, 3600 * second});
+}
+
+void mesh_fields(std::vector<field>& out, mesh_settings& x) {
+  out.push_back({"mesh.address", &x.address,
+                 "Address at which a coordinator listens for workers and for the troupe command. Loopback only.", 1,
+                 255});
+  out.push_back({"mesh.port", &x.port, "Its port; 0 takes a free one.", 0, 65535});
+  out.push_back(
+    {"mesh.coordinator", &x.coordinator, "HOST:PORT of the coordinator, for a node that is none itself.", 0, 300});
+  out.push_back({"mesh.heartbeat", &x.heartbeat, "Time between signs of life between nodes.", 100, 60 * second});
+  out.push_back({"mesh.connection_timeout", &x.connection_timeout,
+                 "A peer that was silent for this long is taken for gone.", 500, 600 * second});
+}
+
+void jobs_fields(std::vector<field>& out, jobs_settings& x) {
+  out.push_back({"jobs.lease", &x.lease,
+                 "A worker that has not renewed the lease of a job for this long loses it, and the job runs again.",
+                 second, 3600 * second});
+  out.push_back(
+    {"jobs.scan_interval", &x.scan_interval, "How often lost leases and due jobs are looked for.", 10, 60 * second});
+  out.push_back({"jobs.max_queue_depth", &x.max_queue_depth,
+                 "Most unfinished jobs of a queue; more are refused until there is room.", 1, 10'000'000});
+  out.push_back({"jobs.history", &x.history, "How long finished jobs can be looked up.", day, 3650 * day});
+  out.push_back({"jobs.cleanup_interval", &x.cleanup_interval,
+                 "How often history, lost temporaries and superseded files are cleaned up.", 60 * second, 30 * day});
+}
+
+void worker_fields(std::vector<field>& out, worker_settings& x) {
+  out.push_back(
+    {"worker.video", &x.video, "Jobs of the video queue (transcodes) that this worker runs at once.", 0, 256});
+  out.push_back({"worker.downloads", &x.downloads, "The same for downloads.", 0, 256});
+  out.push_back({"worker.metadata", &x.metadata, "The same for metadata (probing, thumbnails).", 0, 256});
+  out.push_back({"worker.images", &x.images, "The same for images.", 0, 256});
+  out.push_back({"worker.default", &x.default_, "The same for all other work (scans, clean-up).", 0, 256});
+  out.push_back({"worker.executors", &x.executors,
+                 "Executor processes at once; work beyond waits. 0: as many as the machine has processors.", 0, 256});
+  out.push_back(
+    {"worker.executor", &x.executor, "Path of the troupe-executor program. Empty: beside this program.", 0, 4096});
+  out.push_back({"worker.executor_idle", &x.executor_idle, "An executor without work ends after this time.", second,
+                 3600 * second});
+  out.push_back({"worker.stall_timeout", &x.stall_timeout,
+                 "An executor that makes no progress for this long is killed; the attempt counts as a crash.", second,
+                 3600 * second});
+  out.push_back(
+    {"worker.executor_memory", &x.executor_memory, "Most memory of one executor.", 256 * mib, UINT64_MAX >> 1});
+}
+
+void store_fields(std::vector<field>& out, settings& x) {
+  out.push_back({.key = "database.url",
+                 .target = &x.database.url,
+                 .comment = "postgresql://USER:PASSWORD@HOST:PORT/NAME, or sqlite:PATH. Empty: troupe.db in the data "
+                            "folder.",
+                 .max = 4096,
+                 .secret = true});
+  out.push_back({.key = "redis.url",
+                 .target = &x.redis.url,
+                 .comment = "redis://:PASSWORD@HOST:PORT/DB. Empty, with no host either: no Redis, nothing is lost by "
+                            "it.",
+                 .max = 4096,
+                 .secret = true});
+  out.push_back({"redis.host", &x.redis.host, "Instead of the URL, for a Redis without a password.", 0, 255});
+  out.push_back({"redis.port", &x.redis.port, "Its port.", 1, 65535});
+  out.push_back({"cache.entries", &x.cache.entries, "Answers that the cache in memory holds.", 1, 1'000'000});
+  out.push_back({"cache.ttl", &x.cache.ttl,
+                 "How long an answer is fresh; a stale one is still given while a new one is fetched.", 100, day});
+}
+
+void operation_fields(std::vector<field>& out, settings& x) {
+  out.push_back({"health.interval", &x.health.interval, "Time between rounds of health checks.", 100, 3600 * second});
+  out.push_back({"health.timeout", &x.health.timeout, "A check that takes longer has failed.", 100, 60 * second});
+  out.push_back({"health.min_free", &x.health.min_free, "Less free space in the data folder is reported as degraded."});
+  out.push_back({"health.yt_dlp", &x.health.yt_dlp, "Program whose version is checked; empty: no check.", 0, 4096});
+  out.push_back({"log.level", &x.log.level, "Least severe messages that are logged.", 0, 16, levels});
+  out.push_back({"log.format", &x.log.format,
+                 "auto: text on a terminal, JSON lines otherwise. Files are always JSON lines.", 0, 16, formats});
+  out.push_back({"log.file", &x.log.file, "Log to rotated files in the data folder's logs, too."});
+  out.push_back(
+    {"log.max_size", &x.log.max_size, "A log file is rotated when it is this large.", 64 * 1024, UINT64_MAX >> 1});
+  out.push_back({"log.files", &x.log.files, "Log files that are kept, the present one among them.", 1, 1000});
+}
+
+} // namespace
+
+std::vector<field> fields(settings& x) {
+  std::vector<field> out;
+  out.reserve(64);
+  node_fields(out, x.node);
+  gateway_fields(out, x.gateway);
+  mesh_fields(out, x.mesh);
+  jobs_fields(out, x.jobs);
+  worker_fields(out, x.worker);
+  store_fields(out, x);
+  operation_fields(out, x);
+  return out;
+}
+
+std::string_view section_comment(std::string_view section) {
+  constexpr std::pair<std::string_view, std::string_view> comments[]{
+    {"node", "This process."},
+    {"gateway", "The HTTP API and the live events."},
+    {"mesh", "How nodes find each other."},
+    {"jobs", "The job queue (coordinator)."},
+    {"worker", "What this node works on, and how much at once."},
+    {"database", "Where jobs and catalogue are kept (coordinator)."},
+    {"redis", "A cache and a wake-up that can be away at any time; never the truth."},
+    {"cache", "The cache in memory."},
+    {"health", "The checks behind /api/health."},
+    {"log", "Logging."},
+  };
+  for (auto& [name, comment] : comments)
+    if (name == section)
+      return comment;
+  return {};
+}
+
+} // namespace troupe::config

@@ -1,0 +1,124 @@
+#include "nodes/config/problems.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace troupe::config {
+
+namespace {
+
+bool is_loopback(std::string_view address) {
+  return address == "localhost" || address == "::1" || address.starts_with("127.");
+}
+
+bool is_host_port(std::string_view text) {
+  auto colon = text.rfind(':');
+  if (colon == std::string_view::npos || colon == 0)
+    return false;
+  auto digits = text.substr(colon + 1);
+  unsigned port = 0;
+  auto [ptr, ec] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  return !digits.empty() && ec == std::errc{} && ptr == digits.data() + digits.size() && port >= 1 && port <= 65535;
+}
+
+bool starts_with_any(std::string_view text, std::initializer_list<std::string_view> prefixes) {
+  return std::any_of(prefixes.begin(), prefixes.end(), [&](auto p) { return text.starts_with(p); });
+}
+
+} // namespace
+
+size_t edit_distance(std::string_view a, std::string_view b) {
+  // Three rows of the usual table are enough for swaps, too.
+  std::vector<size_t> before(b.size() + 1), last(b.size() + 1), row(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); ++j)
+    last[j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      row[j] = std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        row[j] = std::min(row[j], before[j - 2] + 1);
+    }
+    std::swap(before, last);
+    std::swap(last, row);
+  }
+  return last[b.size()];
+}
+
+void problem_list::unknown_key(std::string place, std::string_view key, std::span<const field> table) {
+  std::string_view nearest;
+  size_t best = std::max<size_t>(2, key.size() / 4) + 1;
+  std::string known;
+  auto section = key.substr(0, key.find('.'));
+  for (auto& f : table) {
+    if (auto d = edit_distance(key, f.key); d < best) {
+      best = d;
+      nearest = f.key;
+    }
+    if (f.section() == section)
+      known += (known.empty() ? "" : ", ") + std::string{f.name()};
+  }
+  auto reason = "unknown key " + std::string{key.substr(0, 100)};
+  if (!nearest.empty())
+    reason += "; did you mean " + std::string{nearest} + "?";
+  else if (!known.empty())
+    reason += "; " + std::string{section} + " has " + known;
+  else
+    reason += "; cluster-config/trouped.toml lists every key";
+  add(std::move(place), std::move(reason));
+}
+
+void problem_list::unknown_section(std::string place, std::string_view section, std::span<const field> table) {
+  std::string known = "libraries";
+  std::string_view nearest;
+  size_t best = 3;
+  for (auto& f : table) {
+    auto name = std::string{f.section()};
+    if (known.find(name) == std::string::npos)
+      known += ", " + name;
+    if (auto d = edit_distance(section, f.section()); d < best) {
+      best = d;
+      nearest = f.section();
+    }
+  }
+  add(std::move(place), "unknown section [" + std::string{section.substr(0, 100)} + "]; "
+                          + (nearest.empty() ? "there are " + known : "did you mean [" + std::string{nearest} + "]?"));
+}
+
+error problem_list::to_error() const {
+  error out{errc::validation, {}};
+  for (auto& [place, reason] : rows_)
+    out.message += (out.message.empty() ? "" : "\n") + place + ": " + reason;
+  out.fields = rows_;
+  return out;
+}
+
+void check_whole(const settings& x, problem_list& out) {
+  if (!is_loopback(x.gateway.address))
+    out.add("gateway.address", "must be a loopback address such as 127.0.0.1: there are no accounts yet, so anyone who "
+                               "reaches the API is an administrator; put a proxy that signs people in before it");
+  if (!is_loopback(x.mesh.address))
+    out.add("mesh.address",
+            "must be a loopback address such as 127.0.0.1: connections between nodes are not encrypted");
+  if (x.gateway.port != 0 && x.gateway.port == x.mesh.port && x.has_role("gateway"))
+    out.add("mesh.port", "must differ from gateway.port (both are " + std::to_string(x.mesh.port) + ")");
+  if (!x.has_role("coordinator") && x.mesh.coordinator.empty())
+    out.add("mesh.coordinator", "must name the coordinator's HOST:PORT, because this node is none itself (node.roles)");
+  if (!x.mesh.coordinator.empty() && !is_host_port(x.mesh.coordinator))
+    out.add("mesh.coordinator", "must be HOST:PORT, like 127.0.0.1:3002");
+  if (x.mesh.connection_timeout < 2 * x.mesh.heartbeat)
+    out.add("mesh.connection_timeout", "must be at least twice mesh.heartbeat");
+  if (!x.database.url.empty() && !starts_with_any(x.database.url, {"postgresql://", "postgres://", "sqlite:"}))
+    out.add("database.url", "must start with postgresql:// or sqlite:");
+  if (!x.redis.url.empty() && !starts_with_any(x.redis.url, {"redis://", "unix://"}))
+    out.add("redis.url", "must start with redis:// or unix://");
+  for (auto& origin : x.gateway.origins)
+    if (!starts_with_any(origin, {"http://", "https://"})
+        || origin.find('/', origin.find("//") + 2) != std::string::npos)
+      out.add("gateway.origins", "must hold origins like http://localhost:5173, without a path");
+  for (auto& l : x.libraries)
+    if (!l.root.starts_with('/'))
+      out.add("libraries.root", "must be an absolute path");
+}
+
+} // namespace troupe::config

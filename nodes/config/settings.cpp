@@ -1,0 +1,33 @@
+#include "nodes/config/settings.hpp"
+
+#include <algorithm>
+#include <unistd.h>
+
+namespace troupe::config {
+
+bool settings::has_role(std::string_view role) const {
+  return std::find(node.roles.begin(), node.roles.end(), role) != node.roles.end();
+}
+
+std::string settings::node_name() const {
+  if (!node.name.empty())
+    return node.name;
+  char buf[256] = {};
+  return gethostname(buf, sizeof(buf) - 1) == 0 && buf[0] != '\0' ? buf : "node";
+}
+
+std::string settings::temp_folder() const {
+  return node.temp.empty() ? node.data + "/tmp" : node.temp;
+}
+
+std::string settings::database_url() const {
+  return database.url.empty() ? "sqlite:" + node.data + "/troupe.db" : database.url;
+}
+
+std::string settings::redis_url() const {
+  if (!redis.url.empty() || redis.host.empty())
+    return redis.url;
+  return "redis://" + redis.host + ":" + std::to_string(redis.port);
+}
+
+} // namespace troupe::config

@@ -1,0 +1,157 @@
+#pragma once
+
+// Everything that can be set for a node, with its defaults. What each key means is written once, in the table of
+// fields.cpp, which also makes the reference file cluster-config/trouped.toml.
+
+#include "protocol/model/time.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace troupe::config {
+
+/// Number of bytes; written as 4096, "64 KiB", "20 GiB".
+struct byte_size {
+  uint64_t bytes = 0;
+
+  bool operator==(const byte_size&) const = default;
+};
+
+struct node_settings {
+  std::string name;
+  std::vector<std::string> roles{"coordinator", "gateway", "worker"};
+  std::string data = "./data";
+  std::string temp;
+  milliseconds stop_grace{10'000};
+
+  bool operator==(const node_settings&) const = default;
+};
+
+struct gateway_settings {
+  std::string address = "127.0.0.1";
+  uint16_t port = 3001;
+  uint32_t threads = 1;
+  std::vector<std::string> hosts;
+  std::vector<std::string> origins;
+  uint32_t max_connections = 10'000;
+  byte_size max_upload{20ull << 30};
+  byte_size max_body{1ull << 20};
+  milliseconds header_timeout{10'000};
+  milliseconds idle_timeout{60'000};
+
+  bool operator==(const gateway_settings&) const = default;
+};
+
+struct mesh_settings {
+  std::string address = "127.0.0.1";
+  uint16_t port = 3002;
+  std::string coordinator;
+  milliseconds heartbeat{1'000};
+  milliseconds connection_timeout{5'000};
+
+  bool operator==(const mesh_settings&) const = default;
+};
+
+struct jobs_settings {
+  milliseconds lease{15'000};
+  milliseconds scan_interval{1'000};
+  uint32_t max_queue_depth = 100'000;
+  milliseconds history{7ll * 24 * 3600 * 1000};
+  milliseconds cleanup_interval{3'600'000};
+
+  bool operator==(const jobs_settings&) const = default;
+};
+
+struct worker_settings {
+  uint32_t video = 5;
+  uint32_t downloads = 3;
+  uint32_t metadata = 4;
+  uint32_t images = 2;
+  uint32_t default_ = 4;
+  uint32_t executors = 0;
+  std::string executor;
+  milliseconds executor_idle{60'000};
+  milliseconds stall_timeout{60'000};
+  byte_size executor_memory{4ull << 30};
+
+  bool operator==(const worker_settings&) const = default;
+};
+
+struct database_settings {
+  std::string url;
+
+  bool operator==(const database_settings&) const = default;
+};
+
+struct redis_settings {
+  std::string url;
+  std::string host;
+  uint16_t port = 6379;
+
+  bool operator==(const redis_settings&) const = default;
+};
+
+struct cache_settings {
+  uint32_t entries = 1'000;
+  milliseconds ttl{300'000};
+
+  bool operator==(const cache_settings&) const = default;
+};
+
+struct health_settings {
+  milliseconds interval{30'000};
+  milliseconds timeout{5'000};
+  byte_size min_free{1ull << 30};
+  std::string yt_dlp = "yt-dlp";
+
+  bool operator==(const health_settings&) const = default;
+};
+
+struct log_settings {
+  std::string level = "info";
+  std::string format = "auto";
+  bool file = true;
+  byte_size max_size{10ull << 20};
+  uint32_t files = 5;
+
+  bool operator==(const log_settings&) const = default;
+};
+
+/// A library that is added at start when it is not there yet.
+struct library_settings {
+  std::string name;
+  std::string root;
+  std::string category;
+
+  bool operator==(const library_settings&) const = default;
+};
+
+struct settings {
+  node_settings node;
+  gateway_settings gateway;
+  mesh_settings mesh;
+  jobs_settings jobs;
+  worker_settings worker;
+  database_settings database;
+  redis_settings redis;
+  cache_settings cache;
+  health_settings health;
+  log_settings log;
+  std::vector<library_settings> libraries;
+
+  bool operator==(const settings&) const = default;
+
+  /// "coordinator", "gateway" or "worker".
+  bool has_role(std::string_view role) const;
+  /// node.name, or the machine's host name.
+  std::string node_name() const;
+  /// node.temp, or "<data>/tmp".
+  std::string temp_folder() const;
+  /// database.url, or the SQLite file in the data folder ("sqlite:<data>/troupe.db").
+  std::string database_url() const;
+  /// redis.url, or one made of host and port; empty when Redis is not configured. May hold a password.
+  std::string redis_url() const;
+};
+
+} // namespace troupe::config

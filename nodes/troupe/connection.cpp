@@ -1,0 +1,105 @@
+#include "nodes/troupe/connection.hpp"
+
+#include <caf/io/all.hpp>
+
+#include <charconv>
+
+namespace troupe::cli {
+
+namespace {
+
+std::pair<std::string, uint16_t> split_address(const std::string& address) {
+  auto colon = address.rfind(':');
+  uint16_t port = 0;
+  if (colon != std::string::npos && colon != 0) {
+    auto* end = address.data() + address.size();
+    auto [ptr, ec] = std::from_chars(address.data() + colon + 1, end, port);
+    if (ec == std::errc{} && ptr == end && port != 0)
+      return {address.substr(0, colon), port};
+  }
+  throw failure(exit_code::usage, "'" + address + "' is not HOST:PORT; for example --node 127.0.0.1:3002");
+}
+
+/// Passes events on and notices when the notifier's node is gone.
+mesh::event_subscriber::behavior_type subscriber(mesh::event_subscriber::pointer self,
+                                                 std::shared_ptr<event_queue> queue, mesh::notifier source) {
+  self->monitor(source);
+  self->set_down_handler([queue](const caf::down_msg&) { queue->close(); });
+  return {[queue](const mesh::event_batch& batch) { queue->push(batch.events); }};
+}
+
+} // namespace
+
+void event_queue::push(const std::vector<event>& events) {
+  std::lock_guard guard{mutex_};
+  events_.insert(events_.end(), events.begin(), events.end());
+  filled_.notify_one();
+}
+
+void event_queue::close() {
+  std::lock_guard guard{mutex_};
+  closed_ = true;
+  filled_.notify_one();
+}
+
+std::vector<event> event_queue::pop(milliseconds wait) {
+  std::unique_lock guard{mutex_};
+  filled_.wait_for(guard, wait, [&] { return closed_ || !events_.empty(); });
+  if (events_.empty() && closed_)
+    throw failure(exit_code::unreachable,
+                  "the connection to trouped broke off; what runs there goes on. Ask again with "
+                  "'troupe jobs ls' when it is back");
+  std::vector<event> out{std::make_move_iterator(events_.begin()), std::make_move_iterator(events_.end())};
+  events_.clear();
+  return out;
+}
+
+connection::connection(const std::string& address) {
+  auto [host, port] = split_address(address);
+  mesh::register_messages(config_);
+  config_.load<caf::io::middleman>();
+  // Two threads are plenty for a command, and start faster than one for each processor.
+  config_.set("scheduler.max-threads", size_t{2});
+  config_.set("middleman.heartbeat-interval", caf::timespan{std::chrono::seconds{1}});
+  config_.set("middleman.connection-timeout", caf::timespan{std::chrono::seconds{5}});
+  system_ = std::make_unique<caf::actor_system>(config_);
+  scope_ = std::make_unique<caf::scoped_actor>(*system_);
+  self_ = scope_->ptr();
+  enter(host, port);
+}
+
+connection::~connection() {
+  // The handles keep proxies of the other node alive: they go before the system.
+  handles_ = mesh::admin_handles{};
+  door_ = mesh::door{};
+  scope_.reset();
+}
+
+void connection::enter(const std::string& host, uint16_t port) {
+  auto address = host + ":" + std::to_string(port);
+  caf::strong_actor_ptr ptr;
+  caf::error problem;
+  // remote_actor() would wait for ever for a peer that accepts and stays silent.
+  self_->request(system_->middleman().actor_handle(), std::chrono::seconds{3}, caf::connect_atom::value, host, port)
+    .receive([&](caf::node_id&, caf::strong_actor_ptr& x, std::set<std::string>&) { ptr = std::move(x); },
+             [&](caf::error& x) { problem = std::move(x); });
+  if (!ptr)
+    throw failure(exit_code::unreachable,
+                  "no trouped answers at " + address + "; start one with ./run or name it with --node HOST:PORT");
+  door_ = caf::actor_cast<mesh::door>(std::move(ptr));
+  self_->request(door_, std::chrono::seconds{5}, mesh::knock{worker_protocol_version, "admin", "troupe"})
+    .receive([&](mesh::admin_handles& x) { handles_ = std::move(x); }, [&](caf::error& x) { problem = std::move(x); });
+  if (problem) {
+    auto err = mesh::from_caf(problem);
+    throw failure(exit_code::unreachable, "trouped at " + address + " does not let this command in: " + err.message);
+  }
+}
+
+std::shared_ptr<event_queue> connection::follow(std::vector<std::string> topics) {
+  auto queue = std::make_shared<event_queue>();
+  auto actor = system_->spawn(subscriber, queue, handles_.notifier);
+  ask<mesh::done>(handles_.notifier, mesh::follow_topics{std::move(topics)}, actor);
+  return queue;
+}
+
+} // namespace troupe::cli

@@ -1,0 +1,80 @@
+// troupe: the admin's command. Reads its arguments, runs one command, exits.
+
+#include "nodes/troupe/session.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <cstdlib>
+
+namespace {
+
+constexpr const char* footer = R"(Start here:
+  ./run ~/Videos                         start trouped and bring a folder in
+  troupe status                          what runs and how it is
+  troupe library ingest ~/Videos         the same folder again: only what is new
+  troupe transcode "my film" --wait      make a rendition, with progress
+  troupe jobs watch JOB                  follow any job live
+  troupe doctor                          when something does not work
+
+Environment: TROUPE_NODE (as --node), NO_COLOR.
+Exit status: 0 done, 1 failed, 2 wrong usage, 3 no trouped answers, 4 the job failed, 5 the job was cancelled,
+6 no such thing.)";
+
+/// CLI11's own messages, with the next step.
+int usage(const CLI::App& app, const CLI::ParseError& err) {
+  if (err.get_exit_code() == 0)
+    return app.exit(err);
+  std::fprintf(stderr, "error: %s\n'%s --help' explains it\n", err.what(), app.get_name().c_str());
+  return static_cast<int>(troupe::cli::exit_code::usage);
+}
+
+int run(int argc, char** argv) {
+  using namespace troupe::cli;
+  session s;
+  if (auto* node = std::getenv("TROUPE_NODE"); node != nullptr && *node != '\0')
+    s.node = node;
+  CLI::App app{"troupe: looks into and steers a running trouped", "troupe"};
+  app.footer(footer);
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.set_version_flag("--version", std::string{TROUPE_VERSION});
+  app.add_option("--node", s.node, "HOST:PORT of the coordinator's mesh port")->capture_default_str();
+  app.add_option("-o,--output", s.format, "table, wide, json or name")
+    ->check(CLI::IsMember({"table", "wide", "json", "name"}))
+    ->capture_default_str();
+  add_node_commands(app, s);
+  add_library_commands(app, s);
+  add_video_commands(app, s);
+  add_job_commands(app, s);
+  add_queue_commands(app, s);
+  add_event_commands(app, s);
+  add_config_commands(app, s);
+  add_doctor_command(app, s);
+  for (auto* sub : app.get_subcommands([](CLI::App*) { return true; })) {
+    sub->fallthrough();
+    for (auto* leaf : sub->get_subcommands([](CLI::App*) { return true; }))
+      leaf->fallthrough();
+  }
+  try {
+    app.parse(argc, argv);
+    return static_cast<int>(s.action());
+  } catch (const CLI::ParseError& err) {
+    return usage(app, err);
+  } catch (const failure& err) {
+    std::fflush(stdout);
+    std::fprintf(stderr, "error: %s\n", err.what());
+    return static_cast<int>(err.status());
+  }
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& err) {
+    std::fprintf(stderr, "error: %s\n", err.what());
+    return static_cast<int>(troupe::cli::exit_code::failed);
+  }
+}

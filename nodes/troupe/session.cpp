@@ -1,0 +1,59 @@
+#include "nodes/troupe/session.hpp"
+
+#include "nodes/troupe/connection.hpp"
+#include "nodes/troupe/terminal.hpp"
+
+#include <cstdio>
+
+namespace troupe::cli {
+
+namespace {
+
+exit_code status_of(errc code) {
+  switch (code) {
+  case errc::not_found:
+    return exit_code::not_found;
+  case errc::unavailable:
+  case errc::timeout:
+    return exit_code::unreachable;
+  case errc::validation:
+    return exit_code::usage;
+  default:
+    return exit_code::failed;
+  }
+}
+
+} // namespace
+
+failure::failure(const error& err) : std::runtime_error(err.message), status_(status_of(err.code)) {
+}
+
+session::session() = default;
+session::~session() = default;
+
+output session::form() const {
+  if (format == "json")
+    return output::json;
+  if (format == "wide")
+    return output::wide;
+  return format == "name" ? output::name : output::table;
+}
+
+connection& session::connect() {
+  if (!connection_)
+    connection_ = std::make_unique<connection>(node);
+  return *connection_;
+}
+
+void print_line(std::string_view text) {
+  std::printf("%.*s\n", static_cast<int>(text.size()), text.data());
+}
+
+void print_table(const session& s, const table& t, std::string_view nothing) {
+  if (t.empty())
+    std::fprintf(stderr, "%.*s\n", static_cast<int>(nothing.size()), nothing.data());
+  else
+    std::fputs(t.render(s.wide() ? 0 : terminal_width()).c_str(), stdout);
+}
+
+} // namespace troupe::cli

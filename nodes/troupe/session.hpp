@@ -1,0 +1,88 @@
+#pragma once
+
+// What every command gets: the global options, and the connection when it asks for one.
+
+#include "nodes/troupe/format.hpp"
+#include "protocol/model/error.hpp"
+
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <string>
+
+namespace CLI {
+class App;
+} // namespace CLI
+
+namespace troupe::cli {
+
+class connection;
+
+/// The program's exit status; documented in `troupe --help`.
+enum class exit_code : int {
+  ok = 0,
+  failed = 1,
+  usage = 2,
+  unreachable = 3,
+  job_failed = 4,
+  job_cancelled = 5,
+  not_found = 6
+};
+
+/// Ends a command: thrown by helpers, printed by main() as "error: …". Never leaves the program's own thread.
+class failure : public std::runtime_error {
+public:
+  failure(exit_code status, const std::string& message) : std::runtime_error(message), status_(status) {
+  }
+  explicit failure(const error& err);
+
+  exit_code status() const noexcept {
+    return status_;
+  }
+
+private:
+  exit_code status_;
+};
+
+enum class output : uint8_t { table, wide, json, name };
+
+class session {
+public:
+  session();
+  ~session();
+
+  std::string node = "127.0.0.1:3002";
+  std::string format = "table";
+  /// Set by the command that was given.
+  std::function<exit_code()> action;
+
+  output form() const;
+  bool json() const {
+    return form() == output::json;
+  }
+  bool wide() const {
+    return form() == output::wide;
+  }
+  /// Connects at the first call; throws failure(unreachable).
+  connection& connect();
+
+private:
+  std::unique_ptr<connection> connection_;
+};
+
+/// Text to standard output, with a line feed.
+void print_line(std::string_view text);
+/// The table, cut to the terminal unless `-o wide`; `nothing` to standard error when it has no rows.
+void print_table(const session& s, const table& t, std::string_view nothing);
+
+void add_job_commands(CLI::App& app, session& s);
+void add_job_actions(CLI::App& jobs, session& s);
+void add_library_commands(CLI::App& app, session& s);
+void add_video_commands(CLI::App& app, session& s);
+void add_queue_commands(CLI::App& app, session& s);
+void add_node_commands(CLI::App& app, session& s);
+void add_event_commands(CLI::App& app, session& s);
+void add_config_commands(CLI::App& app, session& s);
+void add_doctor_command(CLI::App& app, session& s);
+
+} // namespace troupe::cli

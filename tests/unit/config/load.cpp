@@ -1,0 +1,246 @@
+#define CAF_SUITE config.load
+
+#include "nodes/config/load.hpp"
+#include "nodes/config/fields.hpp"
+#include "nodes/config/problems.hpp"
+
+#include <caf/make_message.hpp>
+#include <caf/test/unit_test.hpp>
+
+#include <fstream>
+#include <sstream>
+#include <stdlib.h>
+#include <unistd.h>
+
+using namespace troupe;
+using namespace troupe::config;
+
+namespace {
+
+/// A file that is gone at the end of its scope.
+struct temp_file {
+  explicit temp_file(const std::string& text) {
+    char name[] = "/tmp/troupe-config-XXXXXX";
+    auto fd = mkstemp(name);
+    path = name;
+    std::ofstream{path} << text;
+    close(fd);
+  }
+  ~temp_file() {
+    unlink(path.c_str());
+  }
+  std::string path;
+};
+
+result<settings> from_file(const std::string& text) {
+  temp_file file{text};
+  return load({file.path, {}, {}});
+}
+
+bool mentions(const result<settings>& x, std::string_view text) {
+  auto found = !x && x.error().message.find(text) != std::string::npos;
+  if (!found)
+    CAF_MESSAGE("not found: " << text << " in: " << (x ? "success" : x.error().message));
+  return found;
+}
+
+} // namespace
+
+CAF_TEST(nothing set gives the defaults) {
+  auto x = load({});
+  CAF_REQUIRE(x.has_value());
+  CAF_CHECK(*x == settings{});
+  CAF_CHECK_EQUAL(x->gateway.address, "127.0.0.1");
+  CAF_CHECK_EQUAL(x->gateway.port, 3001);
+  CAF_CHECK_EQUAL(x->mesh.port, 3002);
+  CAF_CHECK_EQUAL(x->jobs.lease.count(), 15000);
+  CAF_CHECK_EQUAL(x->database_url(), "sqlite:./data/troupe.db");
+  CAF_CHECK_EQUAL(x->redis_url(), "");
+}
+
+CAF_TEST(the reference file is up to date and holds exactly the defaults) {
+  auto path = std::string{TROUPE_SOURCE_DIR} + "/cluster-config/trouped.toml";
+  std::ifstream in{path};
+  std::ostringstream text;
+  text << in.rdbuf();
+  // Written anew with: troupe config reference > cluster-config/trouped.toml
+  CAF_CHECK_EQUAL(text.str(), reference());
+  auto x = load({path, {}, {}});
+  CAF_REQUIRE(x.has_value());
+  CAF_CHECK(*x == settings{});
+  settings bound;
+  for (auto& f : fields(bound)) {
+    CAF_CHECK(!f.comment.empty());
+    CAF_CHECK(!section_comment(f.section()).empty());
+  }
+}
+
+CAF_TEST(a later source wins) {
+  temp_file file{"[gateway]\nport = 1001\nthreads = 3\n[log]\nlevel = \"warn\"\n[node]\ndata = \"/a\"\n"};
+  auto x = load({file.path,
+                 {{"PORT", "1002"},
+                  {"TROUPE__GATEWAY__PORT", "1003"},
+                  {"LOG_LEVEL", "debug"},
+                  {"HOME", "/x"},
+                  {"SOFATHEK_DATA_PATH", "/b"},
+                  {"TEMP_DIR", ""}},
+                 {"gateway.port=1004"}});
+  CAF_REQUIRE(x.has_value());
+  CAF_CHECK_EQUAL(x->gateway.port, 1004);
+  CAF_CHECK_EQUAL(x->gateway.threads, 3u);
+  CAF_CHECK_EQUAL(x->log.level, "debug");
+  CAF_CHECK_EQUAL(x->node.data, "/b");
+  auto y = load({"", {{"TROUPE__GATEWAY__PORT", "1003"}, {"PORT", "1002"}}, {}});
+  CAF_CHECK_EQUAL(y->gateway.port, 1003);
+}
+
+CAF_TEST(values of every type) {
+  auto x = load({"",
+                 {{"TROUPE__GATEWAY__MAX_UPLOAD", "1.5 GiB"},
+                  {"TROUPE__NODE__ROLES", "coordinator, gateway"},
+                  {"TROUPE__LOG__FILE", "no"},
+                  {"FRONTEND_URL", "http://localhost:5173,https://a.example"},
+                  {"REDIS_HOST", "cache"},
+                  {"REDIS_PORT", "7000"}},
+                 {"jobs.lease=500000ms", "jobs.history=30d", "worker.executor_memory=1073741824"}});
+  CAF_REQUIRE(x.has_value());
+  CAF_CHECK_EQUAL(x->gateway.max_upload.bytes, 1610612736u);
+  CAF_CHECK_EQUAL(x->node.roles.size(), 2u);
+  CAF_CHECK(!x->has_role("worker"));
+  CAF_CHECK(!x->log.file);
+  CAF_CHECK_EQUAL(x->gateway.origins.size(), 2u);
+  CAF_CHECK_EQUAL(x->redis_url(), "redis://cache:7000");
+  CAF_CHECK_EQUAL(x->jobs.lease.count(), 500000);
+  CAF_CHECK_EQUAL(x->worker.executor_memory.bytes, 1073741824u);
+}
+
+CAF_TEST(all problems at once with file and line and what is allowed) {
+  temp_file file{"[gateway]\nprot = 1\nport = 70000\n\n[gatway]\nport = 1\n[log]\nlevel = \"loud\"\nfile = 1\n"
+                 "[jobs]\nlease = 15\n[node]\nroles = [\"king\"]\n"};
+  auto x = load({file.path, {{"TROUPE__JOBS__LEESE", "1s"}, {"PORT", "no"}}, {"nonsense", "wurst.x=1"}});
+  CAF_REQUIRE(!x);
+  CAF_CHECK_EQUAL(x.error().fields.size(), 11u);
+  CAF_CHECK(mentions(x, file.path + ":2: unknown key gateway.prot; did you mean gateway.port?"));
+  CAF_CHECK(mentions(x, file.path + ":3: gateway.port must be a whole number from 0 to 65535 (is \"70000\")"));
+  CAF_CHECK(mentions(x, file.path + ":5: unknown section [gatway]; did you mean [gateway]?"));
+  CAF_CHECK(mentions(x, file.path + ":8: log.level must be one of trace, debug, info, warn, error, off (is \"loud\")"));
+  CAF_CHECK(mentions(x, ":9: log.file must be true or false"));
+  CAF_CHECK(mentions(x, ":11: jobs.lease must be a time with its unit"));
+  CAF_CHECK(mentions(x, ":13: node.roles must be one of coordinator, gateway, worker (is \"king\")"));
+  CAF_CHECK(mentions(x, "environment TROUPE__JOBS__LEESE: unknown key jobs.leese; did you mean jobs.lease?"));
+  CAF_CHECK(mentions(x, "environment PORT: gateway.port must be a whole number"));
+  CAF_CHECK(mentions(x, "--set: must be section.key=value"));
+  CAF_CHECK(mentions(x, "--set: unknown key wurst.x"));
+}
+
+CAF_TEST(a broken or missing file is an error with its line) {
+  CAF_CHECK(mentions(from_file("[gateway]\nport = = 1\n"), ":2: "));
+  CAF_CHECK(!from_file("[gateway\n"));
+  CAF_CHECK(!from_file("\xFF\xFE"));
+  CAF_CHECK(!from_file("port = 1\n"));
+  CAF_CHECK(!from_file("gateway = 1\n"));
+  CAF_CHECK(!from_file("[gateway]\nport = 1\nport = 2\n"));
+  CAF_CHECK(mentions(load({"/nonexistent/x.toml", {}, {}}), "/nonexistent/x.toml: can't be read"));
+  CAF_CHECK(!load({"/tmp", {}, {}}));
+}
+
+CAF_TEST(numbers and times at their edges) {
+  auto ok = [](const std::string& set) { return load({"", {}, {set}}).has_value(); };
+  CAF_CHECK(ok("gateway.port=0"));
+  CAF_CHECK(ok("gateway.port=65535"));
+  for (auto bad : {"gateway.port=65536",
+                   "gateway.port=-1",
+                   "gateway.port=",
+                   "gateway.port=1x",
+                   "gateway.port=1.0",
+                   "gateway.port=99999999999999999999",
+                   "jobs.lease=0s",
+                   "jobs.lease=999d",
+                   "jobs.lease=1",
+                   "jobs.lease=s",
+                   "jobs.lease=-1s",
+                   "jobs.lease=1.5.2s",
+                   "jobs.lease=1e3s",
+                   "jobs.lease=18446744073709551615d",
+                   "gateway.max_upload=0",
+                   "gateway.max_upload=1 XiB",
+                   "gateway.max_upload=99999999999 TiB",
+                   "node.data=",
+                   "node.roles=",
+                   "log.file=maybe",
+                   "node.data=a\nb"})
+    CAF_CHECK(!ok(bad));
+  CAF_CHECK(ok("jobs.lease=1.5s"));
+}
+
+CAF_TEST(combinations that can not work are refused) {
+  auto one = [](std::vector<std::string> set) { return load({"", {}, std::move(set)}); };
+  CAF_CHECK(mentions(one({"gateway.address=0.0.0.0"}), "loopback"));
+  CAF_CHECK(mentions(one({"mesh.address=192.168.1.1"}), "loopback"));
+  CAF_CHECK(mentions(one({"mesh.port=3001"}), "must differ from gateway.port"));
+  CAF_CHECK(mentions(one({"node.roles=worker"}), "mesh.coordinator"));
+  CAF_CHECK(one({"node.roles=worker", "mesh.coordinator=127.0.0.1:3002"}).has_value());
+  CAF_CHECK(mentions(one({"mesh.coordinator=nowhere"}), "HOST:PORT"));
+  CAF_CHECK(mentions(one({"database.url=mysql://x"}), "postgresql://"));
+  CAF_CHECK(mentions(one({"redis.url=http://x"}), "redis://"));
+  CAF_CHECK(mentions(one({"gateway.origins=localhost"}), "gateway.origins"));
+  CAF_CHECK(mentions(one({"gateway.origins=http://a/b"}), "without a path"));
+}
+
+CAF_TEST(secrets are in no message and no listing) {
+  auto x = load({"", {{"DATABASE_URL", "postgresql://u:hunter2@h/db"}, {"REDIS_URL", "redis://:hunter2@h"}}, {}});
+  CAF_REQUIRE(x.has_value());
+  CAF_CHECK_EQUAL(x->database_url(), "postgresql://u:hunter2@h/db");
+  CAF_CHECK(show(*x).find("hunter2") == std::string::npos);
+  CAF_CHECK(show(*x).find("url = \"********\"") != std::string::npos);
+  for (auto bad : {"mysql://u:hunter2@h/db", "hunter2\n"}) {
+    auto y = load({"", {{"DATABASE_URL", bad}}, {"redis.url=" + std::string{bad}}});
+    CAF_REQUIRE(!y);
+    CAF_CHECK(y.error().message.find("hunter2") == std::string::npos);
+  }
+  // A mistake in the key must not give the value away either.
+  auto z = load({"", {{"TROUPE__DATABASE__URI", "hunter2"}}, {"databse.url=hunter2"}});
+  CAF_REQUIRE(!z);
+  CAF_CHECK(z.error().message.find("hunter2") == std::string::npos);
+}
+
+CAF_TEST(secrets from files) {
+  temp_file secret{"postgresql://u:p@h/db\n\n"};
+  for (auto name : {"TROUPE__DATABASE__URL_FILE", "DATABASE_URL_FILE"}) {
+    auto x = load({"", {{name, secret.path}}, {}});
+    CAF_REQUIRE(x.has_value());
+    CAF_CHECK_EQUAL(x->database.url, "postgresql://u:p@h/db");
+  }
+  CAF_CHECK(!load({"", {{"TROUPE__DATABASE__URL_FILE", "/nonexistent"}}, {}}));
+  // Only secrets have the form: elsewhere it is a misspelt key.
+  CAF_CHECK(!load({"", {{"TROUPE__NODE__NAME_FILE", secret.path}}, {}}));
+}
+
+CAF_TEST(libraries) {
+  auto x = from_file("[[libraries]]\nname = \"Films\"\nroot = \"/srv/films\"\ncategory = \"movies\"\n"
+                     "[[libraries]]\nroot = \"/srv/tv\"\n");
+  CAF_REQUIRE(x.has_value());
+  CAF_REQUIRE_EQUAL(x->libraries.size(), 2u);
+  CAF_CHECK_EQUAL(x->libraries[0].name, "Films");
+  CAF_CHECK(mentions(from_file("[[libraries]]\nname = \"x\"\n"), "libraries.root is missing"));
+  CAF_CHECK(mentions(from_file("[[libraries]]\nrot = \"/x\"\n"), "did you mean libraries.root?"));
+  CAF_CHECK(mentions(from_file("[[libraries]]\nroot = \"x\"\n"), "absolute"));
+  CAF_CHECK(!from_file("libraries = [1]\n"));
+  CAF_CHECK(!from_file("[libraries]\nroot = \"/x\"\n"));
+}
+
+CAF_TEST(what is shown can be loaded again) {
+  auto x = load({"", {}, {"jobs.lease=90s", "gateway.max_upload=1000001", "node.name=a\"b\\c", "gateway.hosts=a,b"}});
+  CAF_REQUIRE(x.has_value());
+  x->libraries.push_back({"Films", "/srv/films", ""});
+  auto y = from_file(show(*x));
+  CAF_REQUIRE(y.has_value());
+  CAF_CHECK(*y == *x);
+}
+
+CAF_TEST(edit distance counts a swap once) {
+  CAF_CHECK_EQUAL(edit_distance("prot", "port"), 1u);
+  CAF_CHECK_EQUAL(edit_distance("", "abc"), 3u);
+  CAF_CHECK_EQUAL(edit_distance("abc", "abc"), 0u);
+  CAF_CHECK_EQUAL(edit_distance("kitten", "sitting"), 3u);
+}
