@@ -48,6 +48,8 @@ struct workshop {
   /// Downloads: no file is larger; addresses of private networks only where that is configured.
   uint64_t max_download_bytes = uint64_t{200} << 30;
   bool allow_private = false;
+  /// Where the file of a video is on this node. Blocks. Payloads of people name videos, never paths.
+  std::function<result<std::string>(video_id)> find_source;
 };
 
 /// One kind of work from start to end: the result's JSON. Runs on the attempt's thread; throws nothing.

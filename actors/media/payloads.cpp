@@ -172,14 +172,12 @@ result<ingest_result> decode_ingest_result(std::string_view from) {
 }
 
 std::string encode(const transcode_payload& x) {
-  return text({{"videoId", x.video.str()}, {"sourcePath", x.source_path}, {"profile", troupe::to_value(x.profile)}});
+  return text({{"videoId", x.video.str()}, {"profile", troupe::to_value(x.profile)}});
 }
 
 result<transcode_payload> decode_transcode_payload(std::string_view from) {
   return decode<transcode_payload>(from, "transcode payload", [](object_reader& in, transcode_payload& x) {
     read_id(in, "videoId", x.video);
-    in.read("sourcePath", x.source_path);
-    need_absolute(in, "sourcePath", x.source_path);
     read_profile(in, x.profile);
   });
 }

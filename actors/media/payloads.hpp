@@ -32,10 +32,10 @@ struct ingest_result {
 std::string encode(const ingest_result& x);
 result<ingest_result> decode_ingest_result(std::string_view json);
 
-/// {"videoId","sourcePath","profile":"web-720p" or {"name","container",…}}
+/// {"videoId","profile":"web-720p" or {"name","container",…}}. It may come from a client, and so it names no path: the
+/// worker asks the catalogue where the video's file is.
 struct transcode_payload {
   video_id video;
-  std::string source_path;
   media_profile profile;
 };
 /// The whole profile is written, so that a later change of the built-in one does not change the job.

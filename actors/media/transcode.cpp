@@ -94,7 +94,10 @@ result<std::string> transcode(attempt& a, const workshop& shop) {
   if (extension.empty())
     return {errc::validation, "the extension of the profile has to be letters and digits, at most 8"};
   a.stage(0, "probe", "reading the source");
-  auto src = open_source(shop, asked->source_path);
+  auto where = shop.find_source(asked->video);
+  if (!where)
+    return std::move(where).error();
+  auto src = open_source(shop, *where);
   if (!src)
     return std::move(src).error();
   auto media = extract_metadata(a, *src);
