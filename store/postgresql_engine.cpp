@@ -160,19 +160,20 @@ void postgresql_engine::run_script(soci::session& sql, const std::string& script
 error postgresql_engine::translate(const std::exception& what, soci::session& sql) const {
   auto* db = sql.is_connected() ? handle(sql) : nullptr;
   bool connected = db && PQstatus(db) == CONNECTION_OK;
-  std::string state;
   if (auto* known = dynamic_cast<const soci::postgresql_soci_error*>(&what))
-    state = known->sqlstate();
-  else if (!dynamic_cast<const soci::soci_error*>(&what))
-    return {errc::internal, dsn_.display_name + ": " + what.what()};
-  return explain(state, connected, what.what());
+    return explain(known->sqlstate(), connected, what.what());
+  if (dynamic_cast<const soci::soci_error*>(&what) && !connected)
+    return explain("", false, what.what());
+  return {errc::internal, dsn_.display_name + ": " + what.what()};
 }
 
 error postgresql_engine::explain(std::string_view sqlstate, bool connected, const std::string& text) const {
   auto detail = " (" + text.substr(0, text.find('\n')) + ")";
   auto begins = [&](std::string_view cls) { return sqlstate.substr(0, cls.size()) == cls; };
-  // Connection exceptions, "shutting down", "starting up", "too many connections", locks that were not had in time.
-  if (!connected || begins("08") || begins("57P") || begins("53300") || begins("55P03"))
+  // An error that the server did not send has no state: the connection broke, even if libpq has not noticed yet. Then
+  // connection exceptions, "shutting down", "starting up", "too many connections", locks that were not had in time.
+  if (!connected || sqlstate.empty() || sqlstate[0] < '0' || begins("08") || begins("57P") || begins("53300")
+      || begins("55P03"))
     return {errc::unavailable, dsn_.display_name + " is away: start it, the connection comes back by itself" + detail};
   if (begins("40") || begins("57014"))
     return {errc::unavailable, dsn_.display_name + " gave up a transaction, try again" + detail};

@@ -3,7 +3,9 @@
 #include <soci/soci.h>
 #include <soci/sqlite3/soci-sqlite3.h>
 
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include <cerrno>
 #include <cstring>
@@ -40,6 +42,24 @@ public:
 private:
   file_identity file_;
 };
+
+/// SQLite tells a write beyond a quota or a file size limit as any other failed write, and loses errno on the way.
+bool no_room_for(const std::string& path) {
+  constexpr uint64_t one_commit = 1 << 20;
+  struct statvfs disk {};
+  if (::statvfs(path.c_str(), &disk) == 0 && disk.f_bavail * disk.f_frsize < one_commit / 16)
+    return true;
+  struct rlimit limit {};
+  if (::getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+    return false;
+  for (auto* suffix : {"", "-wal"}) {
+    struct stat info {};
+    if (::stat((path + suffix).c_str(), &info) == 0
+        && static_cast<uint64_t>(info.st_size) + one_commit > static_cast<uint64_t>(limit.rlim_cur))
+      return true;
+  }
+  return false;
+}
 
 class sqlite_engine final : public engine {
 public:
@@ -178,7 +198,7 @@ error sqlite_engine::explain(int code, int system_error, const char* text) const
   default:
     return {errc::internal, name_ + ": " + text};
   }
-  if (full)
+  if (full || no_room_for(path_))
     return {errc::storage_full, "no space is left for " + name_ + ": free some on its disk, nothing was written"};
   auto cause = system_error ? std::string{": "} + std::strerror(system_error) : std::string{};
   return {errc::io, "reading or writing " + name_ + " failed" + cause + ": check its disk" + detail};

@@ -34,7 +34,7 @@ struct catalogue_changes {
   /// leaves title and everything that ingest wrote. (library, path) is unique.
   std::vector<video> found;
   /// Ingest's result: inserts (uploads, downloads), or sets everything but created, library, path and category; an
-  /// existing row is left alone when its version is another one by now.
+  /// existing row is left alone when its version is another one by now, or a person has removed it.
   std::vector<video> ingested;
   std::vector<state_change> states;
   /// PATCH by a person: title and category.

@@ -111,7 +111,7 @@ std::string postgres_cluster::dsn() const {
 
 void postgres_cluster::start() {
   server_ = spawn({find_program("postgres"), "-D", folder_ + "/data", "-k", folder_, "-c", "listen_addresses=", "-c",
-                   "shared_buffers=16MB"},
+                   "shared_buffers=16MB", "-c", "fsync=off"},
                   folder_);
   for (int i = 0; i < 300; ++i) {
     if (answers(dsn()))

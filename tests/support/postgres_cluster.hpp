@@ -7,8 +7,9 @@
 namespace troupe::test {
 
 /// A PostgreSQL server of the test's own: made in a temporary folder, reached by a unix socket in it, gone with the
-/// object (and with the process, however that ends). Runs as the user `postgres` when we are root. Every failure
-/// throws std::runtime_error: a suite that needs the server fails without it.
+/// object (and with the process, however that ends). Runs as the user `postgres` when we are root. Not synced:
+/// what its processes lose when killed is tested, a power cut of the machine is not. Every failure throws
+/// std::runtime_error: a suite that needs the server fails without it.
 class postgres_cluster {
 public:
   postgres_cluster();

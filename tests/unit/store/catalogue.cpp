@@ -11,7 +11,12 @@ using namespace troupe::test;
 namespace {
 
 library make_library(std::mt19937_64& rng, library_origin origin = library_origin::folder) {
-  return {library_id{random_raw_id(rng)}, random_text(rng), "films", "/media/" + random_text(rng), origin, from_ms(5),
+  return {library_id{random_raw_id(rng)},
+          random_text(rng),
+          "films",
+          "/media/" + random_text(rng),
+          origin,
+          from_ms(5),
           from_ms(6)};
 }
 
@@ -78,8 +83,8 @@ CAF_TEST(rows are read back as they were written and replaced) {
     CAF_CHECK_EQUAL(scans.size(), 7u);
     CAF_CHECK(std::is_sorted(scans.begin(), scans.end(), [](const scan& a, const scan& b) { return b.id < a.id; }));
     CAF_CHECK_EQUAL(must(o.reader->libraries()).size(), 50u);
-    CAF_CHECK(code_of(o.reader->find_video(video_id{{1, 1}})) == errc::not_found);
-    CAF_CHECK(code_of(o.reader->find_scan(scan_id{{1, 1}})) == errc::not_found);
+    CHECK_CODE(o.reader->find_video(video_id{{1, 1}}), errc::not_found);
+    CHECK_CODE(o.reader->find_scan(scan_id{{1, 1}}), errc::not_found);
   });
 }
 
@@ -165,7 +170,7 @@ CAF_TEST(paths are unique in a library and may be exchanged) {
     auto c = random_video(rng, lib.id);
     c.path = a.path;
     x.found = {c};
-    CAF_CHECK(code_of(commit(*o.writer, changes(x))) == errc::conflict);
+    CHECK_CODE(commit(*o.writer, changes(x)), errc::conflict);
     c.library = library_id{random_raw_id(rng)};
     x.found = {c};
     o.apply(x);
@@ -257,8 +262,8 @@ CAF_TEST(lists of videos) {
     opened o{db};
     library_id lib{random_raw_id(rng)};
     ports::catalogue_changes x;
-    std::vector<std::string> titles{"100% Fun", "100 Fun", "a_b", "axb", "\xC3\x84RGER!", "\xC3\xA4rger", "' OR 1=1 --",
-                                    "ZEBRA", "apple", "bang!"};
+    std::vector<std::string> titles{"100% Fun",     "100 Fun",     "a_b",   "axb",   "\xC3\x84RGER!",
+                                    "\xC3\xA4rger", "' OR 1=1 --", "ZEBRA", "apple", "bang!"};
     for (size_t i = 0; i < titles.size(); ++i) {
       auto v = random_video(rng, lib);
       v.title = titles[i];
@@ -313,13 +318,13 @@ CAF_TEST(lists of videos) {
     CAF_CHECK_EQUAL(count([&](auto& q) { q.library = library_id{{1, 1}}; }), 0u);
     video_query q;
     q.sort = "title; DROP TABLE videos";
-    CAF_CHECK(code_of(o.reader->list_videos(q)) == errc::validation);
+    CHECK_CODE(o.reader->list_videos(q), errc::validation);
     q = {};
     q.state = "nonsense";
-    CAF_CHECK(code_of(o.reader->list_videos(q)) == errc::validation);
+    CHECK_CODE(o.reader->list_videos(q), errc::validation);
     q = {};
     q.search = std::string(300, '%');
-    CAF_CHECK(code_of(o.reader->list_videos(q)) == errc::validation);
+    CHECK_CODE(o.reader->list_videos(q), errc::validation);
     auto categories = must(o.reader->categories());
     CAF_REQUIRE_EQUAL(categories.size(), 2u);
     CAF_CHECK_EQUAL(categories[0].category, "films");

@@ -68,9 +68,9 @@ CAF_TEST(a file size limit is told as full storage and the writer recovers) {
   auto acknowledged = fill(*writer, rng, last);
   auto again = commit(*writer, fresh_job(rng, 50'000));
   ::setrlimit(RLIMIT_FSIZE, &before);
-  CAF_CHECK(last.code == errc::storage_full);
+  CHECK_CODE(result<void>{last}, errc::storage_full);
   CAF_CHECK(names(last, db.address));
-  CAF_CHECK(code_of(again) == errc::storage_full);
+  CHECK_CODE(again, errc::storage_full);
   check_all_there(*reader, acknowledged);
   auto unit = fresh_job(rng);
   must(commit(*writer, unit));
@@ -93,10 +93,10 @@ CAF_TEST(a full disk is told as such and the writer recovers) {
     std::ofstream{folder / "ballast"} << std::string(500'000, 'b');
     error last;
     auto acknowledged = fill(*writer, rng, last);
-    CAF_CHECK(last.code == errc::storage_full);
+    CHECK_CODE(result<void>{last}, errc::storage_full);
     CAF_CHECK(names(last, "troupe.db"));
     check_all_there(*reader, acknowledged);
-    CAF_CHECK(code_of(commit(*writer, fresh_job(rng, 400'000))) == errc::storage_full);
+    CHECK_CODE(commit(*writer, fresh_job(rng, 400'000)), errc::storage_full);
     std::filesystem::remove(folder / "ballast");
     auto unit = fresh_job(rng);
     must(commit(*writer, unit));
@@ -207,11 +207,11 @@ CAF_TEST(a PostgreSQL server goes away and comes back) {
   must(commit(*writer, before));
   for (int i = 0; i < 2; ++i) {
     cluster.stop();
-    CAF_CHECK(code_of(commit(*writer, fresh_job(rng))) == errc::unavailable);
-    CAF_CHECK(code_of(commit(*writer, fresh_job(rng))) == errc::unavailable);
-    CAF_CHECK(code_of(writer->raise_term()) == errc::unavailable);
-    CAF_CHECK(code_of(reader->ping()) == errc::unavailable);
-    CAF_CHECK(code_of(store->open_reader()) == errc::unavailable);
+    CHECK_CODE(commit(*writer, fresh_job(rng)), errc::unavailable);
+    CHECK_CODE(commit(*writer, fresh_job(rng)), errc::unavailable);
+    CHECK_CODE(writer->raise_term(), errc::unavailable);
+    CHECK_CODE(reader->ping(), errc::unavailable);
+    CHECK_CODE(store->open_reader(), errc::unavailable);
     cluster.start();
     must(reader->ping());
     CAF_CHECK(must(reader->find_job(before.jobs[0].row.id)) == before.jobs[0].row);

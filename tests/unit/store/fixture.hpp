@@ -57,6 +57,16 @@ errc code_of(const result<T>& x) {
   return x ? errc::none : x.error().code;
 }
 
+/// Checks the code, and says the message when it is another one.
+#define CHECK_CODE(expression, expected)                                                                               \
+  do {                                                                                                                 \
+    auto answer_ = (expression);                                                                                       \
+    if (code_of(answer_) != (expected))                                                                                \
+      CAF_MESSAGE(#expression << ": " << to_string(code_of(answer_)) << ": "                                           \
+                              << (answer_ ? "" : answer_.error().message));                                            \
+    CAF_CHECK(code_of(answer_) == (expected));                                                                         \
+  } while (false)
+
 /// Commits one unit; its own result.
 result<void> commit(ports::store_writer& writer, const ports::unit_of_work& unit);
 

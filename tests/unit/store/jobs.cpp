@@ -39,7 +39,7 @@ CAF_TEST(a new job is read back as it was and so is each change of it) {
       // A reader sees every acknowledged commit.
       CAF_REQUIRE(must(reader->find_job(x.id)) == x);
     }
-    CAF_CHECK(code_of(reader->find_job(job_id{{1, 1}})) == errc::not_found);
+    CHECK_CODE(reader->find_job(job_id{{1, 1}}), errc::not_found);
   });
 }
 
@@ -91,7 +91,7 @@ CAF_TEST(a stale unit leaves the others of its commit alone and sees what was be
     auto answers = must(writer->commit(units));
     CAF_REQUIRE_EQUAL(answers.size(), 4u);
     CAF_CHECK(answers[0] && answers[1] && answers[3]);
-    CAF_CHECK(code_of(answers[2]) == errc::stale_lease);
+    CHECK_CODE(answers[2], errc::stale_lease);
     CAF_CHECK(reader->find_job(before.jobs[0].row.id).has_value());
     CAF_CHECK(!reader->find_job(after.jobs[0].row.id).has_value());
     CAF_CHECK(reader->find_job(unfenced.jobs[0].row.id).has_value());
@@ -116,14 +116,14 @@ CAF_TEST(a violated key undoes the whole commit and the writer goes on) {
       auto good = unit_with({{other, true}});
       auto bad = unit_with({{second, true}});
       const ports::unit_of_work* units[] = {&good, &bad};
-      CAF_CHECK(code_of(writer->commit(units)) == errc::conflict);
-      CAF_CHECK(code_of(reader->find_job(other.id)) == errc::not_found);
+      CHECK_CODE(writer->commit(units), errc::conflict);
+      CHECK_CODE(reader->find_job(other.id), errc::not_found);
     };
     refused([](job& x) { x.spec.submission_id = "same'"; });
     refused([](job& x) { x.spec.unique_key = "key"; });
     refused([&](job& x) { x.id = x.spec.id = first.id; });
     // A job that is not there can't be changed.
-    CAF_CHECK(code_of(commit(*writer, unit_with({{queued(rng), false}}))) == errc::internal);
+    CHECK_CODE(commit(*writer, unit_with({{queued(rng), false}})), errc::internal);
     // The key is free again once its job has ended; also within one unit, whatever the order.
     auto next = queued(rng);
     next.spec.unique_key = "key";
@@ -192,7 +192,7 @@ CAF_TEST(removed jobs are gone and a unit may reuse their keys) {
     auto unit = unit_with({{x, false}, {y, true}});
     unit.removed_jobs = {x.id, job_id{{5, 5}}};
     must(commit(*writer, unit));
-    CAF_CHECK(code_of(reader->find_job(x.id)) == errc::not_found);
+    CHECK_CODE(reader->find_job(x.id), errc::not_found);
     CAF_CHECK(must(reader->find_job(y.id)) == y);
   });
 }
@@ -268,9 +268,7 @@ CAF_TEST(lists of jobs) {
     check(query, [](auto& x) { return x.spec.owner == "anna" && x.spec.kind == "ingest" && x.spec.queue == "video"; });
     query = {};
     query.status = "failed,queued,";
-    check(query, [](auto& x) {
-      return !x.archived && (x.state == job_state::failed || x.state == job_state::queued);
-    });
+    check(query, [](auto& x) { return !x.archived && (x.state == job_state::failed || x.state == job_state::queued); });
     query = {};
     query.owner = "' OR '1'='1";
     check(query, [](auto&) { return false; });
@@ -279,10 +277,9 @@ CAF_TEST(lists of jobs) {
     check(query, [&](auto& x) { return !x.archived && x.spec.owner == query.owner; });
     query = {};
     query.status = "queued,'nonsense";
-    CAF_CHECK(code_of(reader->list_jobs(query)) == errc::validation);
-    auto parent = *std::find_if(all.begin(), all.end(), [&](const job& x) {
-      return !must(reader->children_of(x.id)).empty();
-    });
+    CHECK_CODE(reader->list_jobs(query), errc::validation);
+    auto parent =
+      *std::find_if(all.begin(), all.end(), [&](const job& x) { return !must(reader->children_of(x.id)).empty(); });
     CAF_CHECK_EQUAL(must(reader->children_of(parent.id)).size(), 24u);
     query = {};
     query.history = true;

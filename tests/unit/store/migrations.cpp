@@ -44,7 +44,7 @@ CAF_TEST(from version 1 nothing is lost) {
     must(open_with(db, all.first(1)));
     must(run(db, "INSERT INTO queues (name, paused, max_running, max_depth) VALUES ('video', 1, 2, 3);"
                  "UPDATE meta SET value = 41"));
-    CAF_CHECK(code_of(run(db, "SELECT * FROM videos")) == errc::internal);
+    CHECK_CODE(run(db, "SELECT * FROM videos"), errc::internal);
     auto store = must(reopen(db));
     auto writer = must(store->open_writer());
     CAF_CHECK_EQUAL(must(writer->raise_term()), 42u);
@@ -76,8 +76,8 @@ CAF_TEST(a migration that fails half way leaves nothing behind) {
     auto known = engine_of(db)->migrations();
     std::vector<migration> more(known.begin(), known.end());
     more.push_back({static_cast<int>(known.size()) + 1, "bad", "abc", "CREATE TABLE more (x BIGINT); SELECT nonsense"});
-    CAF_CHECK(code_of(open_with(db, more)) == errc::internal);
-    CAF_CHECK(code_of(run(db, "SELECT * FROM more")) == errc::internal);
+    CHECK_CODE(open_with(db, more), errc::internal);
+    CHECK_CODE(run(db, "SELECT * FROM more"), errc::internal);
     must(reopen(db));
   });
 }
@@ -87,8 +87,8 @@ CAF_TEST(a second writer in the process is refused) {
     auto one = db.open();
     auto two = db.open();
     auto writer = must(one->open_writer());
-    CAF_CHECK(code_of(one->open_writer()) == errc::conflict);
-    CAF_CHECK(code_of(two->open_writer()) == errc::conflict);
+    CHECK_CODE(one->open_writer(), errc::conflict);
+    CHECK_CODE(two->open_writer(), errc::conflict);
     writer.reset();
     must(two->open_writer());
   });
@@ -103,6 +103,6 @@ CAF_TEST(a reader can not write) {
       eng->run_script(sql, "UPDATE meta SET value = 7");
       return {};
     });
-    CAF_CHECK(code_of(wrote) == errc::io);
+    CHECK_CODE(wrote, errc::io);
   });
 }
