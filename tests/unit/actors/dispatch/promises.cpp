@@ -193,10 +193,14 @@ void world::check_world() {
   auto all = jobs();
   for (auto* p : all) {
     auto& j = *p;
+    auto& deps = j.spec.depends_on;
+    if (!is_terminal(j.state) && j.spec.on_dependency_failure == child_failure::fail)
+      for (auto d : deps)
+        if (auto* x = queue_->find(d))
+          PROMISE(!is_terminal(x->state) || x->state == job_state::completed, "a failed dependency fails the job");
     if (j.state != job_state::waiting)
       continue;
     ++met["waiting"];
-    auto& deps = j.spec.depends_on;
     PROMISE(std::any_of(deps.begin(), deps.end(),
                         [&](auto d) {
                           auto* x = queue_->find(d);

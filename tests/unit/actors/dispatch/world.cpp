@@ -153,7 +153,7 @@ void world::submit() {
     ++met[r.existing ? "existing" : "submitted"];
     if (!r.existing)
       for (auto& [id, row] : rows_)
-        PROMISE(specs[i].submission_id.empty() || row.spec.submission_id != specs[i].submission_id,
+        PROMISE(specs[i].submission_id.empty() || removal_asked_.contains(id) || row.spec.submission_id != specs[i].submission_id,
                 "a submission id makes one job only");
   }
   for (auto& [name, n] : depths())
