@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <map>
 #include <random>
+#include <utility>
 
 namespace troupe::supervision {
 

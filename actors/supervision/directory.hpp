@@ -8,6 +8,7 @@
 #include <caf/actor_system.hpp>
 #include <caf/expected.hpp>
 
+#include <functional>
 #include <string>
 
 namespace troupe::supervision {

@@ -3,6 +3,7 @@
 #include "actors/supervision/messages.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace troupe::supervision {
 

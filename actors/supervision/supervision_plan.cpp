@@ -1,6 +1,7 @@
 #include "actors/supervision/supervision_plan.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace troupe::supervision {
 

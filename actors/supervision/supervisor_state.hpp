@@ -3,6 +3,7 @@
 #include "actors/supervision/messages.hpp"
 #include "actors/supervision/supervisor.hpp"
 
+#include <map>
 #include <mutex>
 #include <optional>
 
