@@ -197,7 +197,7 @@ CAF_TEST(broken off and wrong lengths) {
   CAF_CHECK(code_of(answered_with("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab")) == errc::io);
   CAF_CHECK(code_of(answered_with("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")) == errc::io);
   CAF_CHECK(code_of(answered_with("")) == errc::io);
-  CAF_CHECK(code_of(answered_with("HTTP/1.1 200 OK\r\nContent-")) != errc::none);
+  CAF_CHECK(code_of(answered_with("HTTP/1.1 200 OK\r\nContent-")) == errc::io);
   CAF_CHECK(answered_with("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcdef"));
   CAF_CHECK_EQUAL(content(), "abc");
   std::string many = "HTTP/1.1 200 OK\r\n";
