@@ -229,9 +229,10 @@ result<void> http_transfer::start_file(uint64_t position, std::optional<uint64_t
     return file_error(errno);
   if (static_cast<uint64_t>(info.st_size) < position)
     return {errc::io, "the first part of the download is shorter than it was; begin anew"};
-  // Drops what is behind the position, so that it is right for descriptors that append, too.
-  if (::ftruncate(what_.descriptor, static_cast<off_t>(position)) != 0
-      || ::lseek(what_.descriptor, static_cast<off_t>(position), SEEK_SET) < 0)
+  // Drops what is behind the position, so that it is right for descriptors that append, too. Devices have no size.
+  if (S_ISREG(info.st_mode)
+      && (::ftruncate(what_.descriptor, static_cast<off_t>(position)) != 0
+          || ::lseek(what_.descriptor, static_cast<off_t>(position), SEEK_SET) < 0))
     return file_error(errno);
   position_ = position;
   total_ = total;
