@@ -51,7 +51,7 @@ CURL* http_transfer::begin() {
   fields_.clear();
   header_bytes_ = 0;
   body_ = body::undecided;
-  restart_ = connected_ = false;
+  restart_ = connected_ = head_complete_ = false;
   easy_.reset(curl_easy_init());
   auto* h = easy_.get();
   if (!h)
@@ -90,6 +90,9 @@ CURL* http_transfer::begin() {
 }
 
 bool http_transfer::finish(CURLcode code) {
+  // libcurl takes an answer whose head is cut off for one with an empty body.
+  if (code == CURLE_OK && !failure_ && !head_complete_)
+    failure_ = troupe::error{errc::io, where() + " broke off in the head of its answer"};
   if (code == CURLE_OK && !failure_ && body_ == body::undecided)
     decide_body();
   if (restart_ && !restarted_) {
@@ -160,8 +163,11 @@ bool http_transfer::take_header(std::string_view line) {
     return true;
   if (line.starts_with("HTTP/")) {
     fields_.clear();
+    head_complete_ = false;
     return true;
   }
+  if (line == "\r\n" || line == "\n")
+    head_complete_ = true;
   auto colon = line.find(':');
   if (colon == std::string_view::npos)
     return true;
@@ -223,9 +229,10 @@ result<void> http_transfer::start_file(uint64_t position, std::optional<uint64_t
     return file_error(errno);
   if (static_cast<uint64_t>(info.st_size) < position)
     return {errc::io, "the first part of the download is shorter than it was; begin anew"};
-  // Drops what is behind the position, so that it is right for descriptors that append, too.
-  if (::ftruncate(what_.descriptor, static_cast<off_t>(position)) != 0
-      || ::lseek(what_.descriptor, static_cast<off_t>(position), SEEK_SET) < 0)
+  // Drops what is behind the position, so that it is right for descriptors that append, too. Devices have no size.
+  if (S_ISREG(info.st_mode)
+      && (::ftruncate(what_.descriptor, static_cast<off_t>(position)) != 0
+          || ::lseek(what_.descriptor, static_cast<off_t>(position), SEEK_SET) < 0))
     return file_error(errno);
   position_ = position;
   total_ = total;

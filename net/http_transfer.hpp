@@ -87,6 +87,7 @@ private:
   std::optional<troupe::error> failure_;
   bool address_refused_ = false;
   bool connected_ = false;
+  bool head_complete_ = false;
   bool restart_ = false;
   bool restarted_ = false;
   /// The file is complete already (416 at its very end).
