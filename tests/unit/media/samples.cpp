@@ -1,5 +1,10 @@
 #include "tests/unit/media/samples.hpp"
 
+#include "media/log_capture.hpp"
+
+#include <caf/make_message.hpp>
+#include <caf/test/unit_test.hpp>
+
 #include <fcntl.h>
 
 #include <cstdio>
@@ -28,6 +33,13 @@ struct temporary_folder {
     fs::remove_all(path, ignored);
   }
 };
+
+/// For the whole suite, before main: libav is quiet, and CAF's watchdog of 30 seconds leaves the time to ctest.
+const bool prepared = [] {
+  troupe::media::log_capture::install({});
+  caf::test::engine::max_runtime(0);
+  return true;
+}();
 
 fs::path real_folder() {
   if (auto* set = std::getenv("TROUPE_TEST_MEDIA"))
