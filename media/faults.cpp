@@ -18,8 +18,9 @@ error system_error(int number, std::string_view what) {
   switch (number) {
   case ENOSPC:
   case EDQUOT:
-  case EFBIG:
     return {errc::storage_full, message + "; free some space where the results go"};
+  case EFBIG:
+    return {errc::too_large, message + "; raise the executor's limit on the size of a file"};
   case ENOMEM:
     return {errc::unavailable, message + "; raise the executor's memory limit"};
   default:

@@ -49,7 +49,9 @@ int serve(int argc, char** argv) {
   }
   if (!is_stream_socket(exec::channel_descriptor))
     return usage("descriptor 3 is not a stream socket");
+  // Writes fail with an error that can be told to the worker.
   ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGXFSZ, SIG_IGN);
   // The order is the safety: load all that is loaded lazily, lock down, and only then read a first byte of media.
   media::log_capture::install({});
   auto encoders = media::tested_encoders();

@@ -1,0 +1,46 @@
+#pragma once
+
+// Real and synthesised media files for the tests of this room.
+
+#include "media/fd.hpp"
+#include "media/task.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <string>
+#include <vector>
+
+namespace media_test {
+
+/// The files of tests/support/fetch-media: in TROUPE_TEST_MEDIA, or media-samples beside the build's tests folder.
+/// Throws with the instruction when there are none.
+std::vector<std::string> real_files();
+/// One of them by its name.
+std::string real_file(const std::string& name);
+
+/// A path in a temporary folder that goes when the tests end.
+std::string scratch(const std::string& name);
+
+/// Runs the ffmpeg program with these arguments, "-y" and quiet; throws when it fails.
+void ffmpeg(const std::string& arguments);
+/// What ffprobe says: format, streams, chapters.
+nlohmann::json ffprobe(const std::string& path);
+/// Standard output of a shell command; throws when it fails.
+std::string output_of(const std::string& command);
+
+void write_file(const std::string& path, const std::string& content);
+std::string read_file(const std::string& path);
+/// The extension, as a worker would hint it.
+std::string extension(const std::string& path);
+
+troupe::media::owned_fd open_source(const std::string& path);
+/// Created, emptied, readable and writable.
+troupe::media::owned_fd open_output(const std::string& path);
+
+/// A task that nobody cancels and nobody follows.
+const troupe::media::task& quiet_task();
+
+/// 2 seconds of 320x240 H.264 with AAC, made once: the simplest ordinary file.
+std::string ordinary();
+
+} // namespace media_test
