@@ -83,19 +83,12 @@ mesh::job_worker::behavior_type hung_dispatcher(mesh::job_worker::pointer me) {
 struct runner_script {
   std::map<lease_token, caf::typed_response_promise<attempt_outcome>> running;
   std::vector<lease_token> stopped;
-
-  void end(const lease_token& token, attempt_end how = attempt_end::completed) {
-    attempt_outcome out;
-    out.token = token;
-    out.end = how;
-    out.result = "{}";
-    auto node = running.extract(token);
-    CAF_REQUIRE(!node.empty());
-    node.mapped().deliver(out);
-  }
 };
 
-mesh::runner::behavior_type runner(mesh::runner::pointer self, runner_script* script) {
+/// Ends an attempt when the test says so.
+using scripted_runner = mesh::runner::extend<caf::reacts_to<attempt_outcome>>;
+
+scripted_runner::behavior_type runner(scripted_runner::pointer self, runner_script* script) {
   return {
     [self, script](const assignment& x) {
       auto promise = self->make_response_promise<attempt_outcome>();
@@ -103,6 +96,10 @@ mesh::runner::behavior_type runner(mesh::runner::pointer self, runner_script* sc
       return promise;
     },
     [script](const mesh::stop_attempt& x) { script->stopped.push_back(x.token); },
+    [script](const attempt_outcome& x) {
+      if (auto node = script->running.extract(x.token); !node.empty())
+        node.mapped().deliver(x);
+    },
   };
 }
 
@@ -135,14 +132,12 @@ struct fixture : test_coordinator_fixture<config> {
     run();
   }
   ~fixture() {
-    for (auto& [token, promise] : runs.running)
-      promise = {};
-    runs.running.clear();
     script.link = mesh::worker_link{};
     for (auto& who :
          {caf::actor_cast<caf::actor>(uut), caf::actor_cast<caf::actor>(jobs), caf::actor_cast<caf::actor>(work)})
       caf::anon_send_exit(who, caf::exit_reason::kill);
     run();
+    runs.running.clear();
   }
 
   /// Messages only: the base class would trigger every timeout as well, and there is always a next one.
@@ -165,6 +160,15 @@ struct fixture : test_coordinator_fixture<config> {
     sched.advance_time(by);
     run();
   }
+  void end(const lease_token& t, attempt_end how = attempt_end::completed) {
+    CAF_REQUIRE(runs.running.contains(t));
+    attempt_outcome out;
+    out.token = t;
+    out.end = how;
+    out.result = "{}";
+    caf::anon_send(work, out);
+    run();
+  }
   void report(const lease_token& t, double fraction) {
     caf::anon_send(uut, progress_report{t, {fraction, "probe", "", {}}});
     run();
@@ -178,7 +182,7 @@ struct fixture : test_coordinator_fixture<config> {
   dispatcher_script script;
   runner_script runs;
   mesh::job_worker jobs;
-  mesh::runner work;
+  scripted_runner work;
   cluster::worker uut;
   int look_ups = 0;
   bool away = false;
@@ -195,7 +199,7 @@ CAF_TEST(joins works hands in and renews) {
   advance(5s);
   CAF_REQUIRE_EQUAL(script.renewals.size(), 1u);
   CAF_CHECK(script.renewals[0] == (std::vector{token(1), token(2)}));
-  runs.end(token(1));
+  end(token(1));
   run();
   CAF_REQUIRE_EQUAL(script.outcomes.size(), 1u);
   CAF_CHECK(script.outcomes[0].token == token(1));
@@ -219,7 +223,7 @@ CAF_TEST(a kind without a runner fails and harms nothing) {
 CAF_TEST(outcomes are kept until they are acknowledged) {
   assign({token(1)});
   script.refuse_hand_in = true;
-  runs.end(token(1));
+  end(token(1));
   run();
   advance(150ms);
   advance(5s);
@@ -250,13 +254,13 @@ CAF_TEST(revoked attempts are stopped and nothing is handed in for them) {
   caf::anon_send(uut, mesh::revoke{{token(1)}});
   run();
   CAF_CHECK(runs.stopped == std::vector{token(1)});
-  runs.end(token(1), attempt_end::cancelled);
+  end(token(1), attempt_end::cancelled);
   run();
   CAF_CHECK(script.outcomes.empty());
   script.renewed.revoked = {token(2)};
   advance(5s);
   CAF_CHECK(runs.stopped == (std::vector{token(1), token(2)}));
-  runs.end(token(2));
+  end(token(2));
   run();
   CAF_CHECK(script.outcomes.empty());
 }
@@ -265,7 +269,7 @@ CAF_TEST(a dispatcher that comes back is told what is held) {
   assign({token(1), token(2)});
   away = true;
   kill_dispatcher();
-  runs.end(token(1));
+  end(token(1));
   run();
   advance(1s);
   CAF_CHECK(look_ups >= 2);
@@ -318,13 +322,13 @@ CAF_TEST(a drain takes nothing new finishes what it can and releases the rest) {
   assign({token(3)});
   CAF_REQUIRE_EQUAL(script.outcomes.size(), 1u);
   CAF_CHECK(script.outcomes[0].end == attempt_end::released);
-  runs.end(token(1));
+  end(token(1));
   run();
   CAF_CHECK(script.outcomes.back().end == attempt_end::completed);
   CAF_CHECK_EQUAL(script.leaves, 0);
   advance(10s);
   CAF_CHECK(runs.stopped == std::vector{token(2)});
-  runs.end(token(2), attempt_end::cancelled);
+  end(token(2), attempt_end::cancelled);
   run();
   CAF_CHECK(script.outcomes.back().end == attempt_end::released);
   CAF_CHECK_EQUAL(script.leaves, 1);
