@@ -160,7 +160,8 @@ void connect(self_ptr self) {
 void lost(self_ptr self) {
   spdlog::warn("worker {}: the dispatcher is away; {} attempts go on meanwhile", self->state.config.me.node_name,
                self->state.attempts.size());
-  connect(self);
+  // At once after a good time; a look-up that gives a dead handle again must not become a busy loop.
+  self->state.joined ? connect(self) : connect_later(self);
 }
 
 void renew(self_ptr self) {
@@ -352,8 +353,10 @@ worker::behavior_type behavior(self_ptr self, worker_config config) {
   s.last_progress = s.config.time->mono() - s.config.progress_interval;
   s.runners = s.config.make_runners(caf::actor_cast<mesh::progress_sink>(self));
   self->set_down_handler([self](const caf::down_msg& x) {
-    if (self->state.jobs && x.source == self->state.jobs.address())
-      lost(self);
+    if (!self->state.jobs || x.source != self->state.jobs.address())
+      return;
+    self->state.jobs = mesh::job_worker{};
+    lost(self);
   });
   connect(self);
   return {

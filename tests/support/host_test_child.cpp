@@ -81,6 +81,27 @@ int echo() {
   }
 }
 
+/// Behaves as troupe-executor does, with the faults that a request asks for.
+int executor() {
+  send_frame(exec::frame_type::ready, 0, R"({"version":1,"encoders":[]})");
+  for (;;) {
+    exec::frame_header header;
+    std::vector<int> descriptors;
+    if (!read_bytes(&header, sizeof(header), descriptors))
+      return 0;
+    std::string body(header.length, '\0');
+    if (!read_bytes(body.data(), body.size(), descriptors) || header.type == 3)
+      return 0;
+    send_frame(exec::frame_type::log, header.operation, R"({"line":"begun"})");
+    send_frame(exec::frame_type::progress, header.operation, R"({"fraction":0.5})");
+    if (body.find("\"abort\"") != std::string::npos)
+      std::abort();
+    while (body.find("\"hang\"") != std::string::npos)
+      ::pause();
+    send_frame(exec::frame_type::done, header.operation, R"({"pid":)" + std::to_string(::getpid()) + "}");
+  }
+}
+
 /// What the parent let through: open descriptors, limits, environment.
 std::string surroundings() {
   std::string text;
@@ -114,6 +135,8 @@ int main(int argc, char** argv) {
   std::string mode = argc > 1 ? argv[1] : "echo";
   if (mode == "echo")
     return echo();
+  if (mode == "executor")
+    return executor();
   if (mode == "exit")
     return std::atoi(argv[2]);
   if (mode == "abort")

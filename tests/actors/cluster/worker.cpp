@@ -1,0 +1,350 @@
+#define CAF_SUITE cluster.worker
+
+#include <caf/make_message.hpp>
+
+#include "actors/cluster/worker.hpp"
+
+#ifndef FAIL
+#define FAIL CAF_FAIL
+#endif
+#include <caf/test/dsl.hpp>
+
+using namespace troupe;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct manual_clock final : clock {
+  timestamp wall() const override {
+    return timestamp{} + milliseconds{1'700'000'000'000} + now;
+  }
+  mono_time mono() const override {
+    return mono_time{} + milliseconds{1'000'000} + now;
+  }
+  milliseconds now{0};
+};
+
+/// What a dispatcher was told, and what it is to answer. Outlives its actor.
+struct dispatcher_script {
+  std::vector<worker_hello> hellos;
+  std::vector<std::vector<lease_token>> renewals;
+  std::vector<progress_report> progress;
+  std::vector<attempt_outcome> outcomes;
+  std::vector<mesh::change_credit> credit;
+  int leaves = 0;
+  mesh::worker_link link;
+  worker_welcome welcome{1, 15'000ms, {}, "/data", "node-a"};
+  mesh::leases_renewed renewed;
+  bool refuse_hand_in = false;
+};
+
+mesh::job_worker::behavior_type dispatcher(mesh::job_worker::pointer, dispatcher_script* script) {
+  return {
+    [script](const worker_hello& x, const mesh::worker_link& link) {
+      script->hellos.push_back(x);
+      script->link = link;
+      return script->welcome;
+    },
+    [script](const mesh::renew_leases& x) {
+      script->renewals.push_back(x.held);
+      return script->renewed;
+    },
+    [script](const mesh::report_progress& x) {
+      script->progress.insert(script->progress.end(), x.reports.begin(), x.reports.end());
+    },
+    [script](const mesh::hand_in& x) -> caf::result<mesh::handed_in> {
+      if (script->refuse_hand_in)
+        return mesh::to_caf({errc::unavailable, "the disk is full"});
+      script->outcomes.insert(script->outcomes.end(), x.outcomes.begin(), x.outcomes.end());
+      return mesh::handed_in{};
+    },
+    [script](const mesh::change_credit& x) { script->credit.push_back(x); },
+    [script](const mesh::leave&) {
+      ++script->leaves;
+      return mesh::done{};
+    },
+  };
+}
+
+/// Says welcome and then nothing.
+mesh::job_worker::behavior_type hung_dispatcher(mesh::job_worker::pointer me) {
+  return {
+    [](const worker_hello&, const mesh::worker_link&) {
+      return worker_welcome{1, 15'000ms, {}, "/data", "node-a"};
+    },
+    [me](const mesh::renew_leases&) { return me->make_response_promise<mesh::leases_renewed>(); },
+    [](const mesh::report_progress&) {},
+    [](const mesh::hand_in&) { return mesh::handed_in{}; },
+    [](const mesh::change_credit&) {},
+    [](const mesh::leave&) { return mesh::done{}; },
+  };
+}
+
+struct runner_script {
+  std::map<lease_token, caf::typed_response_promise<attempt_outcome>> running;
+  std::vector<lease_token> stopped;
+};
+
+/// Ends an attempt when the test says so.
+using scripted_runner = mesh::runner::extend<caf::reacts_to<attempt_outcome>>;
+
+scripted_runner::behavior_type runner(scripted_runner::pointer self, runner_script* script) {
+  return {
+    [self, script](const assignment& x) {
+      auto promise = self->make_response_promise<attempt_outcome>();
+      script->running.emplace(x.token, promise);
+      return promise;
+    },
+    [script](const mesh::stop_attempt& x) { script->stopped.push_back(x.token); },
+    [script](const attempt_outcome& x) {
+      if (auto node = script->running.extract(x.token); !node.empty())
+        node.mapped().deliver(x);
+    },
+  };
+}
+
+struct config : caf::actor_system_config {
+  config() {
+    mesh::register_messages(*this);
+  }
+};
+
+struct fixture : test_coordinator_fixture<config> {
+  fixture() {
+    jobs = sys.spawn(dispatcher, &script);
+    work = sys.spawn(runner, &runs);
+    cluster::worker_config c;
+    c.me.id = worker_id{{1, 2}};
+    c.me.node_name = "n";
+    c.me.kinds = {"ingest"};
+    c.me.credit = {{"metadata", 4}};
+    c.data_id = "node-a";
+    c.time = &time;
+    c.make_runners = [this](mesh::progress_sink) { return std::map<std::string, mesh::runner>{{"ingest", work}}; };
+    c.look_up = [this](std::function<void(result<mesh::job_worker>)> done) {
+      ++look_ups;
+      if (away)
+        done(error{errc::unavailable, "away"});
+      else
+        done(jobs);
+    };
+    uut = cluster::spawn_worker(sys, std::move(c));
+    run();
+  }
+  ~fixture() {
+    script.link = mesh::worker_link{};
+    for (auto& who :
+         {caf::actor_cast<caf::actor>(uut), caf::actor_cast<caf::actor>(jobs), caf::actor_cast<caf::actor>(work)})
+      caf::anon_send_exit(who, caf::exit_reason::kill);
+    run();
+    runs.running.clear();
+  }
+
+  /// Messages only: the base class would trigger every timeout as well, and there is always a next one.
+  void run() {
+    consume_messages();
+  }
+
+  lease_token token(uint64_t n, uint32_t attempt = 1) {
+    return {1, job_id{{5, n}}, attempt};
+  }
+  void assign(std::initializer_list<lease_token> tokens, std::string kind = "ingest") {
+    mesh::assign x;
+    for (auto& t : tokens)
+      x.jobs.push_back({t, kind, "metadata", "{}", "", 0, 3});
+    caf::anon_send(uut, x);
+    run();
+  }
+  void advance(milliseconds by) {
+    time.now += by;
+    sched.advance_time(by);
+    run();
+  }
+  void end(const lease_token& t, attempt_end how = attempt_end::completed) {
+    CAF_REQUIRE(runs.running.contains(t));
+    attempt_outcome out;
+    out.token = t;
+    out.end = how;
+    out.result = "{}";
+    caf::anon_send(work, out);
+    run();
+  }
+  void report(const lease_token& t, double fraction) {
+    caf::anon_send(uut, progress_report{t, {fraction, "probe", "", {}}});
+    run();
+  }
+  void kill_dispatcher() {
+    caf::anon_send_exit(jobs, caf::exit_reason::kill);
+    run();
+  }
+
+  manual_clock time;
+  dispatcher_script script;
+  runner_script runs;
+  mesh::job_worker jobs;
+  scripted_runner work;
+  cluster::worker uut;
+  int look_ups = 0;
+  bool away = false;
+};
+
+} // namespace
+
+CAF_TEST_FIXTURE_SCOPE(worker_tests, fixture)
+
+CAF_TEST(joins works hands in and renews) {
+  CAF_REQUIRE_EQUAL(script.hellos.size(), 1u);
+  assign({token(1), token(2)});
+  CAF_CHECK_EQUAL(runs.running.size(), 2u);
+  advance(5s);
+  CAF_REQUIRE_EQUAL(script.renewals.size(), 1u);
+  CAF_CHECK(script.renewals[0] == (std::vector{token(1), token(2)}));
+  end(token(1));
+  run();
+  CAF_REQUIRE_EQUAL(script.outcomes.size(), 1u);
+  CAF_CHECK(script.outcomes[0].token == token(1));
+  advance(5s);
+  CAF_CHECK(script.renewals.back() == std::vector{token(2)});
+}
+
+CAF_TEST(an assignment that comes twice runs once) {
+  assign({token(1), token(1)});
+  assign({token(1)});
+  CAF_CHECK_EQUAL(runs.running.size(), 1u);
+}
+
+CAF_TEST(a kind without a runner fails and harms nothing) {
+  assign({token(1)}, "transcode");
+  CAF_REQUIRE_EQUAL(script.outcomes.size(), 1u);
+  CAF_CHECK(script.outcomes[0].end == attempt_end::failed);
+  CAF_CHECK(script.outcomes[0].cls == error_class::transient);
+}
+
+CAF_TEST(outcomes are kept until they are acknowledged) {
+  assign({token(1)});
+  script.refuse_hand_in = true;
+  end(token(1));
+  run();
+  advance(150ms);
+  advance(5s);
+  CAF_CHECK(script.renewals.back() == std::vector{token(1)});
+  CAF_CHECK(script.outcomes.empty());
+  script.refuse_hand_in = false;
+  advance(5s);
+  CAF_REQUIRE_EQUAL(script.outcomes.size(), 1u);
+}
+
+CAF_TEST(progress is sent at once and then coalesced to the newest) {
+  assign({token(1)});
+  report(token(1), 0.1);
+  CAF_REQUIRE_EQUAL(script.progress.size(), 1u);
+  for (int i = 2; i < 10; ++i)
+    report(token(1), i / 10.0);
+  CAF_CHECK_EQUAL(script.progress.size(), 1u);
+  advance(100ms);
+  CAF_REQUIRE_EQUAL(script.progress.size(), 2u);
+  CAF_CHECK_EQUAL(script.progress[1].progress.fraction, 0.9);
+  report(token(7), 0.5);
+  advance(1s);
+  CAF_CHECK_EQUAL(script.progress.size(), 2u);
+}
+
+CAF_TEST(revoked attempts are stopped and nothing is handed in for them) {
+  assign({token(1), token(2)});
+  caf::anon_send(uut, mesh::revoke{{token(1)}});
+  run();
+  CAF_CHECK(runs.stopped == std::vector{token(1)});
+  end(token(1), attempt_end::cancelled);
+  run();
+  CAF_CHECK(script.outcomes.empty());
+  script.renewed.revoked = {token(2)};
+  advance(5s);
+  CAF_CHECK(runs.stopped == (std::vector{token(1), token(2)}));
+  end(token(2));
+  run();
+  CAF_CHECK(script.outcomes.empty());
+}
+
+CAF_TEST(a dispatcher that comes back is told what is held) {
+  assign({token(1), token(2)});
+  away = true;
+  kill_dispatcher();
+  end(token(1));
+  run();
+  advance(1s);
+  CAF_CHECK(look_ups >= 2);
+  jobs = sys.spawn(dispatcher, &script);
+  away = false;
+  script.welcome.revoked = {token(2)};
+  advance(10s);
+  CAF_REQUIRE_EQUAL(script.hellos.size(), 2u);
+  CAF_CHECK(script.hellos[1].held == (std::vector{token(2), token(1)}));
+  CAF_REQUIRE_EQUAL(script.outcomes.size(), 1u);
+  CAF_CHECK(script.outcomes[0].token == token(1));
+  CAF_CHECK(runs.stopped == std::vector{token(2)});
+}
+
+CAF_TEST(an unknown worker says hello again) {
+  script.renewed.known = false;
+  advance(5s);
+  CAF_CHECK_EQUAL(script.hellos.size(), 2u);
+}
+
+CAF_TEST(a dispatcher that hangs is looked up again after two renewals) {
+  // Requests without an answer time out on the simulated clock.
+  auto hung = sys.spawn(hung_dispatcher);
+  auto old = jobs;
+  jobs = hung;
+  caf::anon_send_exit(old, caf::exit_reason::kill);
+  run();
+  auto before = look_ups;
+  for (int i = 0; i < 5; ++i)
+    advance(5s);
+  CAF_CHECK(look_ups > before);
+}
+
+CAF_TEST(another data folder is refused and no work is taken) {
+  script.welcome.data_id = "node-b";
+  kill_dispatcher();
+  jobs = sys.spawn(dispatcher, &script);
+  advance(1s);
+  CAF_CHECK(script.leaves >= 1);
+  assign({token(1)});
+  CAF_CHECK(runs.running.empty());
+}
+
+CAF_TEST(a drain takes nothing new finishes what it can and releases the rest) {
+  assign({token(1), token(2)});
+  auto h = self->request(uut, caf::infinite, cluster::drain_worker{10s});
+  run();
+  CAF_REQUIRE_EQUAL(script.credit.size(), 1u);
+  CAF_CHECK_EQUAL(script.credit[0].credit[0].slots, 0u);
+  assign({token(3)});
+  CAF_REQUIRE_EQUAL(script.outcomes.size(), 1u);
+  CAF_CHECK(script.outcomes[0].end == attempt_end::released);
+  end(token(1));
+  run();
+  CAF_CHECK(script.outcomes.back().end == attempt_end::completed);
+  CAF_CHECK_EQUAL(script.leaves, 0);
+  advance(10s);
+  CAF_CHECK(runs.stopped == std::vector{token(2)});
+  end(token(2), attempt_end::cancelled);
+  run();
+  CAF_CHECK(script.outcomes.back().end == attempt_end::released);
+  CAF_CHECK_EQUAL(script.leaves, 1);
+  bool answered = false;
+  h.receive([&](const mesh::done&) { answered = true; }, [](const caf::error&) { CAF_FAIL("not drained"); });
+  CAF_CHECK(answered);
+}
+
+CAF_TEST(a drain ends although a runner hangs) {
+  assign({token(1)});
+  auto h = self->request(uut, caf::infinite, cluster::drain_worker{1s});
+  run();
+  advance(1s);
+  advance(5s);
+  h.receive([&](const mesh::done&) {}, [](const caf::error&) { CAF_FAIL("not drained"); });
+  CAF_CHECK_EQUAL(script.leaves, 1);
+}
+
+CAF_TEST_FIXTURE_SCOPE_END()

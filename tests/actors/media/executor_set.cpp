@@ -1,0 +1,405 @@
+#define CAF_SUITE media.executor_set
+
+#include "actors/media/executor_set.hpp"
+
+#include <caf/make_message.hpp>
+#include <caf/test/unit_test.hpp>
+
+#include <fcntl.h>
+#include <random>
+#include <set>
+
+using namespace troupe;
+using namespace troupe::work;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct manual_clock final : clock {
+  timestamp wall() const override {
+    return timestamp{} + milliseconds{1'700'000'000'000} + now;
+  }
+  mono_time mono() const override {
+    return mono_time{} + milliseconds{1'000'000} + now;
+  }
+  milliseconds now{0};
+};
+
+struct fake_child final : ports::child {
+  int pid() const noexcept override {
+    return 1;
+  }
+  result<void> send(exec::frame what, std::vector<unique_fd> descriptors) override {
+    frames.push_back(std::move(what));
+    descriptor_counts.push_back(descriptors.size());
+    return {};
+  }
+  void kill() override {
+    killed = true;
+  }
+  std::vector<exec::frame> frames;
+  std::vector<size_t> descriptor_counts;
+  bool killed = false;
+};
+
+struct fake_children final : ports::child_processes {
+  result<std::shared_ptr<ports::child>> spawn(const ports::child_spec&, ports::child_callbacks) override {
+    if (refuse)
+      return {errc::not_found, "can't start /x/troupe-executor: No such file or directory"};
+    all.push_back(std::make_shared<fake_child>());
+    return std::shared_ptr<ports::child>{all.back()};
+  }
+  std::vector<std::shared_ptr<fake_child>> all;
+  bool refuse = false;
+};
+
+struct fixture {
+  executor_config config() {
+    executor_config c;
+    c.executors = 2;
+    return c;
+  }
+  fixture() {
+    reset(config());
+  }
+  void reset(executor_config c) {
+    children = std::make_shared<fake_children>();
+    set =
+      std::make_unique<executor_set>(std::move(c), children, time, [](uint64_t) { return ports::child_callbacks{}; });
+  }
+  uint64_t submit(uint8_t priority = 5, exec::op what = exec::op::probe) {
+    executor_operation x;
+    x.id = next_operation();
+    x.request.op = what;
+    x.priority = priority;
+    x.progress = [this](const exec::progress&) { ++progressed; };
+    x.done = [this, id = x.id](executor_answer a) { CAF_CHECK(answers.emplace(id, std::move(a)).second); };
+    auto id = x.id;
+    set->submit(std::move(x));
+    return id;
+  }
+  fake_child& child(uint64_t n) {
+    return *children->all.at(n - 1);
+  }
+  void ready(uint64_t n) {
+    set->on_frame(n, {exec::frame_type::ready, 0, R"({"version":1,"encoders":[]})"});
+  }
+  void done(uint64_t n, uint64_t operation) {
+    set->on_frame(n, {exec::frame_type::done, operation, R"({"x":1})"});
+  }
+  void ended(uint64_t n, int signal, int status = -1) {
+    set->on_exit(n, {status, signal, 0});
+  }
+  void advance(milliseconds by) {
+    time.now += by;
+    set->tick();
+  }
+
+  manual_clock time;
+  std::shared_ptr<fake_children> children;
+  std::unique_ptr<executor_set> set;
+  std::map<uint64_t, executor_answer> answers;
+  int progressed = 0;
+};
+
+} // namespace
+
+CAF_TEST_FIXTURE_SCOPE(executor_set_tests, fixture)
+
+CAF_TEST(starts on demand and waits for ready) {
+  CAF_CHECK(set->empty());
+  CAF_CHECK(set->next_deadline() == mono_time::max());
+  auto a = submit();
+  CAF_REQUIRE_EQUAL(children->all.size(), 1u);
+  CAF_CHECK(child(1).frames.empty());
+  ready(1);
+  CAF_REQUIRE_EQUAL(child(1).frames.size(), 1u);
+  CAF_CHECK_EQUAL(child(1).frames[0].operation, a);
+  set->on_frame(1, {exec::frame_type::progress, a, R"({"fraction":0.5})"});
+  CAF_CHECK_EQUAL(progressed, 1);
+  done(1, a);
+  CAF_CHECK(answers.at(a).ok());
+  CAF_CHECK_EQUAL(answers.at(a).body, R"({"x":1})");
+}
+
+CAF_TEST(never more processes than configured and the urgent first) {
+  std::vector<uint64_t> low;
+  for (int i = 0; i < 5; ++i)
+    low.push_back(submit(9));
+  auto high = submit(1);
+  CAF_CHECK_EQUAL(children->all.size(), 2u);
+  ready(1);
+  CAF_CHECK_EQUAL(child(1).frames[0].operation, high);
+  ready(2);
+  CAF_CHECK_EQUAL(child(2).frames[0].operation, low[0]);
+  done(2, low[0]);
+  CAF_CHECK_EQUAL(child(2).frames[1].operation, low[1]);
+  CAF_CHECK_EQUAL(set->stats().waiting, 3u);
+}
+
+CAF_TEST(idle processes end after their time and none is left) {
+  auto a = submit();
+  ready(1);
+  done(1, a);
+  advance(59'999ms);
+  CAF_CHECK_EQUAL(child(1).frames.size(), 1u);
+  advance(1ms);
+  CAF_REQUIRE_EQUAL(child(1).frames.size(), 2u);
+  CAF_CHECK(child(1).frames[1].type == exec::frame_type::shutdown);
+  CAF_CHECK(!child(1).killed);
+  advance(5s);
+  CAF_CHECK(child(1).killed);
+  ended(1, 9);
+  CAF_CHECK(set->empty());
+  CAF_CHECK_EQUAL(set->stats().crashes, 0u);
+  CAF_CHECK(set->next_deadline() == mono_time::max());
+}
+
+CAF_TEST(a crash is told with signal and log and the next operation gets a new process) {
+  auto a = submit();
+  auto b = submit();
+  ready(1);
+  set->on_frame(1, {exec::frame_type::log, a, R"({"line":"about to divide"})"});
+  ended(1, 6);
+  auto& x = answers.at(a);
+  CAF_CHECK(x.failure.code == errc::crash);
+  CAF_CHECK(x.cls == error_class::crash);
+  CAF_CHECK(x.failure.message.find("SIGABRT") != std::string::npos);
+  CAF_CHECK_EQUAL(x.log_tail, "about to divide\n");
+  ready(2);
+  done(2, b);
+  CAF_CHECK(answers.at(b).ok());
+}
+
+CAF_TEST(crashes in a row are backed off and a success resets) {
+  milliseconds waited[]{0ms, 500ms, 1000ms, 2000ms};
+  auto c = config();
+  c.executors = 1;
+  reset(c);
+  uint64_t n = 0;
+  for (auto wait : waited) {
+    auto a = submit();
+    if (wait > 0ms) {
+      CAF_CHECK_EQUAL(children->all.size(), n);
+      CAF_CHECK(set->next_deadline() == time.mono() + wait);
+      advance(wait - 1ms);
+      CAF_CHECK_EQUAL(children->all.size(), n);
+      advance(1ms);
+    }
+    ++n;
+    CAF_REQUIRE_EQUAL(children->all.size(), n);
+    ready(n);
+    ended(n, 11);
+    CAF_CHECK(!answers.at(a).ok());
+    // The first crash costs nothing.
+    if (n == 1) {
+      auto b = submit();
+      ++n;
+      CAF_REQUIRE_EQUAL(children->all.size(), n);
+      ready(n);
+      ended(n, 11);
+      CAF_CHECK(!answers.at(b).ok());
+    }
+  }
+  auto a = submit();
+  advance(30s);
+  ++n;
+  ready(n);
+  done(n, a);
+  ended(n, 11);
+  submit();
+  CAF_CHECK_EQUAL(children->all.size(), n + 1);
+}
+
+CAF_TEST(no progress ends an operation and progress keeps it) {
+  auto a = submit(5, exec::op::transcode);
+  ready(1);
+  for (int i = 0; i < 10; ++i) {
+    advance(119s);
+    set->on_frame(1, {exec::frame_type::progress, a, R"({"fraction":0.5})"});
+  }
+  CAF_CHECK(!child(1).killed);
+  advance(120s);
+  CAF_CHECK(child(1).killed);
+  CAF_CHECK(answers.empty());
+  ended(1, 9);
+  CAF_CHECK(answers.at(a).cls == error_class::crash);
+  CAF_CHECK(answers.at(a).failure.message.find("no progress for 120 s during transcode") != std::string::npos);
+}
+
+CAF_TEST(cancel answers when nothing is left of it) {
+  auto a = submit();
+  auto b = submit();
+  auto c = submit();
+  ready(1);
+  set->cancel(c);
+  CAF_CHECK(answers.at(c).failure.code == errc::cancelled);
+  set->cancel(a);
+  CAF_CHECK(child(1).killed);
+  CAF_CHECK_EQUAL(answers.count(a), 0u);
+  // Too late: the decision stands.
+  done(1, a);
+  CAF_CHECK_EQUAL(answers.count(a), 0u);
+  ended(1, 9);
+  CAF_CHECK(answers.at(a).failure.code == errc::cancelled);
+  CAF_CHECK_EQUAL(set->stats().crashes, 0u);
+  set->cancel(a);
+  set->cancel(12345678);
+  ready(2);
+  done(2, b);
+  CAF_CHECK(answers.at(b).ok());
+}
+
+CAF_TEST(one that never gets ready or speaks another version is an answer not a wait) {
+  auto c = config();
+  c.executors = 1;
+  reset(c);
+  auto a = submit();
+  advance(15s);
+  CAF_CHECK(child(1).killed);
+  ended(1, 9);
+  CAF_CHECK(answers.at(a).failure.message.find("ready in time") != std::string::npos);
+  auto b = submit();
+  set->on_frame(2, {exec::frame_type::ready, 0, R"({"version":99})"});
+  CAF_CHECK(child(2).killed);
+  ended(2, 9);
+  CAF_CHECK(answers.at(b).failure.code == errc::protocol);
+  children->refuse = true;
+  auto d = submit();
+  advance(30s);
+  CAF_CHECK(answers.at(d).failure.code == errc::not_found);
+  CAF_CHECK(answers.at(d).cls == error_class::transient);
+}
+
+CAF_TEST(what the executor says of a failure is passed on) {
+  auto a = submit();
+  ready(1);
+  set->on_frame(1, {exec::frame_type::failed, a, R"({"code":"bad_media","class":"permanent","message":"no moov"})"});
+  CAF_CHECK(answers.at(a).failure.code == errc::bad_media);
+  CAF_CHECK(answers.at(a).cls == error_class::permanent);
+  CAF_CHECK_EQUAL(answers.at(a).failure.message, "no moov");
+  CAF_CHECK_EQUAL(set->stats().crashes, 0u);
+}
+
+CAF_TEST(the queue is bounded) {
+  auto c = config();
+  c.max_waiting = 3;
+  reset(c);
+  for (int i = 0; i < 3; ++i)
+    submit();
+  auto over = submit();
+  CAF_CHECK(answers.at(over).failure.code == errc::rate_limited);
+  CAF_CHECK(answers.at(over).cls == error_class::throttled);
+}
+
+CAF_TEST(a stop lets the busy ones finish and then kills) {
+  auto a = submit();
+  auto b = submit();
+  auto c = submit();
+  ready(1);
+  ready(2);
+  set->stop(time.mono() + 10s);
+  CAF_CHECK(answers.at(c).failure.code == errc::unavailable);
+  done(1, a);
+  CAF_CHECK(answers.at(a).ok());
+  CAF_CHECK(child(1).frames.back().type == exec::frame_type::shutdown);
+  ended(1, 0, 0);
+  advance(10s);
+  CAF_CHECK(child(2).killed);
+  ended(2, 9);
+  CAF_CHECK(answers.at(b).cls == error_class::transient);
+  CAF_CHECK(set->empty());
+  auto late = submit();
+  CAF_CHECK(answers.at(late).failure.code == errc::unavailable);
+}
+
+CAF_TEST(descriptors are copied for the executor and let go) {
+  executor_operation x;
+  x.id = next_operation();
+  auto fd = std::make_shared<const unique_fd>(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  x.descriptors = {fd, fd};
+  x.done = [](executor_answer) {};
+  set->submit(std::move(x));
+  CAF_CHECK_EQUAL(fd.use_count(), 3);
+  ready(1);
+  CAF_CHECK_EQUAL(child(1).descriptor_counts.at(0), 2u);
+  CAF_CHECK_EQUAL(fd.use_count(), 1);
+}
+
+CAF_TEST(any order of events answers each operation once) {
+  auto seeds = std::getenv("TROUPE_SEEDS") ? std::stoul(std::getenv("TROUPE_SEEDS")) : 3000ul;
+  auto first = std::getenv("TROUPE_SEED") ? std::stoul(std::getenv("TROUPE_SEED")) : 1ul;
+  for (auto seed = first; seed < first + seeds; ++seed) {
+    std::mt19937_64 rng{seed};
+    auto c = config();
+    c.executors = 1 + static_cast<uint32_t>(rng() % 3);
+    reset(c);
+    answers.clear();
+    std::vector<uint64_t> submitted;
+    std::set<uint64_t> alive;
+    auto sync = [&] {
+      for (uint64_t n = alive.empty() ? 1 : *alive.rbegin() + 1; n <= children->all.size(); ++n)
+        alive.insert(n);
+    };
+    std::set<uint64_t> gone;
+    auto live = [&] {
+      std::vector<uint64_t> out;
+      for (uint64_t n = 1; n <= children->all.size(); ++n)
+        if (!gone.contains(n))
+          out.push_back(n);
+      return out;
+    };
+    sync();
+    for (int step = 0; step < 60; ++step) {
+      auto now = live();
+      if (now.size() > c.executors)
+        CAF_FAIL("too many processes, seed " << seed);
+      auto n = now.empty() ? 0 : now[rng() % now.size()];
+      auto op = submitted.empty() ? 0 : submitted[rng() % submitted.size()];
+      auto last = n != 0 && !child(n).frames.empty() ? child(n).frames.back().operation : op;
+      switch (rng() % 8) {
+      case 0:
+      case 1:
+        submitted.push_back(submit(static_cast<uint8_t>(1 + rng() % 10)));
+        break;
+      case 2:
+        if (n != 0)
+          ready(n);
+        break;
+      case 3:
+        if (n != 0)
+          done(n, last);
+        break;
+      case 4:
+        if (n != 0 && (child(n).killed || rng() % 3 == 0)) {
+          gone.insert(n);
+          ended(n, 9);
+        }
+        break;
+      case 5:
+        set->cancel(op);
+        break;
+      case 6:
+        advance(milliseconds{rng() % 20'000});
+        break;
+      case 7:
+        if (n != 0)
+          set->on_frame(n, {exec::frame_type::progress, op, R"({"fraction":0.1})"});
+        break;
+      }
+    }
+    set->stop(time.mono() + 1s);
+    advance(1s);
+    for (int round = 0; round < 3; ++round) {
+      for (auto n : live()) {
+        gone.insert(n);
+        ended(n, 9);
+      }
+      advance(10s);
+    }
+    if (!set->empty() || answers.size() != submitted.size())
+      CAF_FAIL("seed " << seed << ": " << answers.size() << " answers to " << submitted.size());
+  }
+}
+
+CAF_TEST_FIXTURE_SCOPE_END()

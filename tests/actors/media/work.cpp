@@ -1,0 +1,333 @@
+#define CAF_SUITE media.work
+
+#include "actors/media/cleanup.hpp"
+#include "actors/media/download.hpp"
+#include "actors/media/ingest.hpp"
+#include "actors/media/payloads.hpp"
+#include "actors/media/transcode.hpp"
+#include "host/files.hpp"
+#include "protocol/model/json.hpp"
+
+#include <caf/make_message.hpp>
+#include <caf/test/unit_test.hpp>
+
+#include <filesystem>
+#include <fstream>
+
+using namespace troupe;
+using namespace troupe::work;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// Answers operations as a healthy executor would, unless the test says otherwise.
+struct fake_attempt final : attempt {
+  const assignment& what() const noexcept override {
+    return job;
+  }
+  bool stopped() const noexcept override {
+    return stop;
+  }
+  void progress(job_progress x) override {
+    stages.push_back(x.stage);
+  }
+  executor_answer run(exec::request x, std::vector<shared_fd> fds,
+                      std::function<void(const exec::progress&)> told) override {
+    if (told)
+      told({0.5, 2, 1000, 1, 1, 1});
+    if (before)
+      before(x.op);
+    if (fail_at && *fail_at == x.op)
+      return {{errc::bad_media, "no frame can be read"}, error_class::permanent, {}, "last line\n"};
+    executor_answer out;
+    media_info info;
+    info.format = "mov,mp4";
+    info.duration = 12.5;
+    info.streams.resize(1);
+    info.streams[0].kind = "video";
+    info.streams[0].codec = "h264";
+    info.streams[0].width = 640;
+    info.streams[0].height = 360;
+    if (x.op == exec::op::probe)
+      out.body = encode(info);
+    if (x.op == exec::op::thumbnail) {
+      exec::thumbnail_answer answer;
+      for (size_t i = 1; i < fds.size(); ++i) {
+        CAF_CHECK_EQUAL(::write(fds[i]->get(), "jpeg", 4), 4);
+        auto width = std::min(x.widths[i - 1], 640u);
+        answer.pictures.push_back({width, width * 9 / 16, 4});
+      }
+      out.body = exec::encode(answer);
+    }
+    if (x.op == exec::op::transcode) {
+      CAF_CHECK_EQUAL(::write(fds.at(1)->get(), "movie", 5), 5);
+      exec::transcode_answer answer;
+      answer.output = info;
+      answer.operation = "ffmpeg -i in out";
+      out.body = exec::encode(answer);
+    }
+    if (x.op == exec::op::verify)
+      out.body = exec::encode(exec::verify_answer{verified, {"frames are missing"}, 1, 12.5});
+    return out;
+  }
+  result<ports::http_response> download(ports::http_download x,
+                                        std::function<void(const ports::transfer_progress&)> told) override {
+    asked = x;
+    CAF_CHECK_EQUAL(::write(x.descriptor, "0123", 4), 4);
+    told({x.offset + 4, 8, "\"v1\""});
+    if (broken)
+      return *broken;
+    return ports::http_response{200, "video/mp4", "\"v1\"", served_name, x.offset + 4, false};
+  }
+
+  assignment job;
+  bool stop = false;
+  bool verified = true;
+  std::optional<exec::op> fail_at;
+  std::function<void(exec::op)> before;
+  std::vector<std::string> stages;
+  std::optional<error> broken;
+  ports::http_download asked;
+  std::string served_name = "../../evil\n.mp4";
+};
+
+struct manual_clock final : clock {
+  timestamp wall() const override {
+    return std::chrono::floor<milliseconds>(std::chrono::system_clock::now()) + ahead;
+  }
+  mono_time mono() const override {
+    return {};
+  }
+  milliseconds ahead{0};
+};
+
+struct fixture {
+  fixture() {
+    std::string name = "/tmp/troupe-work-XXXXXX";
+    root = ::mkdtemp(name.data());
+    shop.files = std::make_shared<host::files>();
+    shop.data_folder = root + "/data";
+    put("in/film.MP4", "bytes");
+    a.job.token = {3, job_id{{7, 9}}, 2};
+  }
+  ~fixture() {
+    fs::remove_all(root);
+  }
+  std::string put(const std::string& name, const std::string& text) {
+    auto path = root + "/" + name;
+    fs::create_directories(fs::path{path}.parent_path());
+    std::ofstream{path} << text;
+    return path;
+  }
+  /// Files below the data folder.
+  std::vector<std::string> left() const {
+    std::vector<std::string> out;
+    if (fs::exists(root + "/data"))
+      for (auto& x : fs::recursive_directory_iterator(root + "/data"))
+        if (x.is_regular_file())
+          out.push_back(x.path().string().substr(root.size() + 6));
+    std::sort(out.begin(), out.end());
+    return out;
+  }
+  std::string base() const {
+    return output_name(a.job.token);
+  }
+  void ask_ingest() {
+    a.job.payload =
+      encode(ingest_payload{root + "/in/film.MP4", video_id{{1, 1}}, library_id{{2, 2}}, "film.MP4", {}, "", "films"});
+  }
+  void ask_transcode() {
+    a.job.payload = encode(transcode_payload{video_id{{1, 1}}, root + "/in/film.MP4", *find_profile("web-720p")});
+  }
+
+  std::string root;
+  workshop shop;
+  fake_attempt a;
+};
+
+} // namespace
+
+CAF_TEST_FIXTURE_SCOPE(work_tests, fixture)
+
+CAF_TEST(ingest makes a row and its pictures) {
+  ask_ingest();
+  auto made = ingest(a, shop);
+  CAF_REQUIRE(made.has_value());
+  auto row = decode_ingest_result(*made);
+  CAF_REQUIRE(row.has_value());
+  CAF_CHECK_EQUAL(row->item.title, "film");
+  CAF_CHECK_EQUAL(row->item.width, 640u);
+  CAF_CHECK_EQUAL(row->item.category, "films");
+  CAF_CHECK(row->item.version == *shop.files->version_of(root + "/in/film.MP4"));
+  CAF_CHECK(decode_media_info(row->item.media).has_value());
+  auto id = a.job.token.job.str();
+  auto folder = "artwork/" + id.substr(id.size() - 2) + "/" + base();
+  // 1280 would be upscaled: the same picture as 640.
+  CAF_CHECK_EQUAL(left(), (std::vector{folder + "-320.jpg", folder + "-640.jpg"}));
+  CAF_REQUIRE_EQUAL(row->item.thumbnails.size(), 2u);
+  CAF_CHECK_EQUAL(row->item.thumbnails[0].file, folder + "-320.jpg");
+  CAF_CHECK_EQUAL(a.stages, (std::vector<std::string>{"probe", "thumbnails", "index"}));
+  CAF_CHECK(!fs::exists(shop.data_folder + "/tmp/" + a.job.token.str()));
+}
+
+CAF_TEST(whatever fails leaves no file) {
+  for (auto op : {exec::op::probe, exec::op::thumbnail, exec::op::transcode, exec::op::verify}) {
+    a.fail_at = op;
+    bool transcodes = op == exec::op::transcode || op == exec::op::verify;
+    transcodes ? ask_transcode() : ask_ingest();
+    auto out = run_attempt(a, [&](attempt& x) { return transcodes ? transcode(x, shop) : ingest(x, shop); });
+    CAF_CHECK(out.end == attempt_end::failed);
+    CAF_CHECK(out.failure.code == errc::bad_media);
+    CAF_CHECK(out.cls == error_class::permanent);
+    CAF_CHECK_EQUAL(out.log_tail, "last line\n");
+    CAF_CHECK(left().empty());
+    CAF_CHECK(!fs::exists(shop.data_folder + "/tmp/" + a.job.token.str()));
+  }
+  CAF_CHECK_EQUAL(*shop.files->read_text(root + "/in/film.MP4"), "bytes");
+}
+
+CAF_TEST(a source that changes while it is read is tried again) {
+  a.before = [&](exec::op x) {
+    if (x == exec::op::thumbnail || x == exec::op::transcode)
+      put("in/film.MP4", "other bytes");
+  };
+  ask_ingest();
+  auto changed = ingest(a, shop);
+  CAF_REQUIRE(!changed);
+  CAF_CHECK(default_class(changed.error().code) == error_class::transient);
+  put("in/film.MP4", "bytes");
+  ask_transcode();
+  auto again = transcode(a, shop);
+  CAF_REQUIRE(!again);
+  CAF_CHECK(again.error().code == errc::io);
+  CAF_CHECK(left().empty());
+}
+
+CAF_TEST(transcode verifies before it publishes) {
+  ask_transcode();
+  a.verified = false;
+  auto bad = transcode(a, shop);
+  CAF_REQUIRE(!bad);
+  CAF_CHECK(bad.error().message.find("frames are missing") != std::string::npos);
+  CAF_CHECK(left().empty());
+  a.verified = true;
+  auto good = transcode(a, shop);
+  CAF_REQUIRE(good.has_value());
+  auto row = decode_transcode_result(*good);
+  CAF_REQUIRE(row.has_value());
+  CAF_CHECK_EQUAL(row->item.file, "renditions/" + base() + ".mp4");
+  CAF_CHECK_EQUAL(row->item.size, 5u);
+  CAF_CHECK_EQUAL(left(), std::vector{row->item.file});
+  CAF_CHECK_EQUAL(a.operation, "ffmpeg -i in out");
+}
+
+CAF_TEST(a stopped attempt is cancelled and publishes nothing) {
+  ask_transcode();
+  a.before = [&](exec::op x) { a.stop = x == exec::op::verify; };
+  auto out = run_attempt(a, [&](attempt& x) { return transcode(x, shop); });
+  CAF_CHECK(out.end == attempt_end::cancelled);
+  CAF_CHECK(left().empty());
+}
+
+CAF_TEST(bad payloads are permanent and name every field) {
+  for (auto payload : {"", "[]", "{", R"({"sourcePath":"x","profile":"nope","videoId":"?"})", R"({"profile":7})"}) {
+    a.job.payload = payload;
+    auto out = run_attempt(a, [&](attempt& x) { return transcode(x, shop); });
+    CAF_CHECK(out.failure.code == errc::validation);
+    CAF_CHECK(out.cls == error_class::permanent);
+  }
+  auto all = decode_transcode_payload(R"({"sourcePath":"x","profile":"nope","videoId":"?"})");
+  CAF_CHECK_EQUAL(all.error().fields.size(), 3u);
+  a.job.payload = encode(ingest_payload{put("in/empty.mp4", ""), {}, {}, "empty.mp4", {}, "", ""});
+  auto out = run_attempt(a, [&](attempt& x) { return ingest(x, shop); });
+  CAF_CHECK(out.failure.code == errc::bad_media);
+}
+
+CAF_TEST(an exception is an outcome) {
+  auto out = run_attempt(a, [](attempt&) -> result<std::string> { throw std::runtime_error{"oops"}; });
+  CAF_CHECK(out.end == attempt_end::failed);
+  CAF_CHECK(out.failure.code == errc::internal);
+}
+
+CAF_TEST(a download that breaks goes on from where it was) {
+  a.job.payload = encode(download_payload{"https://example.org/f.mp4?token=secret", "films", ""});
+  a.broken = error{errc::io, "the connection broke"};
+  auto first = download(a, shop);
+  CAF_REQUIRE(!first);
+  CAF_CHECK_EQUAL(a.asked.offset, 0u);
+  CAF_CHECK(a.operation.find("secret") == std::string::npos);
+  ++a.job.token.attempt;
+  a.broken.reset();
+  auto second = download(a, shop);
+  CAF_REQUIRE(second.has_value());
+  CAF_CHECK_EQUAL(a.asked.offset, 4u);
+  CAF_CHECK_EQUAL(a.asked.validator, "\"v1\"");
+  auto row = decode_download_result(*second);
+  CAF_REQUIRE(row.has_value());
+  CAF_CHECK_EQUAL(row->relative_path, base() + "/evil_.mp4");
+  CAF_CHECK_EQUAL(row->title, "evil_");
+  CAF_CHECK_EQUAL(*shop.files->read_text(row->path), "01230123");
+  CAF_CHECK_EQUAL(left(), std::vector{"downloads/" + base() + "/evil_.mp4"});
+}
+
+CAF_TEST(a part of another url or after a permanent error is not used) {
+  a.job.payload = encode(download_payload{"https://example.org/a", "", ""});
+  a.broken = error{errc::io, "broke"};
+  CAF_CHECK(!download(a, shop));
+  a.job.payload = encode(download_payload{"https://example.org/b", "", ""});
+  CAF_CHECK(!download(a, shop));
+  CAF_CHECK_EQUAL(a.asked.offset, 0u);
+  a.broken = error{errc::not_found, "404"};
+  CAF_CHECK(!download(a, shop));
+  CAF_CHECK(left().empty());
+}
+
+CAF_TEST(file names from outside are safe) {
+  CAF_CHECK_EQUAL(safe_file_name(""), "download");
+  CAF_CHECK_EQUAL(safe_file_name("../../etc/passwd"), "passwd");
+  CAF_CHECK_EQUAL(safe_file_name("..\\..\\x.mp4"), "x.mp4");
+  CAF_CHECK_EQUAL(safe_file_name("...hidden"), "hidden");
+  CAF_CHECK_EQUAL(safe_file_name("a/.."), "download");
+  CAF_CHECK_EQUAL(safe_file_name("bad\xff\n.mp4"), "bad__.mp4");
+  auto name = safe_file_name(std::string(500, 'a') + ".mp4");
+  CAF_CHECK_EQUAL(name.size(), 200u);
+  CAF_CHECK(name.ends_with("a.mp4"));
+}
+
+CAF_TEST(cleanup takes only our own old files that nobody needs) {
+  auto id = [](uint64_t n) { return job_id{{8, n}}.str(); };
+  auto lease = lease_token{1, job_id{{8, 3}}, 1};
+  std::vector<std::string> keep{"renditions/" + id(1) + "-1.mp4",
+                                "renditions/" + id(3) + "-1.mp4",
+                                "renditions/holiday.mp4",
+                                "downloads/" + id(4) + "-1/x.mp4",
+                                "tmp/" + lease.str() + "/out.mp4",
+                                "tmp/" + id(5) + ".part",
+                                "tmp/notes.txt",
+                                "uploads/" + id(6) + "-1.mp4"};
+  std::vector<std::string> gone{
+    "renditions/" + id(1) + "-2.mp4",  "artwork/zz/" + id(1) + "-1-320.jpg",
+    "downloads/" + id(4) + "-2/x.mp4", "tmp/" + lease_token{1, job_id{{8, 3}}, 2}.str() + "/o",
+    "tmp/" + id(7) + ".part",          "tmp/" + id(7) + ".part.state"};
+  for (auto& x : keep)
+    put("data/" + x, "x");
+  for (auto& x : gone)
+    put("data/" + x, "x");
+  manual_clock time;
+  cleanup_rules rules;
+  rules.time = &time;
+  rules.in_use = [&]() -> result<files_in_use> { return files_in_use{{keep[0], keep[3]}, {lease}, {job_id{{8, 5}}}}; };
+  auto all = left();
+  CAF_CHECK(clean_up(a, shop, rules).has_value());
+  CAF_CHECK_EQUAL(left(), all);
+  time.ahead = milliseconds{3'700'000};
+  auto done = clean_up(a, shop, rules);
+  CAF_REQUIRE(done.has_value());
+  CAF_CHECK_EQUAL(*done, R"({"filesRemoved":6,"problems":[]})");
+  std::sort(keep.begin(), keep.end());
+  CAF_CHECK_EQUAL(left(), keep);
+  rules.in_use = []() -> result<files_in_use> { return {errc::unavailable, "away"}; };
+  CAF_CHECK(!clean_up(a, shop, rules));
+}
+
+CAF_TEST_FIXTURE_SCOPE_END()
