@@ -1,0 +1,38 @@
+#pragma once
+
+// Property tests: TROUPE_SEEDS=n runs n seeds instead of the default, TROUPE_SEED=s runs that one alone.
+
+#include <caf/make_message.hpp>
+#include <caf/test/unit_test.hpp>
+
+#include <cstdlib>
+#include <exception>
+#include <random>
+#include <string>
+
+namespace troupe::test {
+
+/// Calls `body` with each seed; what fails or throws names its seed.
+template <class F>
+void for_seeds(uint64_t count, F body) {
+  uint64_t first = 1;
+  if (auto* text = std::getenv("TROUPE_SEEDS"))
+    count = std::strtoull(text, nullptr, 10);
+  if (auto* text = std::getenv("TROUPE_SEED")) {
+    first = std::strtoull(text, nullptr, 10);
+    count = 1;
+  }
+  for (auto seed = first; seed < first + count; ++seed) {
+    try {
+      body(seed);
+    } catch (std::exception& ex) {
+      CAF_FAIL("seed " + std::to_string(seed) + ": " + ex.what());
+    } catch (...) {
+      // A failed CAF_REQUIRE has printed its reason.
+      CAF_MESSAGE("failed with TROUPE_SEED=" + std::to_string(seed));
+      throw;
+    }
+  }
+}
+
+} // namespace troupe::test
