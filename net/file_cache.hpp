@@ -1,0 +1,60 @@
+#pragma once
+
+// Files that are open for sending. A file asked for again within a moment (a player's next range) is not opened again.
+
+#include "net/message.hpp"
+
+#include "protocol/model/result.hpp"
+#include "protocol/ports/fd.hpp"
+
+#include <chrono>
+#include <ctime>
+#include <mutex>
+#include <unordered_map>
+
+namespace troupe::net {
+
+struct shared_file {
+  unique_fd fd;
+  uint64_t size = 0;
+  std::time_t modified = 0;
+  /// Strong, from size, mtime and inode.
+  std::string etag;
+};
+
+/// Opens a regular file for reading; never follows a link in the last component, never waits on a FIFO. Blocks.
+/// errc::not_found, forbidden, io; messages don't name the path.
+result<shared_file_ptr> open_shared(const std::string& path);
+
+/// What a stream or thumbnail request resolved to.
+struct served_file {
+  shared_file_ptr file;
+  std::string content_type;
+  /// For Content-Disposition.
+  std::string name;
+};
+
+/// Any thread.
+class file_cache {
+public:
+  /// An entry is used for this long at most, so that a removed video is gone soon.
+  static constexpr std::chrono::seconds lifetime{2};
+  static constexpr size_t capacity = 128;
+
+  std::shared_ptr<const served_file> find(const std::string& key);
+  void put(std::string key, std::shared_ptr<const served_file> what);
+  /// Closes what has expired and drops `prefix`'s entries (a video was removed).
+  void forget(std::string_view prefix);
+
+private:
+  struct entry {
+    std::shared_ptr<const served_file> what;
+    std::chrono::steady_clock::time_point until;
+  };
+  void drop_expired(std::chrono::steady_clock::time_point now);
+
+  std::mutex mutex_;
+  std::unordered_map<std::string, entry> entries_;
+};
+
+} // namespace troupe::net

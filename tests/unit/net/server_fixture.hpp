@@ -1,0 +1,77 @@
+#pragma once
+
+#include "net/server.hpp"
+
+#include "tests/support/fake_backend.hpp"
+#include "tests/support/raw_http.hpp"
+
+#include <filesystem>
+#include <fstream>
+
+#include <unistd.h>
+
+namespace troupe::test {
+
+/// A folder that goes with its owner.
+class temporary_folder {
+public:
+  temporary_folder() {
+    char name[] = "/tmp/troupe-net-XXXXXX";
+    path_ = ::mkdtemp(name);
+  }
+  ~temporary_folder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  const std::string& path() const {
+    return path_;
+  }
+
+private:
+  std::string path_;
+};
+
+inline net::server_config test_config() {
+  net::server_config out;
+  out.port = 0;
+  out.requests_per_minute = 0;
+  out.file_threads = 1;
+  return out;
+}
+
+/// A server on a free loopback port over a fake backend.
+struct running_server {
+  explicit running_server(net::server_config config = test_config()) :
+    backend(folder.path()), server(std::move(config), backend) {
+    auto started = server.start();
+    port = started ? *started : 0;
+  }
+  std::optional<raw_answer> ask(std::string_view bytes) {
+    raw_client client{port};
+    return client.ask(bytes);
+  }
+  /// Files below the uploads folder, hidden ones too.
+  std::vector<std::string> uploads() const {
+    std::vector<std::string> out;
+    for (auto& entry : std::filesystem::recursive_directory_iterator(folder.path() + "/uploads"))
+      out.push_back(std::filesystem::relative(entry.path(), folder.path() + "/uploads"));
+    return out;
+  }
+
+  temporary_folder folder;
+  fake_backend backend;
+  net::server server;
+  uint16_t port = 0;
+};
+
+inline void write_file(const std::string& path, std::string_view bytes) {
+  std::ofstream out{path, std::ios::binary};
+  out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+}
+
+inline std::string read_file(const std::string& path) {
+  std::ifstream in{path, std::ios::binary};
+  return {std::istreambuf_iterator<char>{in}, {}};
+}
+
+} // namespace troupe::test
