@@ -45,6 +45,8 @@ void gateway_fields(std::vector<field>& out, gateway_settings& x) {
   out.push_back({"gateway.max_connections", &x.max_connections, "Open connections at most.", 1, 1'000'000});
   out.push_back({"gateway.max_upload", &x.max_upload, "Largest upload.", 1, UINT64_MAX >> 1});
   out.push_back({"gateway.max_body", &x.max_body, "Largest body of any other request.", 1024, 64 * mib});
+  out.push_back({"gateway.requests_per_minute", &x.requests_per_minute,
+                 "Requests to the API that one address may make in a minute; 0: no limit.", 0, 100'000'000});
   out.push_back({"gateway.header_timeout", &x.header_timeout, "A request's header must be complete within this time.",
                  100, 300 * second});
   out.push_back({"gateway.idle_timeout", &x.idle_timeout, "An idle or stalled connection is closed after this time.",
@@ -94,6 +96,8 @@ void worker_fields(std::vector<field>& out, worker_settings& x) {
                  3600 * second});
   out.push_back(
     {"worker.executor_memory", &x.executor_memory, "Most memory of one executor.", 256 * mib, UINT64_MAX >> 1});
+  out.push_back({"worker.private_downloads", &x.private_downloads,
+                 "Downloads may come from this machine and from private networks."});
 }
 
 void store_fields(std::vector<field>& out, settings& x) {

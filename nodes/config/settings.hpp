@@ -37,6 +37,7 @@ struct gateway_settings {
   uint32_t max_connections = 10'000;
   byte_size max_upload{20ull << 30};
   byte_size max_body{1ull << 20};
+  uint32_t requests_per_minute = 100;
   milliseconds header_timeout{10'000};
   milliseconds idle_timeout{60'000};
 
@@ -74,6 +75,7 @@ struct worker_settings {
   milliseconds executor_idle{60'000};
   milliseconds stall_timeout{60'000};
   byte_size executor_memory{4ull << 30};
+  bool private_downloads = false;
 
   bool operator==(const worker_settings&) const = default;
 };

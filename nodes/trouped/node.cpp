@@ -27,7 +27,7 @@ std::string absolute(const std::string& path) {
 }
 
 result<void> open_world(parts& p) {
-  p.files = host::make_files();
+  p.files = std::make_shared<host::files>();
   if (p.settings.has_role("coordinator")) {
     auto folder = host::data_folder::open(p.settings.node.data);
     if (!folder)
@@ -59,7 +59,7 @@ result<void> open_world(parts& p) {
     p.redis = net::make_redis(std::move(options));
   }
   p.http = net::make_http_client(p.clocks);
-  auto children = host::make_child_processes();
+  auto children = host::start_child_processes();
   if (!children)
     return std::move(children).error();
   p.children = std::move(*children);

@@ -19,7 +19,7 @@ namespace {
 
 using supervision::child_spec;
 
-size_t executor_count(const config::settings& s) {
+uint32_t executor_count(const config::settings& s) {
   if (s.worker.executors > 0)
     return s.worker.executors;
   return std::max(1u, std::thread::hardware_concurrency());
@@ -35,11 +35,11 @@ std::string executor_program(const config::settings& s) {
 
 work::executor_config executor_settings(const config::settings& s) {
   work::executor_config c;
-  c.program = executor_program(s);
-  c.most = executor_count(s);
-  c.idle = s.worker.executor_idle;
-  c.stall = s.worker.stall_timeout;
-  c.limits.address_space = s.worker.executor_memory.bytes;
+  c.program.program = executor_program(s);
+  c.program.limits.address_space = s.worker.executor_memory.bytes;
+  c.executors = executor_count(s);
+  c.idle_timeout = s.worker.executor_idle;
+  c.stall_timeout = s.worker.stall_timeout;
   return c;
 }
 
@@ -113,7 +113,7 @@ work::workshop workshop_of(parts& p) {
   work::workshop shop;
   shop.files = p.files;
   shop.data_folder = p.shared_data;
-  shop.allow_private = p.settings.worker.allow_private_downloads;
+  shop.allow_private = p.settings.worker.private_downloads;
   shop.find_source = source_finder(*p.system, p.coordinator->handles().catalogue);
   return shop;
 }
