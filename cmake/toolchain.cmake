@@ -1,9 +1,11 @@
 # Compiler cache, linker, warnings and sanitizers: the same for every target.
 find_program(CCACHE ccache)
 if(CCACHE)
-  # Precompiled headers need these; without them ccache never hits.
+  # Precompiled headers need the sloppiness; without it ccache never hits. The other two let checkouts in different
+  # folders share what they compiled.
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
-      CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${CCACHE})
+      CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+      CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${CCACHE})
   add_compile_options(-fpch-preprocess)
 endif()
 find_program(MOLD mold)
