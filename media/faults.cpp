@@ -36,8 +36,6 @@ error av_error(int code, std::string_view what) {
   case EDQUOT:
   case EFBIG:
   case ENOMEM:
-  case EIO:
-  case EBADF:
     return system_error(AVUNERROR(code), what);
   default:
     return {errc::bad_media, std::string(what) + ": " + av_text(code)};

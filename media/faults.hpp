@@ -11,7 +11,8 @@ namespace troupe::media {
 std::string av_text(int code);
 
 /// The error for a libav code, by what a caller can do about it: no space → storage_full, over the size limit →
-/// too_large, EIO → io, no memory → unavailable, cancelled → cancelled, anything about the data → bad_media. `what`
+/// too_large, no memory → unavailable, cancelled → cancelled, anything else → bad_media (demuxers
+/// say EIO for damage; reads and writes that really failed are known to source_io and sink_io). `what`
 /// says what failed ("the source can't be read").
 error av_error(int code, std::string_view what);
 

@@ -83,7 +83,7 @@ CAF_TEST(real files say what ffprobe says) {
 CAF_TEST(turned pictures) {
   for (int degrees : {0, 90, 180, 270}) {
     auto path = scratch("turned.mov");
-    ffmpeg("-i " + ordinary() + " -c copy -metadata:s:v rotate=" + std::to_string(degrees) + " " + path);
+    write_turned(ordinary(), path, degrees);
     auto info = probe_file(path);
     CAF_REQUIRE(info.has_value());
     CAF_CHECK_EQUAL(info->first("video")->rotation, degrees);

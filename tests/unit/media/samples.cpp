@@ -105,6 +105,25 @@ std::string read_file(const std::string& path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
+void write_turned(const std::string& from, const std::string& to, int degrees) {
+  auto content = read_file(from);
+  auto box = content.find("tkhd");
+  if (box == std::string::npos)
+    throw std::runtime_error(from + " has no track");
+  const int32_t one = 0x10000;
+  const int32_t cosine = degrees == 0 ? one : degrees == 180 ? -one : 0;
+  const int32_t sine = degrees == 90 ? one : degrees == 270 ? -one : 0;
+  auto put = [&](size_t cell, int32_t value) {
+    for (size_t byte = 0; byte < 4; ++byte)
+      content[box + 44 + cell * 4 + byte] = static_cast<char>(static_cast<uint32_t>(value) >> (24 - 8 * byte));
+  };
+  put(0, cosine);
+  put(1, sine);
+  put(3, -sine);
+  put(4, cosine);
+  write_file(to, content);
+}
+
 std::string extension(const std::string& path) {
   auto e = fs::path(path).extension().string();
   return e.empty() ? e : e.substr(1);

@@ -40,6 +40,10 @@ troupe::media::owned_fd open_output(const std::string& path);
 /// A task that nobody cancels and nobody follows.
 const troupe::media::task& quiet_task();
 
+/// A copy of an mp4 whose first track tells players to turn it clockwise by 90, 180 or 270 degrees (the matrix of
+/// ISO/IEC 14496-12, 8.3.2, is written into its first tkhd box; the ffmpeg program of 5.1 can't).
+void write_turned(const std::string& from, const std::string& to, int degrees);
+
 /// 2 seconds of 320x240 H.264 with AAC, made once: the simplest ordinary file.
 std::string ordinary();
 

@@ -81,7 +81,7 @@ CAF_TEST(turned and anamorphic films are shown as a player does) {
   ffmpeg("-f lavfi -i color=red:s=320x120:d=1 -f lavfi -i color=blue:s=320x120:d=1 -filter_complex vstack "
          "-c:v libx264 -pix_fmt yuv420p "
          + scratch("upright.mp4"));
-  ffmpeg("-i " + scratch("upright.mp4") + " -c copy -metadata:s:v rotate=90 " + turned);
+  write_turned(scratch("upright.mp4"), turned, 90);
   auto answer = make(turned, {240});
   CAF_REQUIRE(answer.has_value());
   CAF_CHECK_EQUAL(answer->pictures[0].width, 240u);

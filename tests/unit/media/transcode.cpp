@@ -71,8 +71,11 @@ CAF_TEST(a real film in all profiles) {
   auto web = run(path, "web-720p");
   CAF_REQUIRE(web.answer.has_value());
   CAF_CHECK(web.check.ok);
-  CAF_CHECK_EQUAL(streams(web, "video").at(0)["codec_name"], "h264");
-  CAF_CHECK_EQUAL(streams(web, "audio").at(0)["codec_name"], "aac");
+  const auto video = streams(web, "video");
+  const auto audio = streams(web, "audio");
+  CAF_REQUIRE(video.size() == 1 && audio.size() == 1);
+  CAF_CHECK_EQUAL(video[0]["codec_name"], "h264");
+  CAF_CHECK_EQUAL(audio[0]["codec_name"], "aac");
   CAF_CHECK_EQUAL(static_cast<double>(web.answer->frames), packets_of(path, "v:0"));
   CAF_CHECK(std::fabs(web.answer->output.duration - web.source.duration) < 0.1);
   CAF_CHECK(media::moov_comes_first(open_source(scratch("out.mp4")).get()));
@@ -153,7 +156,7 @@ CAF_TEST(turned and odd and large and anamorphic pictures) {
     CAF_CHECK_EQUAL(video["sample_aspect_ratio"], "1:1");
   }
   auto turned = scratch("turned.mov");
-  ffmpeg("-i " + ordinary() + " -c copy -metadata:s:v rotate=90 " + turned);
+  write_turned(ordinary(), turned, 90);
   auto web = run(turned, "web-720p");
   CAF_REQUIRE(web.answer.has_value());
   CAF_CHECK_EQUAL(web.answer->output.first("video")->width, 240u);

@@ -1,0 +1,128 @@
+#define CAF_SUITE model.executor
+
+#include "protocol/model/executor.hpp"
+#include "protocol/model/json.hpp"
+
+#include <caf/make_message.hpp>
+#include <caf/test/unit_test.hpp>
+
+#include <cmath>
+
+using namespace troupe;
+
+namespace {
+
+media_info some_info() {
+  media_info x;
+  x.format = "mov,mp4";
+  x.duration = 12.5;
+  x.start_time = -0.25;
+  x.bit_rate = 1'000'000'000'000;
+  x.size = 1ull << 62;
+  x.tags = {{"title", "\"Ünïcode\"\n"}, {"", "empty key"}};
+  media_stream s;
+  s.index = 3;
+  s.kind = "video";
+  s.codec = "h264";
+  s.profile = "High";
+  s.level = 31;
+  s.language = "ger";
+  s.title = "t";
+  s.duration = 12.4;
+  s.bit_rate = 5;
+  s.dispositions = {"default", "forced"};
+  s.width = 1920;
+  s.height = 1080;
+  s.pixel_format = "yuv420p";
+  s.bit_depth = 8;
+  s.frame_rate = "25/1";
+  s.sample_aspect = "1:1";
+  s.field_order = "tt";
+  s.color_space = "bt709";
+  s.color_transfer = "bt709";
+  s.color_primaries = "bt709";
+  s.color_range = "tv";
+  s.rotation = 270;
+  s.sample_rate = 48000;
+  s.channels = 6;
+  s.channel_layout = "5.1";
+  x.streams = {s, {}};
+  x.chapters = {{0, 1, "One"}, {1, 2, ""}};
+  x.warnings = {"w"};
+  x.fingerprint = "00ff";
+  return x;
+}
+
+} // namespace
+
+CAF_TEST(media information comes back whole) {
+  auto back = decode_media_info(encode(some_info()));
+  CAF_REQUIRE(back.has_value());
+  CAF_CHECK(*back == some_info());
+}
+
+CAF_TEST(bytes and numbers that JSON does not have) {
+  media_info x;
+  x.duration = std::nan("");
+  x.bit_rate = -1;
+  x.tags["t"] = "\xff\xfe";
+  auto back = decode_media_info(encode(x));
+  CAF_REQUIRE(back.has_value());
+  CAF_CHECK_EQUAL(back->duration, 0.0);
+  CAF_CHECK_EQUAL(back->tags["t"], "\xef\xbf\xbd\xef\xbf\xbd");
+  for (auto* bad : {"", "[]", "null", "7", "{\"streams\":[1]}", "{\"size\":\"x\"}", "{\"tags\":[]"})
+    CAF_CHECK(!decode_media_info(bad));
+  CAF_CHECK(decode_media_info("{\"unknown\":1}").has_value());
+}
+
+CAF_TEST(requests and answers come back whole) {
+  exec::request r;
+  r.op = exec::op::verify;
+  r.name_hint = "mkv";
+  r.widths = {1, 4096};
+  r.profile = *find_profile("audio-only");
+  r.source = some_info();
+  r.full = false;
+  r.fault = "abort";
+  auto request = exec::decode_request(exec::encode(r));
+  CAF_REQUIRE(request.has_value());
+  CAF_CHECK(request->op == r.op);
+  CAF_CHECK_EQUAL(request->name_hint, r.name_hint);
+  CAF_CHECK(request->widths == r.widths);
+  CAF_CHECK(request->profile == r.profile);
+  CAF_CHECK(request->source == r.source);
+  CAF_CHECK_EQUAL(request->full, false);
+  CAF_CHECK_EQUAL(request->fault, "abort");
+  auto progress = exec::decode_progress(exec::encode(exec::progress{0.5, 2, 3, 4, 5, 6}));
+  CAF_REQUIRE(progress.has_value());
+  CAF_CHECK_EQUAL(progress->fraction, 0.5);
+  CAF_CHECK_EQUAL(progress->speed, 2.0);
+  CAF_CHECK_EQUAL(progress->eta_ms, 3);
+  CAF_CHECK_EQUAL(progress->frames, 4);
+  CAF_CHECK_EQUAL(progress->out_ms, 5);
+  CAF_CHECK_EQUAL(progress->bytes, 6);
+  auto thumbnail = exec::decode_thumbnail_answer(exec::encode(exec::thumbnail_answer{{{1, 2, 3}, {4, 5, 6}}, -1}));
+  CAF_REQUIRE(thumbnail.has_value());
+  CAF_REQUIRE_EQUAL(thumbnail->pictures.size(), 2u);
+  CAF_CHECK_EQUAL(thumbnail->pictures[1].bytes, 6u);
+  CAF_CHECK_EQUAL(thumbnail->position, -1.0);
+  auto transcode =
+    exec::decode_transcode_answer(exec::encode(exec::transcode_answer{some_info(), 7, 8, "ffmpeg", {"w"}}));
+  CAF_REQUIRE(transcode.has_value());
+  CAF_CHECK(transcode->output == some_info());
+  CAF_CHECK_EQUAL(transcode->frames, 7);
+  CAF_CHECK_EQUAL(transcode->operation, "ffmpeg");
+  CAF_CHECK_EQUAL(transcode->warnings.size(), 1u);
+  auto verify = exec::decode_verify_answer(exec::encode(exec::verify_answer{true, {"r"}, 9, 10}));
+  CAF_REQUIRE(verify.has_value());
+  CAF_CHECK(verify->ok);
+  CAF_CHECK_EQUAL(verify->reasons.size(), 1u);
+  CAF_CHECK_EQUAL(verify->frames, 9);
+  auto failure = exec::decode_failure(exec::encode(exec::failure{errc::storage_full, error_class::transient, "m"}));
+  CAF_REQUIRE(failure.has_value());
+  CAF_CHECK(failure->code == errc::storage_full);
+  CAF_CHECK(failure->cls == error_class::transient);
+  CAF_CHECK_EQUAL(failure->message, "m");
+  CAF_CHECK(!exec::decode_verify_answer("{}"));
+  CAF_CHECK(!exec::decode_thumbnail_answer("{\"pictures\":7}"));
+}
