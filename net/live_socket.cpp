@@ -161,7 +161,11 @@ void live_socket::finish() {
   finishing_ = true;
   // The peer gets this long to take what waits and to close.
   deadline = steady::now() + core_->config.linger_deadline;
-  live().drop(*this);
+  // Not now: the shard may be going through its readers.
+  asio::post(thread_->context(), [weak = weak_from_this()] {
+    if (auto self = weak.lock())
+      self->live().drop(*self);
+  });
   flush();
 }
 
