@@ -69,6 +69,10 @@ connection::connection(const std::string& address) {
 }
 
 connection::~connection() {
+  // The system waits for its actors, and these have no end of their own.
+  for (auto& x : subscribers_)
+    caf::anon_send_exit(x, caf::exit_reason::user_shutdown);
+  subscribers_.clear();
   // The handles keep proxies of the other node alive: they go before the system.
   handles_ = mesh::admin_handles{};
   door_ = mesh::door{};
@@ -98,6 +102,7 @@ void connection::enter(const std::string& host, uint16_t port) {
 std::shared_ptr<event_queue> connection::follow(std::vector<std::string> topics) {
   auto queue = std::make_shared<event_queue>();
   auto actor = system_->spawn(subscriber, queue, handles_.notifier);
+  subscribers_.push_back(caf::actor_cast<caf::actor>(actor));
   ask<mesh::done>(handles_.notifier, mesh::follow_topics{std::move(topics)}, actor);
   return queue;
 }
