@@ -63,6 +63,8 @@ connection::connection(const std::string& address) {
   config_.set("middleman.heartbeat-interval", caf::timespan{std::chrono::seconds{1}});
   config_.set("middleman.connection-timeout", caf::timespan{std::chrono::seconds{5}});
   system_ = std::make_unique<caf::actor_system>(config_);
+  // A command ends when its work is done; subscribers, which have no end of their own, must not hold it up.
+  system_->await_actors_before_shutdown(false);
   scope_ = std::make_unique<caf::scoped_actor>(*system_);
   self_ = scope_->ptr();
   enter(host, port);
