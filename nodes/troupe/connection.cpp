@@ -63,12 +63,18 @@ connection::connection(const std::string& address) {
   config_.set("middleman.heartbeat-interval", caf::timespan{std::chrono::seconds{1}});
   config_.set("middleman.connection-timeout", caf::timespan{std::chrono::seconds{5}});
   system_ = std::make_unique<caf::actor_system>(config_);
+  // A command ends when its work is done; subscribers, which have no end of their own, must not hold it up.
+  system_->await_actors_before_shutdown(false);
   scope_ = std::make_unique<caf::scoped_actor>(*system_);
   self_ = scope_->ptr();
   enter(host, port);
 }
 
 connection::~connection() {
+  // The system waits for its actors, and these have no end of their own.
+  for (auto& x : subscribers_)
+    caf::anon_send_exit(x, caf::exit_reason::user_shutdown);
+  subscribers_.clear();
   // The handles keep proxies of the other node alive: they go before the system.
   handles_ = mesh::admin_handles{};
   door_ = mesh::door{};
@@ -98,6 +104,7 @@ void connection::enter(const std::string& host, uint16_t port) {
 std::shared_ptr<event_queue> connection::follow(std::vector<std::string> topics) {
   auto queue = std::make_shared<event_queue>();
   auto actor = system_->spawn(subscriber, queue, handles_.notifier);
+  subscribers_.push_back(caf::actor_cast<caf::actor>(actor));
   ask<mesh::done>(handles_.notifier, mesh::follow_topics{std::move(topics)}, actor);
   return queue;
 }

@@ -58,6 +58,7 @@ private:
   std::unique_ptr<caf::scoped_actor> scope_;
   caf::blocking_actor* self_ = nullptr;
   mesh::door door_;
+  std::vector<caf::actor> subscribers_;
   mesh::admin_handles handles_;
 };
 

@@ -127,7 +127,7 @@ size_t display_width(std::string_view text) {
   return width;
 }
 
-std::string truncate(std::string_view text, size_t width) {
+std::string shorten(std::string_view text, size_t width) {
   if (display_width(text) <= width)
     return std::string{text};
   if (width == 0)
@@ -186,7 +186,7 @@ std::string table::render(size_t width) const {
   std::string out;
   auto line = [&](const std::vector<std::string>& cells) {
     for (size_t i = 0; i < cells.size(); ++i) {
-      auto cell = truncate(cells[i], widths[i]);
+      auto cell = shorten(cells[i], widths[i]);
       out += cell;
       if (i + 1 < cells.size())
         out.append(widths[i] - display_width(cell) + 2, ' ');
@@ -207,7 +207,7 @@ std::string progress_bar(double fraction, std::string_view label, std::string_vi
     printable(label) + " [" + std::string(filled, '#') + std::string(bar - filled, ' ') + "] " + percent(fraction);
   if (!detail.empty())
     out += "  " + printable(detail);
-  return width == 0 ? out : truncate(out, width);
+  return width == 0 ? out : shorten(out, width);
 }
 
 std::string progress_text(double fraction, std::string_view label, std::string_view detail) {

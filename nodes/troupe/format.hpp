@@ -22,7 +22,7 @@ std::string format_length(double seconds);
 /// Columns that a terminal uses for UTF-8 text; invalid bytes count one.
 size_t display_width(std::string_view text);
 /// At most `width` columns; what is cut is shown by "…".
-std::string truncate(std::string_view text, size_t width);
+std::string shorten(std::string_view text, size_t width);
 /// Control characters and invalid UTF-8 become "?": names of files must not steer the terminal.
 std::string printable(std::string_view text);
 

@@ -31,7 +31,8 @@ int usage(const CLI::App& app, const CLI::ParseError& err) {
 
 int run(int argc, char** argv) {
   using namespace troupe::cli;
-  session s;
+  // Never destroyed: the process ends at once (main), and CAF would wait for actors that follow events.
+  auto& s = *new session;
   if (auto* node = std::getenv("TROUPE_NODE"); node != nullptr && *node != '\0')
     s.node = node;
   CLI::App app{"troupe: looks into and steers a running trouped", "troupe"};
@@ -72,7 +73,9 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
-    return run(argc, argv);
+    auto status = run(argc, argv);
+    std::fflush(nullptr);
+    std::_Exit(status);
   } catch (const std::exception& err) {
     std::fprintf(stderr, "error: %s\n", err.what());
     return static_cast<int>(troupe::cli::exit_code::failed);

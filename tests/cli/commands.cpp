@@ -1,0 +1,134 @@
+#define CAF_SUITE cli.commands
+
+#include "tests/cli/fake_node.hpp"
+
+#include <caf/make_message.hpp>
+#include <caf/test/unit_test.hpp>
+
+#include <chrono>
+#include <netinet/in.h>
+#include <nlohmann/json.hpp>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+using namespace troupe;
+using namespace troupe::test;
+
+namespace {
+
+struct outcome {
+  int status = -1;
+  /// Standard output and error together.
+  std::string text;
+};
+
+/// Runs the command as a person would, its output not on a terminal.
+outcome run(const std::string& arguments, const std::string& node) {
+  outcome out;
+  auto command = std::string{TROUPE_PROGRAM} + " --node " + node + " " + arguments + " 2>&1 </dev/null";
+  auto* pipe = popen(command.c_str(), "r");
+  CAF_REQUIRE(pipe != nullptr);
+  char buf[4096];
+  while (auto n = fread(buf, 1, sizeof(buf), pipe))
+    out.text.append(buf, n);
+  auto rc = pclose(pipe);
+  out.status = WIFEXITED(rc) ? WEXITSTATUS(rc) : 128;
+  return out;
+}
+
+fake_node& node() {
+  static fake_node x;
+  return x;
+}
+
+outcome ask(const std::string& arguments) {
+  return run(arguments, "127.0.0.1:" + std::to_string(node().port()));
+}
+
+bool has(const outcome& x, std::string_view text) {
+  auto found = x.text.find(text) != std::string::npos;
+  if (!found)
+    CAF_MESSAGE("no '" << text << "' in: " << x.text);
+  return found;
+}
+
+} // namespace
+
+CAF_TEST(nobody there) {
+  auto x = run("status", "127.0.0.1:1");
+  CAF_CHECK_EQUAL(x.status, 3);
+  CAF_CHECK(has(x, "no trouped answers at 127.0.0.1:1; start one with ./run or name it with --node HOST:PORT"));
+  for (auto bad : {"nowhere", ":1", "h:", "h:0", "h:65536", "h:1x"})
+    CAF_CHECK_EQUAL(run("status", bad).status, 2);
+}
+
+CAF_TEST(a peer that accepts and stays silent) {
+  auto fd = socket(AF_INET, SOCK_STREAM, 0);
+  CAF_REQUIRE(listen(fd, 1) == 0);
+  sockaddr_in addr{};
+  socklen_t size = sizeof(addr);
+  getsockname(fd, reinterpret_cast<sockaddr*>(&addr), &size);
+  auto start = std::chrono::steady_clock::now();
+  CAF_CHECK_EQUAL(run("status", "127.0.0.1:" + std::to_string(ntohs(addr.sin_port))).status, 3);
+  CAF_CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds{10});
+  close(fd);
+}
+
+CAF_TEST(wrong usage) {
+  for (auto arguments : {"", "nonsense", "jobs", "jobs show", "jobs show xyz", "-o yaml status", "queue limit video",
+                         "jobs ls --limit 0", "library add /nonexistent", "transcode good --profile none",
+                         "jobs submit noop --payload [", "jobs submit nonsense"})
+    CAF_CHECK_EQUAL(ask(arguments).status, 2);
+}
+
+CAF_TEST(status and tree) {
+  auto x = ask("status");
+  CAF_CHECK_EQUAL(x.status, 0);
+  CAF_CHECK(has(x, "fake (coordinator)") && has(x, "1m1s") && has(x, "healthy"));
+  CAF_CHECK_EQUAL(nlohmann::json::parse(ask("status -o json").text, nullptr, false)["term"].get<int>(), 3);
+  CAF_CHECK(has(ask("tree"), "  journal"));
+  CAF_CHECK(has(ask("workers"), "no workers"));
+}
+
+CAF_TEST(lists) {
+  auto x = ask("jobs ls");
+  CAF_CHECK(has(x, "NAME") && has(x, "transcode") && has(x, "25%"));
+  CAF_CHECK_EQUAL(ask("jobs ls -o name").text, "job/" + fake_job(1).str() + "\njob/" + fake_job(2).str() + "\n");
+  CAF_CHECK_EQUAL(nlohmann::json::parse(ask("-o json jobs ls").text, nullptr, false)["jobs"].size(), 2u);
+  CAF_CHECK(has(ask("jobs ls -o wide"), "not a video"));
+  CAF_CHECK(has(ask("video ls"), "1:01"));
+  CAF_CHECK(has(ask("library ls"), "no libraries"));
+  CAF_CHECK(has(ask("queue pause video"), "paused"));
+}
+
+CAF_TEST(one job) {
+  auto x = ask("jobs show job/" + fake_job(1).str());
+  CAF_CHECK_EQUAL(x.status, 0);
+  CAF_CHECK(x.text.find('\x1b') == std::string::npos);
+  CAF_CHECK_EQUAL(ask("jobs show " + fake_job(9).str()).status, 6);
+  CAF_CHECK(has(ask("jobs explain " + fake_job(1).str()), "- the queue video is paused"));
+  CAF_CHECK(has(ask("jobs cancel " + fake_job(1).str()), "cancelling"));
+}
+
+CAF_TEST(watching ends with the status of the job) {
+  CAF_CHECK_EQUAL(ask("jobs watch " + fake_job(1).str()).status, 0);
+  auto x = ask("jobs watch " + fake_job(2).str());
+  CAF_CHECK_EQUAL(x.status, 4);
+  CAF_CHECK(has(x, "25.0% encode") && has(x, "failed in 5s: not a video"));
+  CAF_CHECK_EQUAL(ask("jobs watch " + fake_job(3).str()).status, 5);
+  CAF_CHECK_EQUAL(ask("jobs watch " + fake_job(9).str()).status, 6);
+  CAF_CHECK(has(ask("transcode good --wait"), "completed"));
+  CAF_CHECK_EQUAL(ask("jobs submit noop --wait").status, 0);
+}
+
+CAF_TEST(a folder from start to end) {
+  auto x = ask("library ingest /tmp --name Films");
+  // A damaged file is not our failure.
+  CAF_CHECK_EQUAL(x.status, 0);
+  CAF_CHECK(has(x, "LIBRARY  FOUND  PROBED  THUMBNAILS  FAILED  SECONDS"));
+  CAF_CHECK(has(x, "Films    2      1       1           1"));
+  CAF_CHECK(has(x, "bad.mp4  no frame can be decoded"));
+  CAF_CHECK_EQUAL(nlohmann::json::parse(ask("library ingest /tmp -o json").text, nullptr, false)["found"].get<int>(),
+                  2);
+}
