@@ -1,5 +1,5 @@
 #include "actors/health/checks.hpp"
-#include "host/resources.hpp"
+#include "host/program_version.hpp"
 #include "nodes/trouped/node.hpp"
 
 namespace troupe::node {
