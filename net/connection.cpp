@@ -57,9 +57,13 @@ void connection::answer(response what) {
   answered_signal_.cancel();
 }
 
-void connection::post(std::function<void()> task) {
+uint64_t connection::generation() const noexcept {
+  return generation_;
+}
+
+void connection::post(uint64_t generation, std::function<void()> task) {
   auto self = std::static_pointer_cast<connection>(shared_from_this());
-  asio::post(thread_->context(), [self, generation = generation_, task = std::move(task)] {
+  asio::post(thread_->context(), [self, generation, task = std::move(task)] {
     if (self->ended_ || self->generation_ != generation || self->answered_)
       return;
     try {

@@ -26,13 +26,15 @@ public:
 
   services& app() noexcept override;
   void answer(response what) override;
-  void post(std::function<void()> task) override;
 
   void on_deadline() override;
   void drain() override;
   void abort() override;
 
 private:
+  uint64_t generation() const noexcept override;
+  void post(uint64_t generation, std::function<void()> task) override;
+
   // g++ 12 destroys what is passed by value into a co_await twice: coroutines take references, and each co_await is a
   // statement of its own.
   enum class phase : uint8_t { idle, head, body, answering, writing, lingering };

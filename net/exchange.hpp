@@ -15,6 +15,7 @@ class metrics;
 class file_cache;
 class live_hub;
 struct route;
+class ticket;
 
 /// What all handlers share; outlives every exchange.
 struct services {
@@ -29,7 +30,7 @@ struct services {
   std::function<void(std::function<void()>)> run_blocking;
 };
 
-/// One request and its answer. Lives on one I/O thread; only post() may be called elsewhere.
+/// One request and its answer. Lives on one I/O thread; elsewhere only its ticket may be used.
 class exchange : public std::enable_shared_from_this<exchange> {
 public:
   virtual ~exchange() = default;
@@ -40,8 +41,8 @@ public:
   virtual services& app() noexcept = 0;
   /// Exactly once, on the exchange's thread. A second answer is ignored.
   virtual void answer(response what) = 0;
-  /// Runs `task` on the exchange's thread, or never when the request was given up in between. Any thread.
-  virtual void post(std::function<void()> task) = 0;
+  /// For what answers later, from elsewhere. On the exchange's thread.
+  ticket hold();
 
   void answer_error(const error& what) {
     answer(error_response(req, what));
@@ -49,15 +50,48 @@ public:
 
   /// For calls of the backend: request id, and the Idempotency-Key prefixed with the route.
   ports::request_context context() const;
+
+protected:
+  friend class ticket;
+  /// Which of the connection's requests this is.
+  virtual uint64_t generation() const noexcept = 0;
+  /// Runs `task` on the exchange's thread, or never when that request is over. Any thread.
+  virtual void post(uint64_t generation, std::function<void()> task) = 0;
 };
+
+/// One request, held while its answer is made elsewhere. An exchange serves one request after another: the ticket keeps
+/// a late answer from going to the next one. Any thread may copy it and post; the exchange itself is for its thread.
+class ticket {
+public:
+  explicit ticket(exchange& x) : exchange_(x.shared_from_this()), generation_(x.generation()) {
+  }
+  /// Runs `task` on the exchange's thread, or never when the request was given up in between.
+  void post(std::function<void()> task) const {
+    exchange_->post(generation_, std::move(task));
+  }
+  exchange& operator*() const noexcept {
+    return *exchange_;
+  }
+  exchange* operator->() const noexcept {
+    return exchange_.get();
+  }
+
+private:
+  std::shared_ptr<exchange> exchange_;
+  uint64_t generation_;
+};
+
+inline ticket exchange::hold() {
+  return ticket{*this};
+}
 
 /// A completion for the backend which runs `handle(exchange&, result<T>)` on the exchange's thread. Errors are answered
 /// here; `handle` gets the value only.
 template <class T, class F>
 ports::completion<T> then(exchange& x, F handle) {
-  return [self = x.shared_from_this(), handle = std::move(handle)](result<T> outcome) {
+  return [self = x.hold(), handle = std::move(handle)](result<T> outcome) {
     auto shared = std::make_shared<result<T>>(std::move(outcome));
-    self->post([self, handle, shared] {
+    self.post([self, handle, shared] {
       if (!*shared)
         self->answer_error(shared->error());
       else if constexpr (std::is_void_v<T>)

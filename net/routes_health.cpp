@@ -123,11 +123,11 @@ void answer_metrics(exchange& x, std::string extra) {
 }
 
 void scrape(exchange& x) {
-  auto self = x.shared_from_this();
+  auto self = x.hold();
   x.app().backend.queues([self](result<std::vector<queue_stats>> queues) {
     // Without the dispatcher the gateway's own figures are still worth having.
     auto extra = queues ? queue_figures(*queues) : std::string{};
-    self->post([self, extra] { answer_metrics(*self, extra); });
+    self.post([self, extra] { answer_metrics(*self, extra); });
   });
 }
 

@@ -52,13 +52,13 @@ void remove_next(exchange& x, const std::shared_ptr<sweep>& s) {
     return answer_sweep(x, *s);
   auto id = s->left.back();
   s->left.pop_back();
-  auto self = x.shared_from_this();
+  auto self = x.hold();
   x.app().backend.remove_job(id, [self, s](result<void> outcome) {
     auto gone = outcome.has_value();
     // Removed by somebody else, or retried in between: neither is this request's failure.
     auto harmless = !gone && (outcome.error().code == errc::not_found || outcome.error().code == errc::conflict);
     auto problem = gone || harmless ? error{errc::none, {}} : outcome.error();
-    self->post([self, s, gone, problem] {
+    self.post([self, s, gone, problem] {
       if (problem.code != errc::none)
         return self->answer_error(problem);
       s->removed += gone;

@@ -142,19 +142,19 @@ void serve_picture(exchange& x, const served_ptr& what) {
 
 /// Opens `path` on a file thread, keeps it under `key` and serves it.
 void open_and_serve(exchange& x, std::string key, std::string path, std::string name, serve_function serve) {
-  auto self = x.shared_from_this();
+  auto self = x.hold();
   x.app().run_blocking([self, key = std::move(key), path = std::move(path), name = std::move(name), serve] {
     auto opened = open_shared(path);
     if (!opened) {
       auto why = opened.error();
-      return self->post([self, why] { self->answer_error(why); });
+      return self.post([self, why] { self->answer_error(why); });
     }
     auto what = std::make_shared<served_file>();
     what->file = *std::move(opened);
     what->content_type = type_of(path);
     what->name = name;
     self->app().files.put(key, what);
-    self->post([self, what, serve] { serve(*self, what); });
+    self.post([self, what, serve] { serve(*self, what); });
   });
 }
 

@@ -201,14 +201,14 @@ void upload_sink::complete(exchange& x, std::unique_ptr<body_sink> self) {
   // the clean-up, one that is missing would fail a job that was accepted.
   keep_ = true;
   auto sink = std::shared_ptr<body_sink>(std::move(self));
-  auto alive = x.shared_from_this();
+  auto alive = x.hold();
   app_.backend.register_upload(upload_, x.context(), [this, sink, alive](result<submit_receipt> outcome) {
     auto definite = !outcome && outcome.error().code != errc::timeout && outcome.error().code != errc::unavailable;
     // An upload that was sent twice under one Idempotency-Key: the first one's file is the job's.
     if (definite || (outcome && outcome->existing))
       keep_ = false;
     auto held = std::make_shared<result<submit_receipt>>(std::move(outcome));
-    alive->post([alive, held] { registered(*alive, std::move(*held)); });
+    alive.post([alive, held] { registered(*alive, std::move(*held)); });
     // Removing the file is not for this thread.
     alive->app().run_blocking([sink] {});
   });

@@ -38,7 +38,8 @@ outcome run(const std::string& arguments, const std::string& node) {
 }
 
 fake_node& node() {
-  static fake_node x;
+  // Never destroyed: CAF does not stand being taken down after main().
+  static auto& x = *new fake_node;
   return x;
 }
 

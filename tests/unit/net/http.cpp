@@ -225,6 +225,25 @@ CAF_TEST(deadlines of slow and silent peers) {
   s.backend.release();
 }
 
+CAF_TEST(a late answer never goes to the next request) {
+  auto config = test_config();
+  config.answer_deadline = milliseconds{100};
+  running_server s{config};
+  auto job = s.backend.add_job(job_state::running).str();
+  raw_client c{s.port};
+  for (int i = 0; i < 5; ++i) {
+    s.backend.hold = true;
+    CAF_CHECK_EQUAL(c.ask(get("/api/videos"))->status, 503);
+    // The list's answer comes first, while the job's is waited for.
+    c.send(get("/api/jobs/" + job + "/status"));
+    ::usleep(20'000);
+    s.backend.release();
+    auto answer = c.read();
+    CAF_REQUIRE(answer.has_value());
+    CAF_CHECK(answer->body.find(job) != std::string::npos);
+  }
+}
+
 CAF_TEST(too many connections are told so) {
   auto config = test_config();
   config.max_connections = 2;

@@ -1,0 +1,111 @@
+"""Workers as processes of their own, over BASP on loopback: leases, fencing, a coordinator that goes and comes back."""
+
+import json
+import os
+import random
+import signal
+import time
+
+from support import Node, TestCase, executors_of, leftovers, rounds, synth, wait_until
+
+
+def cluster(workers=2, lease="1s"):
+    coordinator = Node(node__roles="coordinator,gateway", jobs__lease=lease)
+    coordinator.start()
+    nodes = []
+    for i in range(workers):
+        nodes.append(Node(data=coordinator.data, node__roles="worker", node__name=f"w{i}",
+                          mesh__coordinator=coordinator.mesh).start())
+    wait_until("all workers joined", lambda: len(workers_of(coordinator)) == workers)
+    return coordinator, nodes
+
+
+def workers_of(node):
+    return json.loads(node.cli("workers", "-o", "json").stdout)
+
+
+def close_all(coordinator, nodes):
+    for n in nodes:
+        n.close()
+    coordinator.close()
+
+
+def add_film(node, seconds, size="640x360"):
+    film = synth(node.folder / f"film{os.urandom(3).hex()}.mp4", seconds=seconds, size=size)
+    job = node.upload(film).json["jobId"]
+    assert node.wait_job(job)["status"] == "completed"
+    return node.get("/api/videos")["videos"][0]["id"]
+
+
+class Workers(TestCase):
+    def test_stopped_worker_changes_nothing_afterwards(self):
+        """SIGSTOP past the lease, the job finished by the other, SIGCONT: over seeds."""
+        first = int(os.environ.get("TROUPE_SEED", "1"))
+        coordinator, nodes = cluster()
+        try:
+            video = add_film(coordinator, 20)
+            for seed in range(first, first + rounds(4, 50)):
+                with self.subTest(seed=seed):
+                    self.one_stop(coordinator, nodes, video, random.Random(seed))
+        finally:
+            close_all(coordinator, nodes)
+
+    def one_stop(self, node, nodes, video, rng):
+        before = len(node.get(f"/api/videos/{video}")["renditions"])
+        job = node.post(f"/api/videos/{video}/transcode", {"profile": "web-720p"},
+                        headers={"Idempotency-Key": os.urandom(8).hex()})["jobId"]
+        name = wait_until("it runs", lambda: node.get(f"/api/jobs/{job}").get("worker"))
+        held = next(n for n in nodes if n.settings["node.name"] == name)
+        time.sleep(rng.uniform(0, 0.6))
+        held.kill(signal.SIGSTOP)
+        try:
+            done = node.wait_job(job, seconds=60)
+            self.assertEqual(done["status"], "completed", done)
+            detail = node.get(f"/api/jobs/{job}")
+        finally:
+            held.kill(signal.SIGCONT)
+        time.sleep(rng.uniform(0.5, 1.5))
+        after = node.get(f"/api/jobs/{job}")
+        self.assertEqual(after["status"], "completed")
+        self.assertEqual(after["attemptHistory"], detail["attemptHistory"])
+        self.assertEqual(after["finishedAt"], detail["finishedAt"])
+        self.assertEqual(len(node.get(f"/api/videos/{video}")["renditions"]), before + 1)
+        wait_until("the late worker has removed what it made", lambda: not leftovers(node.data), 15)
+        wait_until("both workers are back", lambda: len(workers_of(node)) == 2)
+
+    def test_coordinator_killed_and_nothing_redone(self):
+        coordinator, nodes = cluster(lease="8s")
+        try:
+            video = add_film(coordinator, 40)
+            job = coordinator.post(f"/api/videos/{video}/transcode", {"profile": "web-720p"})["jobId"]
+            wait_until("it runs", lambda: coordinator.job(job)["status"] == "running")
+            time.sleep(0.5)
+            coordinator.kill()
+            coordinator.process.wait(5)
+            running = [n for n in nodes if executors_of(n.process.pid)]
+            self.assertTrue(running, "the worker dropped its work with the coordinator")
+            coordinator.start()
+            done = coordinator.wait_job(job, seconds=120)
+            self.assertEqual(done["status"], "completed")
+            detail = coordinator.get(f"/api/jobs/{job}")
+            self.assertEqual(detail["attempts"], 1, detail)
+            self.assertEqual([a["end"] for a in detail["attemptHistory"]], ["completed"])
+        finally:
+            close_all(coordinator, nodes)
+
+    def test_killed_worker_is_replaced_within_the_lease(self):
+        coordinator, nodes = cluster()
+        try:
+            video = add_film(coordinator, 20)
+            job = coordinator.post(f"/api/videos/{video}/transcode", {"profile": "web-720p"})["jobId"]
+            name = wait_until("it runs", lambda: coordinator.get(f"/api/jobs/{job}").get("worker"))
+            victim = next(n for n in nodes if n.settings["node.name"] == name)
+            victim.kill_hard()
+            began = time.monotonic()
+            wait_until("it runs on the other", lambda: coordinator.get(f"/api/jobs/{job}").get("worker")
+                       not in (None, "", name), 20)
+            # lease 1 s, first backoff 2 s ± 20 %, and a little for the machine.
+            self.assertLess(time.monotonic() - began, 6)
+            self.assertEqual(coordinator.wait_job(job)["status"], "completed")
+        finally:
+            close_all(coordinator, nodes)
