@@ -103,12 +103,12 @@ caf::result<library> put_library(librarian_ptr self, library what, bool is_new) 
     },
     [self, reply, what](const error& problem) mutable {
       if (problem.code != errc::none)
-        return reply.deliver(mesh::to_caf({errc::validation, problem.message}));
+        return static_cast<void>(reply.deliver(mesh::to_caf({errc::validation, problem.message})));
       ports::unit_of_work unit;
       unit.catalogue.libraries.push_back(what);
       commit(self, std::move(unit), [self, reply, what](const error* err) mutable {
         if (err)
-          return reply.deliver(mesh::to_caf(*err));
+          return static_cast<void>(reply.deliver(mesh::to_caf(*err)));
         self->state.libraries[what.id] = what;
         touch(self, what.category);
         reply.deliver(what);
@@ -132,7 +132,7 @@ caf::result<mesh::done> drop_library(librarian_ptr self, library_id id) {
   unit.catalogue.removed_libraries.push_back(id);
   commit(self, std::move(unit), [self, reply, id](const error* err) mutable {
     if (err)
-      return reply.deliver(mesh::to_caf(*err));
+      return static_cast<void>(reply.deliver(mesh::to_caf(*err)));
     auto gone = self->state.libraries.find(id);
     if (gone != self->state.libraries.end()) {
       touch(self, gone->second.category);
@@ -158,7 +158,7 @@ void erase_file_and_row(librarian_ptr self, const video_detail& d, caf::typed_re
     },
     [self, d, reply](const error& problem) mutable {
       if (problem.code != errc::none)
-        return reply.deliver(mesh::to_caf(problem));
+        return static_cast<void>(reply.deliver(mesh::to_caf(problem)));
       ports::unit_of_work unit;
       unit.catalogue.removed_videos.push_back(d.item.id);
       commit(self, std::move(unit), [reply](const error* err) mutable {
@@ -185,7 +185,7 @@ caf::result<mesh::done> drop_video(librarian_ptr self, mesh::remove_video what) 
         bool with_file = what.delete_file || d.home.origin != library_origin::folder;
         commit(self, std::move(unit), [=](const error* err) mutable {
           if (err)
-            return reply.deliver(mesh::to_caf(*err));
+            return static_cast<void>(reply.deliver(mesh::to_caf(*err)));
           touch(self, d.item.category);
           if (with_file)
             erase_file_and_row(self, d, reply);
@@ -217,7 +217,7 @@ caf::result<video_detail> change_video(librarian_ptr self, mesh::edit_video what
         unit.catalogue.edited.push_back(d.item);
         commit(self, std::move(unit), [=](const error* err) mutable {
           if (err)
-            return reply.deliver(mesh::to_caf(*err));
+            return static_cast<void>(reply.deliver(mesh::to_caf(*err)));
           touch(self, before);
           touch(self, d.item.category);
           reply.deliver(d);
