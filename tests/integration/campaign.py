@@ -271,8 +271,10 @@ class Campaign:
     def check(self):
         """All promises at once; the node is stopped."""
         if self.cut:
-            # What was told to be finished survives a last power cut, too.
+            # What was told to be finished survives a last power cut, too; what was removed may be back until a start.
             self.cut.strike(self.rng)
+            self.node.start(seconds=60)
+            self.node.stop(60)
         with self.database() as db:
             db.row_factory = sqlite3.Row
             self._db = db
