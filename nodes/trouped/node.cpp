@@ -246,6 +246,9 @@ void stop(parts& p) {
       spdlog::warn("stop: {}", stopped.error().message);
     p.root = nullptr;
   }
+  // Whoever still waits for an answer gets it while there is somebody to tell.
+  if (p.book)
+    p.book->close();
   p.book.reset();
   p.server.reset();
   p.backend.reset();
