@@ -32,7 +32,7 @@ struct worker_state {
   uint32_t missed_renewals = 0;
   std::map<lease_token, held_attempt> attempts;
   /// Not acknowledged yet.
-  std::vector<attempt_outcome> outcomes;
+  std::map<lease_token, attempt_outcome> outcomes;
   bool handing_in = false;
   std::map<lease_token, job_progress> progress;
   mono_time last_progress{};
@@ -46,8 +46,8 @@ struct worker_state {
     for (auto& [token, x] : attempts)
       if (!x.revoked)
         out.push_back(token);
-    for (auto& x : outcomes)
-      out.push_back(x.token);
+    for (auto& [token, x] : outcomes)
+      out.push_back(token);
     return out;
   }
 };
@@ -90,7 +90,7 @@ void leave_when_empty(self_ptr self) {
 void revoke(self_ptr self, const std::vector<lease_token>& leases) {
   auto& s = self->state;
   for (auto& token : leases) {
-    std::erase_if(s.outcomes, [&](auto& x) { return x.token == token; });
+    s.outcomes.erase(token);
     s.progress.erase(token);
     if (auto found = s.attempts.find(token); found != s.attempts.end() && !found->second.revoked) {
       found->second.revoked = true;
@@ -189,7 +189,8 @@ void renew(self_ptr self) {
 
 void acknowledged(self_ptr self, const std::vector<lease_token>& sent, const mesh::handed_in& x) {
   auto& s = self->state;
-  std::erase_if(s.outcomes, [&](auto& o) { return std::find(sent.begin(), sent.end(), o.token) != sent.end(); });
+  for (auto& token : sent)
+    s.outcomes.erase(token);
   for (auto& token : x.stale)
     spdlog::warn("worker {}: the outcome of {} came too late and changed nothing", s.config.me.node_name, token.str());
   s.delay = milliseconds{0};
@@ -203,11 +204,16 @@ void hand_in(self_ptr self) {
     return;
   s.handing_in = true;
   std::vector<lease_token> sent;
-  for (auto& x : s.outcomes)
-    sent.push_back(x.token);
-  self->request(s.jobs, s.config.request_timeout, mesh::hand_in{s.config.me.id, s.outcomes})
+  mesh::hand_in message{s.config.me.id, {}};
+  sent.reserve(s.outcomes.size());
+  message.outcomes.reserve(s.outcomes.size());
+  for (auto& [token, x] : s.outcomes) {
+    sent.push_back(token);
+    message.outcomes.push_back(x);
+  }
+  self->request(s.jobs, s.config.request_timeout, std::move(message))
     .then(
-      [self, sent, c = s.connection](const mesh::handed_in& x) {
+      [self, sent = std::move(sent), c = s.connection](const mesh::handed_in& x) {
         if (c != self->state.connection)
           return;
         self->state.handing_in = false;
@@ -232,7 +238,8 @@ void finish(self_ptr self, attempt_outcome outcome) {
     // Stopped by a drain, not by a revocation: it burns no attempt.
     if (outcome.end == attempt_end::cancelled && s.draining)
       outcome.end = attempt_end::released;
-    s.outcomes.push_back(std::move(outcome));
+    auto token = outcome.token;
+    s.outcomes.emplace(token, std::move(outcome));
     hand_in(self);
   }
   leave_when_empty(self);
@@ -250,8 +257,7 @@ attempt_outcome failed(const lease_token& token, error why, error_class cls) {
 void start(self_ptr self, assignment what) {
   auto& s = self->state;
   auto token = what.token;
-  if (s.attempts.contains(token)
-      || std::any_of(s.outcomes.begin(), s.outcomes.end(), [&](auto& x) { return x.token == token; }))
+  if (s.attempts.contains(token) || s.outcomes.contains(token))
     return;
   auto runner = s.runners.find(what.kind);
   s.attempts.emplace(token, held_attempt{runner == s.runners.end() ? mesh::runner{} : runner->second});

@@ -36,16 +36,14 @@ void schedule_tick(self_ptr self) {
 
 // -- effects, after the commit ----------------------------------------------------------------------------------------
 
-void tell_observer(self_ptr self, const std::vector<job>& changed) {
+void tell_observer(self_ptr self, const job& x) {
   auto& st = self->state;
-  if (!st.peers.observer || !st.config.observed)
-    return;
-  for (auto& x : changed)
-    if (st.config.observed(x))
-      self->send(st.peers.observer, job_changed{std::make_shared<const job>(x)});
+  if (st.peers.observer && st.config.observed && st.config.observed(x))
+    self->send(st.peers.observer, job_changed{std::make_shared<const job>(x)});
 }
 
-void perform(self_ptr self, effects& fx) {
+/// `rows` are those that the effects were taken with.
+void perform(self_ptr self, effects& fx, const std::vector<ports::job_change>& rows) {
   auto& st = self->state;
   std::unordered_map<worker_id, mesh::assign> by_worker;
   for (auto& [worker, what] : fx.assignments)
@@ -60,12 +58,14 @@ void perform(self_ptr self, effects& fx) {
     if (auto i = st.links.find(worker); i != st.links.end())
       self->send(i->second, std::move(message));
   mesh::publish_events events;
-  for (auto& x : fx.changed)
+  for (auto position : fx.changed) {
+    auto& x = rows[position].row;
     for (auto& e : events_of(x, st.config.wanted))
       events.events.push_back(std::move(e));
+    tell_observer(self, x);
+  }
   if (!events.events.empty() && st.peers.notifier)
     self->send(st.peers.notifier, std::move(events));
-  tell_observer(self, fx.changed);
 }
 
 // -- commits ----------------------------------------------------------------------------------------------------------
@@ -86,10 +86,11 @@ void drop_memory(self_ptr self, const error& err) {
   start_recovery(self);
 }
 
-void add_ended(dispatcher_state& st, const std::vector<job>& changed) {
+void add_ended(dispatcher_state& st, const batch& taken) {
   if (!st.config.on_ended)
     return;
-  for (auto& x : changed) {
+  for (auto position : taken.effects.changed) {
+    auto& x = taken.rows[position].row;
     if (x.state != job_state::failed && x.state != job_state::cancelled)
       continue;
     auto more = st.config.on_ended(x);
@@ -99,37 +100,22 @@ void add_ended(dispatcher_state& st, const std::vector<job>& changed) {
   }
 }
 
-void flush(self_ptr self) {
+void commit(self_ptr self, unit_ptr unit, effects taken) {
   auto& st = self->state;
-  if (!st.queue || st.commit_in_flight)
-    return;
-  st.queue->assign();
-  auto taken = std::make_shared<batch>(st.queue->take());
-  add_ended(st, taken->effects.changed);
-  schedule_tick(self);
-  if (!taken->needs_commit()) {
-    perform(self, taken->effects);
-    answer_all(st.waiting, nullptr);
-    return;
-  }
-  auto unit = std::make_shared<ports::unit_of_work>();
-  unit->jobs = std::move(taken->rows);
-  unit->removed_jobs = std::move(taken->removed);
-  unit->queues = std::move(taken->queues);
-  unit->catalogue = std::exchange(st.catalogue, {});
+  auto fx = std::make_shared<effects>(std::move(taken));
   auto answers = std::make_shared<std::vector<std::function<void(const error*)>>>(std::move(st.waiting));
   st.waiting.clear();
   st.commit_in_flight = true;
-  bool publishes = !unit->catalogue.empty();
-  self->request(st.peers.journal, caf::infinite, commit_jobs{std::move(unit)})
+  self->request(st.peers.journal, caf::infinite, commit_jobs{unit})
     .then(
-      [self, taken, answers, publishes](const mesh::done&) {
-        self->state.commit_in_flight = false;
-        if (publishes && self->state.config.catalogue_changed)
-          self->state.config.catalogue_changed();
-        perform(self, taken->effects);
+      [self, unit, fx, answers](const mesh::done&) {
+        auto& state = self->state;
+        state.commit_in_flight = false;
+        if (!unit->catalogue.empty() && state.config.catalogue_changed)
+          state.config.catalogue_changed();
+        perform(self, *fx, unit->jobs);
         answer_all(*answers, nullptr);
-        if (self->state.queue && (self->state.queue->dirty() || !self->state.waiting.empty()))
+        if (state.queue && (state.queue->dirty() || !state.waiting.empty()))
           queue_flush(self);
       },
       [self, answers](caf::error& e) {
@@ -138,6 +124,27 @@ void flush(self_ptr self) {
         answer_all(*answers, &err);
         drop_memory(self, err);
       });
+}
+
+void flush(self_ptr self) {
+  auto& st = self->state;
+  if (!st.queue || st.commit_in_flight)
+    return;
+  st.queue->assign();
+  auto taken = st.queue->take();
+  add_ended(st, taken);
+  schedule_tick(self);
+  if (!taken.needs_commit()) {
+    perform(self, taken.effects, taken.rows);
+    answer_all(st.waiting, nullptr);
+    return;
+  }
+  auto unit = std::make_shared<ports::unit_of_work>();
+  unit->jobs = std::move(taken.rows);
+  unit->removed_jobs = std::move(taken.removed);
+  unit->queues = std::move(taken.queues);
+  unit->catalogue = std::exchange(st.catalogue, {});
+  commit(self, std::move(unit), std::move(taken.effects));
 }
 
 void start_recovery(self_ptr self) {

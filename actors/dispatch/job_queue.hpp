@@ -29,8 +29,8 @@ struct queue_config {
 struct effects {
   std::vector<std::pair<worker_id, assignment>> assignments;
   std::vector<std::pair<worker_id, lease_token>> revocations;
-  /// Each job whose state or stage changed, as it is now: for events. One entry a job.
-  std::vector<job> changed;
+  /// Each job whose state or stage changed, for events: its position among the batch's rows, which say how it is now.
+  std::vector<uint32_t> changed;
 };
 
 struct batch {
