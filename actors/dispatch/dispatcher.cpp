@@ -12,7 +12,12 @@ const error recovering_error{errc::unavailable, "the job queue is being read fro
 
 constexpr std::chrono::seconds history_timeout{10};
 
+/// With so many rows pending the next commit starts at once. With fewer it waits for what the answers to the last one
+/// set off: a sync for one row costs as much as one for all of them.
+constexpr size_t full_commit = 64;
+
 void start_recovery(self_ptr self);
+void flush(self_ptr self);
 
 void queue_flush(self_ptr self) {
   auto& st = self->state;
@@ -113,6 +118,9 @@ void commit(self_ptr self, unit_ptr unit, effects taken) {
         state.commit_in_flight = false;
         if (!unit->catalogue.empty() && state.config.catalogue_changed)
           state.config.catalogue_changed();
+        // The journal writes while these effects are performed; those of its next commit wait for that commit.
+        if (state.queue && state.queue->pending_rows() >= full_commit)
+          flush(self);
         perform(self, *fx, unit->jobs);
         answer_all(*answers, nullptr);
         if (state.queue && (state.queue->dirty() || !state.waiting.empty()))

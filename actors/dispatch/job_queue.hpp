@@ -137,6 +137,8 @@ public:
   /// What has accumulated since the last take.
   batch take();
   bool dirty() const noexcept;
+  /// Rows that have to be written; at least that many come with the next take.
+  size_t pending_rows() const noexcept;
 
   uint64_t term() const noexcept;
   /// Jobs in memory.

@@ -39,7 +39,7 @@ struct options {
   size_t count = 100'000;
   size_t rate = 200;
   size_t seconds = 10;
-  uint32_t credit = 1'000;
+  uint32_t credit = 4'000;
 };
 
 [[noreturn]] void die(const std::string& message) {
