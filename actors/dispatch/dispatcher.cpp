@@ -234,8 +234,10 @@ void look_up_dependencies(self_ptr self, std::vector<job_id> left, std::vector<j
       },
       [=](caf::error& e) mutable {
         // One that exists nowhere is the submission's mistake, and the queue says so.
-        if (mesh::from_caf(e).code != errc::not_found)
-          return reply.deliver(std::move(e));
+        if (mesh::from_caf(e).code != errc::not_found) {
+          reply.deliver(std::move(e));
+          return;
+        }
         look_up_dependencies(self, std::move(left), std::move(found), specs, reply);
       });
 }

@@ -102,13 +102,17 @@ caf::result<library> put_library(librarian_ptr self, library what, bool is_new) 
                                                     "rights"};
     },
     [self, reply, what](const error& problem) mutable {
-      if (problem.code != errc::none)
-        return reply.deliver(mesh::to_caf({errc::validation, problem.message}));
+      if (problem.code != errc::none) {
+        reply.deliver(mesh::to_caf({errc::validation, problem.message}));
+        return;
+      }
       ports::unit_of_work unit;
       unit.catalogue.libraries.push_back(what);
       commit(self, std::move(unit), [self, reply, what](const error* err) mutable {
-        if (err)
-          return reply.deliver(mesh::to_caf(*err));
+        if (err) {
+          reply.deliver(mesh::to_caf(*err));
+          return;
+        }
         self->state.libraries[what.id] = what;
         touch(self, what.category);
         reply.deliver(what);
@@ -131,8 +135,10 @@ caf::result<mesh::done> drop_library(librarian_ptr self, library_id id) {
   ports::unit_of_work unit;
   unit.catalogue.removed_libraries.push_back(id);
   commit(self, std::move(unit), [self, reply, id](const error* err) mutable {
-    if (err)
-      return reply.deliver(mesh::to_caf(*err));
+    if (err) {
+      reply.deliver(mesh::to_caf(*err));
+      return;
+    }
     auto gone = self->state.libraries.find(id);
     if (gone != self->state.libraries.end()) {
       touch(self, gone->second.category);
@@ -157,8 +163,10 @@ void erase_file_and_row(librarian_ptr self, const video_detail& d, caf::typed_re
       return removed ? error{errc::none, {}} : removed.error();
     },
     [self, d, reply](const error& problem) mutable {
-      if (problem.code != errc::none)
-        return reply.deliver(mesh::to_caf(problem));
+      if (problem.code != errc::none) {
+        reply.deliver(mesh::to_caf(problem));
+        return;
+      }
       ports::unit_of_work unit;
       unit.catalogue.removed_videos.push_back(d.item.id);
       commit(self, std::move(unit), [reply](const error* err) mutable {
@@ -184,8 +192,10 @@ caf::result<mesh::done> drop_video(librarian_ptr self, mesh::remove_video what) 
           unit.catalogue.removed_renditions.push_back(r.id);
         bool with_file = what.delete_file || d.home.origin != library_origin::folder;
         commit(self, std::move(unit), [=](const error* err) mutable {
-          if (err)
-            return reply.deliver(mesh::to_caf(*err));
+          if (err) {
+            reply.deliver(mesh::to_caf(*err));
+            return;
+          }
           touch(self, d.item.category);
           if (with_file)
             erase_file_and_row(self, d, reply);
@@ -216,8 +226,10 @@ caf::result<video_detail> change_video(librarian_ptr self, mesh::edit_video what
         ports::unit_of_work unit;
         unit.catalogue.edited.push_back(d.item);
         commit(self, std::move(unit), [=](const error* err) mutable {
-          if (err)
-            return reply.deliver(mesh::to_caf(*err));
+          if (err) {
+            reply.deliver(mesh::to_caf(*err));
+            return;
+          }
           touch(self, before);
           touch(self, d.item.category);
           reply.deliver(d);

@@ -301,7 +301,8 @@ caf::result<scan> start_scan(librarian_ptr self, const mesh::scan_library& x) {
   commit(self, std::move(unit), [self, reply, item, spec](const error* err) mutable {
     if (err) {
       self->state.scans.erase(item.id);
-      return reply.deliver(mesh::to_caf(*err));
+      reply.deliver(mesh::to_caf(*err));
+      return;
     }
     mesh::submit_jobs jobs;
     jobs.specs.push_back(spec);
@@ -342,8 +343,10 @@ void submit_held(librarian_ptr self) {
       },
       [self, held](caf::error& e) mutable {
         auto err = mesh::from_caf(e);
-        if (err.code != errc::rate_limited && err.code != errc::unavailable)
-          return held.reply.deliver(mesh::to_caf(err));
+        if (err.code != errc::rate_limited && err.code != errc::unavailable) {
+          held.reply.deliver(mesh::to_caf(err));
+          return;
+        }
         // The queue is full or being read: the scanner waits for its answer, and so does the walk.
         self->state.held.push_front(std::move(held));
         self->delayed_send(self, std::max(retry_delay, err.retry_after), resubmit_atom::value);
@@ -383,10 +386,14 @@ caf::result<mesh::done> take_scan_batch(librarian_ptr self, mesh::scan_batch x) 
   held.reply = reply;
   auto category = home->second.category;
   commit(self, std::move(unit), [self, held, category](const error* err) mutable {
-    if (err)
-      return held.reply.deliver(mesh::to_caf(*err));
-    if (held.jobs.specs.empty())
-      return held.reply.deliver(mesh::done{});
+    if (err) {
+      held.reply.deliver(mesh::to_caf(*err));
+      return;
+    }
+    if (held.jobs.specs.empty()) {
+      held.reply.deliver(mesh::done{});
+      return;
+    }
     touch(self, category);
     self->state.held.push_back(std::move(held));
     submit_held(self);
