@@ -47,6 +47,9 @@ dispatch::dispatcher_config dispatcher_settings(parts& p) {
   c.catalogue_changed = [cache = *p.cache] {
     cache.invalidate("videos");
   };
+  c.wanted = [interest = p.interest](std::string_view topic) {
+    return interest->wanted(topic);
+  };
   return c;
 }
 
@@ -155,6 +158,7 @@ supervision::child_spec coordinator_children(parts& p) {
     config.time = &p.clocks;
     config.epoch = notify::random_epoch();
     config.mirror = p.redis;
+    config.interest = p.interest;
     auto started = notify::spawn_notifier(*p.system, std::move(config));
     // A new notifier knows nobody.
     if (p.backend)
