@@ -32,8 +32,8 @@ struct queue_config {
 struct effects {
   std::vector<std::pair<worker_id, assignment>> assignments;
   std::vector<std::pair<worker_id, lease_token>> revocations;
-  /// Each job whose state or stage changed, as it is now: for events. One entry a job.
-  std::vector<job> changed;
+  /// Each job whose state or stage changed, for events: its position among the batch's rows, which say how it is now.
+  std::vector<uint32_t> changed;
 };
 
 struct batch {
@@ -140,6 +140,8 @@ public:
   /// What has accumulated since the last take.
   batch take();
   bool dirty() const noexcept;
+  /// Rows that have to be written; at least that many come with the next take.
+  size_t pending_rows() const noexcept;
 
   uint64_t term() const noexcept;
   /// Jobs in memory.

@@ -77,11 +77,7 @@ std::string title_of_name(std::string_view file_name) {
   auto dot = file_name.rfind('.');
   std::string out{file_name.substr(0, dot == 0 ? std::string_view::npos : dot)};
   std::replace_if(
-    out.begin(), out.end(),
-    [](char c) {
-      return c == '_' || c == '.';
-    },
-    ' ');
+    out.begin(), out.end(), [](char c) { return c == '_' || c == '.'; }, ' ');
   auto begin = out.find_first_not_of(' ');
   if (begin == std::string::npos)
     return std::string{file_name};
@@ -167,6 +163,13 @@ dispatch::consequences on_ended(const job& x) {
 
 bool is_observed(const job& x) {
   return x.spec.kind == "ingest" || x.spec.kind == "scan";
+}
+
+std::optional<ingest_target> target_of_ingest(const job& x) {
+  auto payload = work::decode_ingest_payload(x.spec.payload);
+  if (!payload)
+    return std::nullopt;
+  return ingest_target{payload->library, payload->video};
 }
 
 std::string category_of_ingest(const job& x) {

@@ -52,7 +52,12 @@ dispatch::dispatcher_config dispatcher_settings(parts& p) {
     return catalogue::on_completed(data, x, result);
   };
   c.on_ended = catalogue::on_ended;
-  c.catalogue_changed = [cache = *p.cache] { cache.invalidate("videos"); };
+  c.catalogue_changed = [cache = *p.cache] {
+    cache.invalidate("videos");
+  };
+  c.wanted = [interest = p.interest](std::string_view topic) {
+    return interest->wanted(topic);
+  };
   return c;
 }
 
@@ -89,7 +94,9 @@ supervisor_config library_concern(parts& p) {
   catalogue::librarian_config config;
   config.data_folder = p.folder->path();
   config.files = p.files;
-  config.catalogue_changed = [cache = *p.cache] { cache.invalidate("videos"); };
+  config.catalogue_changed = [cache = *p.cache] {
+    cache.invalidate("videos");
+  };
   c.children.push_back(child("librarian", [config, book = p.book](caf::event_based_actor* self) {
     catalogue::librarian_peers peers;
     peers.journal = book->of<dispatch::journal>("journal");
@@ -159,6 +166,7 @@ supervision::child_spec coordinator_children(parts& p) {
     config.time = &p.clocks;
     config.epoch = notify::random_epoch();
     config.mirror = p.redis;
+    config.interest = p.interest;
     auto started = notify::spawn_notifier(*p.system, std::move(config));
     // A new notifier knows nobody.
     if (p.backend)

@@ -87,10 +87,10 @@ void make_system(parts& p) {
   mesh::register_messages(c);
   c.set("middleman.heartbeat-interval", caf::timespan{p.settings.mesh.heartbeat});
   c.set("middleman.connection-timeout", caf::timespan{p.settings.mesh.connection_timeout});
-  // Actors decide and pass on; what blocks has threads of its own. Idle nodes must not poll.
+  // Actors decide and pass on; what blocks has threads of its own. With one shared queue a thread sleeps until there is
+  // work and wakes at once; work stealing would poll: idle nodes pay for it, and a message may wait for a poll.
+  c.set("scheduler.policy", caf::atom("sharing"));
   c.set("scheduler.max-threads", size_t{2});
-  c.set("work-stealing.moderate-poll-attempts", size_t{1});
-  c.set("work-stealing.relaxed-sleep-duration", caf::timespan{std::chrono::milliseconds{10}});
   c.set("logger.verbosity", caf::atom("quiet"));
   p.system = std::make_unique<caf::actor_system>(c);
   p.book = std::make_shared<supervision::address_book>(*p.system);
@@ -255,6 +255,9 @@ void stop(parts& p) {
       spdlog::warn("stop: {}", stopped.error().message);
     p.root = nullptr;
   }
+  // Whoever still waits for an answer gets it while there is somebody to tell.
+  if (p.book)
+    p.book->close();
   p.book.reset();
   p.server.reset();
   p.backend.reset();

@@ -5,6 +5,7 @@
 #include "actors/gateway/backend.hpp"
 #include "actors/health/health_supervisor.hpp"
 #include "actors/media/cleanup.hpp"
+#include "actors/notify/topic_interest.hpp"
 #include "actors/supervision/supervisor.hpp"
 #include "host/data_folder.hpp"
 #include "net/server.hpp"
@@ -39,6 +40,8 @@ struct parts {
   std::unique_ptr<caf::actor_system_config> system_config;
   std::unique_ptr<caf::actor_system> system;
   std::shared_ptr<supervision::address_book> book;
+  /// Between the notifier, whoever it is at the time, and those who publish.
+  std::shared_ptr<notify::topic_interest> interest = std::make_shared<notify::topic_interest>();
   std::unique_ptr<coordinator_link> coordinator;
   std::optional<cache::node_cache> cache;
   health::health_board board;

@@ -48,7 +48,7 @@ CREATE TABLE jobs (
   attempts TEXT NOT NULL,
   archived INTEGER NOT NULL,
   CHECK (archived = 0 OR state IN ('completed', 'failed', 'cancelled'))
-);
+) WITHOUT ROWID; -- one tree instead of two: every insert and every update walks half as far
 
 CREATE UNIQUE INDEX jobs_submission ON jobs (submission_id) WHERE submission_id <> '';
 CREATE UNIQUE INDEX jobs_unique_key ON jobs (unique_key)
