@@ -92,19 +92,22 @@ class Teeth(support.TestCase):
         self.fail("five campaigns of power cuts noticed nothing although no commit was synced")
 
     def test_without_fencing_a_paused_worker_changes_its_job(self):
-        self.assertTrue(self.paused_worker_is_believed({"TROUPE_TEST_UNFENCED": "1"}))
+        # It is a race between the two workers, which the paused one may lose on a busy machine.
+        self.assertTrue(any(self.paused_worker_is_believed({"TROUPE_TEST_UNFENCED": "1"}) for _ in range(3)))
         self.assertFalse(self.paused_worker_is_believed({}))
 
     def paused_worker_is_believed(self, environment):
         """A worker is stopped past its lease and goes on while the other has the job; its executor was never stopped,
         so it is done first. True: the job ended with what it says, not with what the holder of the lease says."""
-        with support.Node(env=environment, node__roles="coordinator,gateway", jobs__lease="1s") as node:
+        # The connection goes before the lease: no revocation waits for the worker when it wakes up.
+        links = {"mesh__heartbeat": "100ms", "mesh__connection_timeout": "1s"}
+        with support.Node(env=environment, node__roles="coordinator,gateway", jobs__lease="3s", **links) as node:
             workers = [support.Node(data=node.data, node__roles="worker", node__name=f"w{i}",
-                                    mesh__coordinator=node.mesh) for i in range(2)]
+                                    mesh__coordinator=node.mesh, **links) for i in range(2)]
             try:
                 for w in workers:
                     w.start()
-                film = support.synth(node.folder / "film.mp4", seconds=20, size="640x360")
+                film = support.synth(node.folder / "film.mp4", seconds=30, size="640x360")
                 self.assertEqual(node.wait_job(node.upload(film).json["jobId"])["status"], "completed")
                 video = node.get("/api/videos")["videos"][0]["id"]
                 job = node.post(f"/api/videos/{video}/transcode", {"profile": "web-720p"})["jobId"]
