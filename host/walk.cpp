@@ -123,8 +123,10 @@ private:
     if (!is_utf8(path)) {
       batch_.problems.push_back("the name of " + shown(path) + " is not UTF-8: rename it");
     } else if (::fstatat(dir, name.c_str(), &facts, AT_SYMLINK_NOFOLLOW) != 0) {
-      if (errno != ENOENT)
+      if (errno != ENOENT) {
         batch_.problems.push_back(system_error(errno, "look at", shown(path)).message);
+        batch_.hidden.push_back(std::move(path));
+      }
     } else if (S_ISREG(facts.st_mode)) {
       batch_.files.push_back({std::move(path), version_from(facts)});
     }
@@ -134,8 +136,10 @@ private:
   void trouble(const std::string& folder, error what) {
     if (folder.empty())
       root_problem_ = std::move(what);
-    else
+    else {
       batch_.problems.push_back(std::move(what.message));
+      batch_.hidden.push_back(folder);
+    }
   }
 
   std::string shown(const std::string& path) const {

@@ -24,10 +24,12 @@ struct job_changed {
 
 struct dispatcher_config {
   queue_config queue;
+  std::shared_ptr<const clock> time = std::make_shared<const system_clocks>();
   /// Told to workers: the data folder and the content of its node.id.
   std::string data_folder;
   std::string data_id;
-  /// The first term of this process; shared by all dispatchers that this process starts one after the other. 0: none yet.
+  /// The first term of this process; shared by all dispatchers that this process starts one after the other. 0: none
+  /// yet.
   std::shared_ptr<uint64_t> life = std::make_shared<uint64_t>(0);
   /// After a failed commit or recovery, before the next try.
   milliseconds recovery_delay{500};
@@ -56,8 +58,8 @@ using tick_atom = caf::atom_constant<caf::atom("tick")>;
 using recover_atom = caf::atom_constant<caf::atom("recover")>;
 
 /// The dispatcher with what it sends to itself.
-using dispatcher_self = mesh::dispatcher::extend<mesh::tell<flush_atom>, mesh::tell<tick_atom>,
-                                                 mesh::tell<recover_atom>>;
+using dispatcher_self =
+  mesh::dispatcher::extend<mesh::tell<flush_atom>, mesh::tell<tick_atom>, mesh::tell<recover_atom>>;
 
 /// What the dispatcher talks to. All are stable addresses within the coordinator.
 struct dispatcher_peers {
@@ -74,7 +76,6 @@ struct dispatcher_state {
 
   dispatcher_config config;
   dispatcher_peers peers;
-  system_clocks clocks;
   std::mt19937_64 random;
   /// nullptr while recovering: every request is answered errc::unavailable.
   std::unique_ptr<job_queue> queue;
@@ -82,6 +83,8 @@ struct dispatcher_state {
   bool term_raised = false;
   bool commit_in_flight = false;
   bool flush_queued = false;
+  /// Something happened since the last flush that it may have to act on.
+  bool flush_wanted = false;
   mono_time tick_at = mono_time::max();
   /// Answers to requests whose transitions the next commit contains; called with nullptr when it is committed.
   std::vector<std::function<void(const error*)>> waiting;

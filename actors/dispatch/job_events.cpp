@@ -1,6 +1,8 @@
 #include "actors/dispatch/dispatcher.hpp"
 
 #include "protocol/model/json.hpp"
+#include "protocol/model/json_writer.hpp"
+#include "protocol/model/outward_text.hpp"
 
 #include <cmath>
 
@@ -10,14 +12,14 @@ namespace {
 
 std::string_view event_type(job_state state) {
   switch (state) {
-    case job_state::completed:
-      return "job_completed";
-    case job_state::failed:
-      return "job_failed";
-    case job_state::cancelled:
-      return "job_cancelled";
-    default:
-      return "job_progress";
+  case job_state::completed:
+    return "job_completed";
+  case job_state::failed:
+    return "job_failed";
+  case job_state::cancelled:
+    return "job_cancelled";
+  default:
+    return "job_progress";
   }
 }
 
@@ -36,16 +38,18 @@ std::string data_of(const job& x) {
   std::snprintf(number, sizeof(number), "%.4g", percent(x));
   out += "\",\"progress\":";
   out += number;
-  out += ",\"stage\":" + json_quote(x.progress.stage) + ",\"message\":" + json_quote(x.progress.message);
+  out +=
+    ",\"stage\":" + json_quote(x.progress.stage) + ",\"message\":" + json_quote(without_folders(x.progress.message));
   out += ",\"attempts\":" + std::to_string(x.attempt);
   if (!x.progress.counters.empty())
     out += ",\"counters\":" + encode(x.progress.counters);
   if (x.spec.parent)
     out += ",\"parent\":\"" + x.spec.parent.str() + "\"";
-  if (x.state == job_state::completed && !x.result.empty())
+  // A worker's text: events must stay JSON whatever it is.
+  if (x.state == job_state::completed && is_json(x.result))
     out += ",\"result\":" + x.result;
   if (x.last_error.code != errc::none && x.state != job_state::completed)
-    out += ",\"error\":" + json_quote(x.last_error.message);
+    out += ",\"error\":" + json_quote(without_folders(x.last_error.message));
   out += '}';
   return out;
 }

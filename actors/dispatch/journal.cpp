@@ -15,7 +15,7 @@ void queue_flush(self_ptr self) {
   }
 }
 
-/// The connection, opened at first use and again after it was lost.
+/// The writer, opened at first use. A connection that is lost it opens again by itself.
 result<ports::store_writer*> writer_of(self_ptr self, ports::database& db) {
   auto& writer = self->state.writer;
   if (!writer) {
@@ -27,31 +27,56 @@ result<ports::store_writer*> writer_of(self_ptr self, ports::database& db) {
   return writer.get();
 }
 
-void commit_next(self_ptr self, ports::database& db) {
-  auto& st = self->state;
-  auto entries = st.lanes.next(st.config.max_rows);
-  auto fail_all = [&](const error& err) {
-    spdlog::error("journal: a commit of {} units failed: {}", entries.size(), err.message);
-    for (auto& e : entries)
-      e.reply.deliver(mesh::to_caf(err));
-  };
+using entries = std::vector<commit_lanes::entry>;
+
+void fail_all(entries& xs, const error& err) {
+  spdlog::error("journal: a commit of {} units failed: {}", xs.size(), err.message);
+  for (auto& e : xs)
+    e.reply.deliver(mesh::to_caf(err));
+}
+
+/// The fault lies in what was to be written, and not in the database.
+bool is_about_rows(const error& err) noexcept {
+  switch (err.code) {
+    case errc::unavailable:
+    case errc::io:
+    case errc::storage_full:
+    case errc::timeout:
+      return false;
+    default:
+      return true;
+  }
+}
+
+void commit_all(self_ptr self, ports::database& db, entries xs) {
   auto writer = writer_of(self, db);
   if (!writer)
-    return fail_all(writer.error());
+    return fail_all(xs, writer.error());
   std::vector<const ports::unit_of_work*> units;
-  units.reserve(entries.size());
-  for (auto& e : entries)
+  units.reserve(xs.size());
+  for (auto& e : xs)
     units.push_back(e.unit.get());
   auto committed = (*writer)->commit(units);
-  if (!committed)
-    return fail_all(committed.error());
-  for (size_t i = 0; i < entries.size(); ++i) {
+  if (!committed) {
+    if (xs.size() == 1 || !is_about_rows(committed.error()))
+      return fail_all(xs, committed.error());
+    // One unit that can't be written fails alone: above all, a mistake in the catalogue must not cost the dispatcher its
+    // memory.
+    for (auto& e : xs)
+      commit_all(self, db, entries{std::move(e)});
+    return;
+  }
+  for (size_t i = 0; i < xs.size(); ++i) {
     auto& one = (*committed)[i];
     if (one)
-      entries[i].reply.deliver(mesh::done{});
+      xs[i].reply.deliver(mesh::done{});
     else
-      entries[i].reply.deliver(mesh::to_caf(one.error()));
+      xs[i].reply.deliver(mesh::to_caf(one.error()));
   }
+}
+
+void commit_next(self_ptr self, ports::database& db) {
+  commit_all(self, db, self->state.lanes.next(self->state.config.max_rows));
 }
 
 caf::result<recovery> recover(self_ptr self, ports::database& db, bool raise) {

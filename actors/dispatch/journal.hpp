@@ -105,7 +105,8 @@ struct journal_state {
 
 /// Role: makes every change of the database durable, many in one commit. Thread: its own (spawn detached), because
 /// commits block. Supervisor: the dispatch supervisor, one_for_all with the dispatcher: a journal that is gone takes the
-/// dispatcher's memory with it. On a failed commit all units of it are answered with the error and nothing is kept.
+/// dispatcher's memory with it. When a commit fails for what is in it, its units are
+/// committed one by one, so that only the culprit is answered with the error; when the database fails, all of them are.
 journal_self::behavior_type journal_actor(journal_self::stateful_pointer<journal_state> self,
                                           std::shared_ptr<ports::database> database, journal_config config);
 

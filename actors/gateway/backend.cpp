@@ -1,44 +1,12 @@
-#include "actors/gateway/backend.hpp"
-
+#include "actors/gateway/backend_parts.hpp"
+#include "actors/gateway/client_jobs.hpp"
 #include "actors/gateway/render.hpp"
 #include "actors/library/publication.hpp"
 #include "protocol/model/json.hpp"
 
-#include <spdlog/spdlog.h>
-
-namespace troupe::gateway {
-
-/// Local message: something to run in the gateway actor.
-struct posted {
-  std::shared_ptr<std::function<void(caf::event_based_actor*)>> run;
-};
-
-} // namespace troupe::gateway
-
-TROUPE_LOCAL_MESSAGE(troupe::gateway::posted)
-
 namespace troupe::gateway {
 
 namespace {
-
-using sink_ptr = std::shared_ptr<std::function<void(std::shared_ptr<const std::vector<event>>)>>;
-
-caf::behavior gateway_actor(caf::event_based_actor* self, sink_ptr sink) {
-  return {
-    [self](const posted& x) {
-      (*x.run)(self);
-    },
-    [sink](mesh::event_batch& x) {
-      if (*sink)
-        (*sink)(std::make_shared<const std::vector<event>>(std::move(x.events)));
-    },
-  };
-}
-
-template <class T>
-T same(T& x) {
-  return std::move(x);
-}
 
 /// For answers that only say "done": a completion without a value.
 ports::completion<mesh::done> drop_value(ports::completion<void> done) {
@@ -53,41 +21,26 @@ ports::completion<mesh::done> drop_value(ports::completion<void> done) {
 } // namespace
 
 mesh_backend::mesh_backend(gateway_config config, gateway_peers peers, caf::actor address) :
-  config_(std::move(config)),
-  peers_(std::move(peers)),
-  uploads_folder_(config_.data_folder + "/uploads"),
+  config_(std::move(config)), peers_(std::move(peers)), uploads_folder_(config_.data_folder + "/uploads"),
   address_(std::move(address)),
   sink_(std::make_shared<std::function<void(std::shared_ptr<const std::vector<event>>)>>()) {
-}
-
-caf::actor mesh_backend::spawn_actor(caf::actor_system& system) {
-  auto actor = system.spawn(gateway_actor, sink_);
-  refollow();
-  return actor;
 }
 
 void mesh_backend::post(std::function<void(act_self)> f) {
   caf::anon_send(address_, posted{std::make_shared<std::function<void(act_self)>>(std::move(f))});
 }
 
-template <class Answer, class T, class Target, class Message, class Convert>
-void mesh_backend::ask(Target target, Message message, ports::completion<T> done, Convert convert) {
-  auto timeout = config_.timeout;
-  post([=, message = std::move(message)](act_self self) mutable {
-    self->request(target, timeout, std::move(message))
-      .then(
-        [done, convert](Answer& x) {
-          done(convert(x));
-        },
-        [done](caf::error& e) {
-          done(mesh::from_caf(e));
-        });
-  });
-}
-
 // -- jobs -------------------------------------------------------------------------------------------------------------
 
 void mesh_backend::submit(job_spec spec, ports::request_context ctx, ports::completion<submit_receipt> done) {
+  if (auto refused = check_client_job(spec); !refused)
+    return done(std::move(refused).error());
+  // Ids are the dispatcher's to choose.
+  spec.id = {};
+  submit_checked(std::move(spec), std::move(ctx), std::move(done));
+}
+
+void mesh_backend::submit_checked(job_spec spec, ports::request_context ctx, ports::completion<submit_receipt> done) {
   spec.request_id = ctx.request_id;
   if (spec.owner.empty())
     spec.owner = ctx.owner;
@@ -95,9 +48,8 @@ void mesh_backend::submit(job_spec spec, ports::request_context ctx, ports::comp
     spec.submission_id = ctx.submission_id;
   mesh::submit_jobs message;
   message.specs.push_back(std::move(spec));
-  ask<mesh::submitted>(peers_.jobs, std::move(message), std::move(done), [](mesh::submitted& x) {
-    return x.receipts.at(0);
-  });
+  ask<mesh::submitted>(peers_.jobs, std::move(message), std::move(done),
+                       [](mesh::submitted& x) { return x.receipts.at(0); });
 }
 
 void mesh_backend::find_job(job_id id, ports::completion<ports::job_view> done) {
@@ -142,9 +94,8 @@ void mesh_backend::remove_job(job_id id, ports::completion<void> done) {
 }
 
 void mesh_backend::queues(ports::completion<std::vector<queue_stats>> done) {
-  ask<mesh::queue_list>(peers_.queues, mesh::get_queues{}, std::move(done), [](mesh::queue_list& x) {
-    return std::move(x.queues);
-  });
+  ask<mesh::queue_list>(peers_.queues, mesh::get_queues{}, std::move(done),
+                        [](mesh::queue_list& x) { return std::move(x.queues); });
 }
 
 void mesh_backend::change_queue(ports::queue_change change, ports::completion<queue_stats> done) {
@@ -167,9 +118,8 @@ void mesh_backend::change_queue(ports::queue_change change, ports::completion<qu
 }
 
 void mesh_backend::workers(ports::completion<std::vector<worker_info>> done) {
-  ask<mesh::worker_list>(peers_.queues, mesh::get_workers{}, std::move(done), [](mesh::worker_list& x) {
-    return std::move(x.workers);
-  });
+  ask<mesh::worker_list>(peers_.queues, mesh::get_workers{}, std::move(done),
+                         [](mesh::worker_list& x) { return std::move(x.workers); });
 }
 
 // -- catalogue --------------------------------------------------------------------------------------------------------
@@ -190,33 +140,28 @@ cache::load_spec mesh_backend::rendered_load(std::string key) const {
   spec.key = std::move(key);
   spec.fresh_for = config_.fresh_for;
   spec.stale_for = config_.stale_for;
-  spec.encode = [](const cache::value_ptr& x) {
-    return to_text(*std::static_pointer_cast<const ports::rendered>(x));
-  };
-  spec.decode = [](std::string_view text) -> cache::value_ptr {
-    return rendered_from_text(text);
-  };
+  spec.encode = [](const cache::value_ptr& x) { return to_text(*std::static_pointer_cast<const ports::rendered>(x)); };
+  spec.decode = [](std::string_view text) -> cache::value_ptr { return rendered_from_text(text); };
   return spec;
 }
 
 cache::load_spec mesh_backend::videos_load(const video_query& query) {
   auto spec = rendered_load(cache_key(query));
   spec.load = [this, query](cache::load_completion loaded) {
-    ask<video_page, cache::value_ptr>(peers_.catalogue, query, std::move(loaded),
-                                      [query](video_page& page) -> cache::value_ptr {
-                                        return render_videos(page, query);
-                                      });
+    ask<video_page, cache::value_ptr>(
+      peers_.catalogue, query, std::move(loaded),
+      [query](video_page& page) -> cache::value_ptr { return render_videos(page, query); });
   };
   return spec;
 }
 
 cache::load_spec mesh_backend::categories_load() {
-  auto spec = rendered_load("videos\x1f" "categories");
+  auto spec = rendered_load("videos\x1f"
+                            "categories");
   spec.load = [this](cache::load_completion loaded) {
-    ask<mesh::category_list, cache::value_ptr>(peers_.catalogue, mesh::get_categories{}, std::move(loaded),
-                                               [](mesh::category_list& x) -> cache::value_ptr {
-                                                 return render_categories(x.categories);
-                                               });
+    ask<mesh::category_list, cache::value_ptr>(
+      peers_.catalogue, mesh::get_categories{}, std::move(loaded),
+      [](mesh::category_list& x) -> cache::value_ptr { return render_categories(x.categories); });
   };
   return spec;
 }
@@ -272,9 +217,8 @@ void mesh_backend::categories(ports::completion<ports::rendered_ptr> done) {
 }
 
 void mesh_backend::libraries(ports::completion<std::vector<library>> done) {
-  ask<mesh::library_list>(peers_.librarian, mesh::get_libraries{}, std::move(done), [](mesh::library_list& x) {
-    return std::move(x.libraries);
-  });
+  ask<mesh::library_list>(peers_.librarian, mesh::get_libraries{}, std::move(done),
+                          [](mesh::library_list& x) { return std::move(x.libraries); });
 }
 
 void mesh_backend::add_library(library what, ports::completion<library> done) {
@@ -294,9 +238,8 @@ void mesh_backend::scan_library(library_id id, ports::request_context ctx, ports
 }
 
 void mesh_backend::scans(ports::completion<std::vector<scan>> done) {
-  ask<mesh::scan_list>(peers_.catalogue, mesh::get_scans{100}, std::move(done), [](mesh::scan_list& x) {
-    return std::move(x.scans);
-  });
+  ask<mesh::scan_list>(peers_.catalogue, mesh::get_scans{100}, std::move(done),
+                       [](mesh::scan_list& x) { return std::move(x.scans); });
 }
 
 void mesh_backend::find_scan(scan_id id, ports::completion<scan> done) {
@@ -315,8 +258,8 @@ const std::string& mesh_backend::data_folder() const noexcept {
 
 void mesh_backend::register_upload(ports::finished_upload upload, ports::request_context ctx,
                                    ports::completion<submit_receipt> done) {
-  submit(catalogue::ingest_upload_spec(uploads_folder_, upload.path, upload.original_name, upload.category),
-         std::move(ctx), std::move(done));
+  submit_checked(catalogue::ingest_upload_spec(uploads_folder_, upload.path, upload.original_name, upload.category),
+                 std::move(ctx), std::move(done));
 }
 
 // -- state ------------------------------------------------------------------------------------------------------------
@@ -334,92 +277,7 @@ bool mesh_backend::ready() noexcept {
 }
 
 void mesh_backend::tree(ports::completion<std::vector<tree_node>> done) {
-  ask<mesh::tree>(peers_.root, mesh::get_tree{}, std::move(done), [](mesh::tree& x) {
-    return std::move(x.nodes);
-  });
-}
-
-// -- live events ------------------------------------------------------------------------------------------------------
-
-void mesh_backend::on_events(std::function<void(std::shared_ptr<const std::vector<event>>)> sink) {
-  *sink_ = std::move(sink);
-}
-
-void mesh_backend::follow(const std::string& topic) {
-  {
-    std::lock_guard guard{topics_mutex_};
-    if (++topics_[topic] > 1)
-      return;
-  }
-  follow_all({topic});
-}
-
-void mesh_backend::follow_all(std::vector<std::string> topics) {
-  post([notifier = peers_.notifier, topics = std::move(topics), timeout = config_.timeout](act_self self) {
-    self->request(notifier, timeout, mesh::follow_topics{topics}, caf::actor_cast<mesh::event_subscriber>(self))
-      .then([](const mesh::done&) {},
-            [](caf::error& e) {
-              spdlog::warn("gateway: can't follow live events: {}", mesh::from_caf(e).message);
-            });
-  });
-}
-
-void mesh_backend::refollow() {
-  std::vector<std::string> topics;
-  {
-    std::lock_guard guard{topics_mutex_};
-    for (auto& [topic, count] : topics_)
-      topics.push_back(topic);
-  }
-  if (!topics.empty())
-    follow_all(std::move(topics));
-}
-
-void mesh_backend::unfollow(const std::string& topic) {
-  {
-    std::lock_guard guard{topics_mutex_};
-    auto i = topics_.find(topic);
-    if (i == topics_.end() || --i->second > 0)
-      return;
-    topics_.erase(i);
-  }
-  post([notifier = peers_.notifier, topic](act_self self) {
-    self->send(notifier, mesh::unfollow_topics{{topic}}, caf::actor_cast<mesh::event_subscriber>(self));
-  });
-}
-
-void mesh_backend::snapshot(job_id id, event_position position, ports::completion<ports::replay> done) {
-  find_job(id, [id, position, done](result<ports::job_view> found) {
-    ports::replay answer;
-    answer.position = position;
-    if (!found) {
-      if (found.error().code != errc::not_found)
-        return done(std::move(found).error());
-      return done(std::move(answer));
-    }
-    answer.events.push_back(snapshot_event(found->item, found->children, position));
-    done(std::move(answer));
-  });
-}
-
-void mesh_backend::catch_up(event_position since, ports::completion<ports::replay> done) {
-  auto told = [this, since, done](result<mesh::caught_up> x) {
-    if (!x)
-      return done(std::move(x).error());
-    auto fresh = since.epoch == 0;
-    if (x->gap || fresh)
-      if (auto id = job_of_topic(since.topic))
-        return snapshot(*id, x->position, done);
-    ports::replay answer;
-    answer.position = x->position;
-    if (x->gap && !fresh)
-      answer.events.push_back(gap_event(since.topic, x->position));
-    else
-      answer.events = std::move(x->events);
-    done(std::move(answer));
-  };
-  ask<mesh::caught_up>(peers_.notifier, mesh::catch_up{since}, ports::completion<mesh::caught_up>{std::move(told)},
-                       same<mesh::caught_up>);
+  ask<mesh::tree>(peers_.root, mesh::get_tree{}, std::move(done), [](mesh::tree& x) { return std::move(x.nodes); });
 }
 
 } // namespace troupe::gateway

@@ -102,6 +102,8 @@ private:
   /// Asks `target`; `convert` makes the completion's value of the answer.
   template <class Answer, class T, class Target, class Message, class Convert>
   void ask(Target target, Message message, ports::completion<T> done, Convert convert);
+  /// Of whatever kind: for jobs that the gateway itself makes.
+  void submit_checked(job_spec spec, ports::request_context ctx, ports::completion<submit_receipt> done);
   void follow_all(std::vector<std::string> topics);
   cache::load_spec rendered_load(std::string key) const;
   /// How to come by a page of videos, or the list of categories.

@@ -18,14 +18,11 @@ void commit(librarian_ptr self, ports::unit_of_work unit, std::function<void(con
   self
     ->request(self->state.peers.journal, caf::infinite,
               dispatch::commit_catalogue{std::make_shared<const ports::unit_of_work>(std::move(unit))})
-    .then(
-      [then](const mesh::done&) {
-        then(nullptr);
-      },
-      [then](caf::error& e) {
-        auto err = mesh::from_caf(e);
-        then(&err);
-      });
+    .then([then](const mesh::done&) { then(nullptr); },
+          [then](caf::error& e) {
+            auto err = mesh::from_caf(e);
+            then(&err);
+          });
 }
 
 void touch(librarian_ptr self, const std::string& category) {
@@ -58,6 +55,28 @@ void send_updates(librarian_ptr self) {
 
 // -- libraries --------------------------------------------------------------------------------------------------------
 
+/// The folder was looked at: writes the row, or says what is wrong.
+void write_library(librarian_ptr self, const library& what, const error& problem,
+                   caf::typed_response_promise<library> reply) {
+  if (problem.code != errc::none) {
+    self->state.pending.erase(what.id);
+    reply.deliver(mesh::to_caf({errc::validation, problem.message}));
+    return;
+  }
+  ports::unit_of_work unit;
+  unit.catalogue.libraries.push_back(what);
+  commit(self, std::move(unit), [self, reply, what](const error* err) mutable {
+    self->state.pending.erase(what.id);
+    if (err) {
+      reply.deliver(mesh::to_caf(*err));
+      return;
+    }
+    self->state.libraries[what.id] = what;
+    touch(self, what.category);
+    reply.deliver(what);
+  });
+}
+
 /// Checks name and root, then the folder itself (blocking), then writes the row.
 caf::result<library> put_library(librarian_ptr self, library what, bool is_new) {
   auto& st = self->state;
@@ -75,6 +94,8 @@ caf::result<library> put_library(librarian_ptr self, library what, bool is_new) 
     what.category = what.category.empty() ? old->second.category : what.category;
   }
   auto root = check_root(what.root, what.id, st.config.data_folder, st.libraries);
+  if (root)
+    root = check_root(what.root, what.id, st.config.data_folder, st.pending);
   if (!root)
     return mesh::to_caf(root.error());
   what.root = *root;
@@ -88,6 +109,9 @@ caf::result<library> put_library(librarian_ptr self, library what, bool is_new) 
   what.updated = now();
   if (is_new)
     what.created = what.updated;
+  if (st.pending.contains(what.id))
+    return mesh::to_caf({errc::conflict, "library \"" + what.name + "\" is being changed; try again in a moment"});
+  st.pending[what.id] = what;
   auto reply = self->make_response_promise<library>();
   auto files = st.config.files;
   run_blocking(
@@ -98,26 +122,11 @@ caf::result<library> put_library(librarian_ptr self, library what, bool is_new) 
         return names.error();
       auto space = files->space(path);
       return space ? error{errc::none, {}}
-                   : error{errc::validation, path + ": not a folder that this node can read; check the path and its "
-                                                    "rights"};
+                   : error{errc::validation, path
+                                               + ": not a folder that this node can read; check the path and its "
+                                                 "rights"};
     },
-    [self, reply, what](const error& problem) mutable {
-      if (problem.code != errc::none) {
-        reply.deliver(mesh::to_caf({errc::validation, problem.message}));
-        return;
-      }
-      ports::unit_of_work unit;
-      unit.catalogue.libraries.push_back(what);
-      commit(self, std::move(unit), [self, reply, what](const error* err) mutable {
-        if (err) {
-          reply.deliver(mesh::to_caf(*err));
-          return;
-        }
-        self->state.libraries[what.id] = what;
-        touch(self, what.category);
-        reply.deliver(what);
-      });
-    });
+    [self, reply, what](const error& problem) { write_library(self, what, problem, reply); });
   return reply;
 }
 
@@ -130,15 +139,20 @@ caf::result<mesh::done> drop_library(librarian_ptr self, library_id id) {
     return mesh::to_caf({errc::not_found, "library " + id.str() + ": not known; see `troupe library ls`"});
   if (i->second.origin != library_origin::folder)
     return mesh::to_caf({errc::conflict, "library \"" + i->second.name + "\" is built in and can't be removed"});
-  cancel_scans_of(self, id);
+  if (st.pending.contains(id))
+    return mesh::to_caf({errc::conflict, "library \"" + i->second.name + "\" is being changed; try again in a moment"});
+  // Nobody changes it, or scans it anew, until it is gone.
+  st.pending[id] = i->second;
   auto reply = self->make_response_promise<mesh::done>();
   ports::unit_of_work unit;
   unit.catalogue.removed_libraries.push_back(id);
   commit(self, std::move(unit), [self, reply, id](const error* err) mutable {
+    self->state.pending.erase(id);
     if (err) {
       reply.deliver(mesh::to_caf(*err));
       return;
     }
+    cancel_scans_of(self, id);
     auto gone = self->state.libraries.find(id);
     if (gone != self->state.libraries.end()) {
       touch(self, gone->second.category);
@@ -203,9 +217,7 @@ caf::result<mesh::done> drop_video(librarian_ptr self, mesh::remove_video what) 
             reply.deliver(mesh::done{});
         });
       },
-      [reply](caf::error& e) mutable {
-        reply.deliver(std::move(e));
-      });
+      [reply](caf::error& e) mutable { reply.deliver(std::move(e)); });
   return reply;
 }
 
@@ -235,9 +247,7 @@ caf::result<video_detail> change_video(librarian_ptr self, mesh::edit_video what
           reply.deliver(d);
         });
       },
-      [reply](caf::error& e) mutable {
-        reply.deliver(std::move(e));
-      });
+      [reply](caf::error& e) mutable { reply.deliver(std::move(e)); });
   return reply;
 }
 
@@ -257,36 +267,16 @@ librarian_self::behavior_type librarian(librarian_ptr self, librarian_config con
       std::ranges::sort(out.libraries, {}, &library::id);
       return out;
     },
-    [self](mesh::add_library& x) {
-      return put_library(self, std::move(x.what), true);
-    },
-    [self](mesh::edit_library& x) {
-      return put_library(self, std::move(x.what), false);
-    },
-    [self](const mesh::remove_library& x) {
-      return drop_library(self, x.id);
-    },
-    [self](const mesh::scan_library& x) {
-      return start_scan(self, x);
-    },
-    [self](const mesh::remove_video& x) {
-      return drop_video(self, x);
-    },
-    [self](const mesh::edit_video& x) {
-      return change_video(self, x);
-    },
-    [self](mesh::scan_batch& x) {
-      return take_scan_batch(self, std::move(x));
-    },
-    [self](const dispatch::job_changed& x) {
-      on_job_changed(self, *x.item);
-    },
-    [self](load_atom) {
-      load(self);
-    },
-    [self](resubmit_atom) {
-      submit_held(self);
-    },
+    [self](mesh::add_library& x) { return put_library(self, std::move(x.what), true); },
+    [self](mesh::edit_library& x) { return put_library(self, std::move(x.what), false); },
+    [self](const mesh::remove_library& x) { return drop_library(self, x.id); },
+    [self](const mesh::scan_library& x) { return start_scan(self, x); },
+    [self](const mesh::remove_video& x) { return drop_video(self, x); },
+    [self](const mesh::edit_video& x) { return change_video(self, x); },
+    [self](mesh::scan_batch& x) { return take_scan_batch(self, std::move(x)); },
+    [self](const dispatch::job_changed& x) { on_job_changed(self, *x.item); },
+    [self](load_atom) { load(self); },
+    [self](resubmit_atom) { submit_held(self); },
     [self](check_atom) {
       self->state.check_queued = false;
       check_scans(self);

@@ -14,10 +14,13 @@ struct librarian_config {
   /// Holds the roots of the two built-in libraries: <data>/uploads and <data>/downloads.
   std::string data_folder;
   std::shared_ptr<ports::files> files;
+  std::shared_ptr<const clock> time = std::make_shared<const system_clocks>();
   /// Called when catalogue rows have changed: caches forget what they made of them. Any thread; must not block.
   std::function<void()> catalogue_changed;
   /// While videos change, "library_update" goes out at most this often a category.
   milliseconds update_interval{250};
+  /// So long does a batch of a scan wait for room in the queue; then its scanner is told to come back.
+  milliseconds max_hold{20'000};
 };
 
 struct librarian_peers {
@@ -35,6 +38,8 @@ struct active_scan {
   int64_t outstanding = 0;
   bool walk_ended = false;
   bool checking = false;
+  /// The dispatcher was asked to make its job: from then on it must be known there.
+  bool submitted = false;
 };
 
 /// Ingest jobs that the dispatcher had no room for; submitted again after a while.
@@ -42,6 +47,7 @@ struct held_submission {
   scan_id scan;
   mesh::submit_jobs jobs;
   caf::typed_response_promise<mesh::done> reply;
+  mono_time until{};
 };
 
 using load_atom = caf::atom_constant<caf::atom("load")>;
@@ -50,10 +56,9 @@ using resubmit_atom = caf::atom_constant<caf::atom("resubmit")>;
 using update_atom = caf::atom_constant<caf::atom("update")>;
 
 /// The librarian with what the dispatcher tells it and what it sends to itself.
-using librarian_self = mesh::librarian::extend_with<dispatch::observer>::extend<mesh::tell<load_atom>,
-                                                                               mesh::tell<update_atom>,
-                                                                               mesh::tell<resubmit_atom>,
-                                                                               mesh::tell<check_atom>>;
+using librarian_self =
+  mesh::librarian::extend_with<dispatch::observer>::extend<mesh::tell<load_atom>, mesh::tell<update_atom>,
+                                                           mesh::tell<resubmit_atom>, mesh::tell<check_atom>>;
 
 struct librarian_state {
   librarian_state() = default;
@@ -62,8 +67,12 @@ struct librarian_state {
   librarian_peers peers;
   bool loaded = false;
   std::unordered_map<library_id, library> libraries;
+  /// Being checked or written: as good as there for who asks for the same folder meanwhile.
+  std::unordered_map<library_id, library> pending;
   std::unordered_map<scan_id, active_scan> scans;
   std::deque<held_submission> held;
+  /// Scans that have ended, but whose rows the store did not take yet.
+  std::vector<scan> unwritten;
   /// Categories whose listeners have not yet been told that something changed.
   std::unordered_map<std::string, uint64_t> touched;
   bool update_queued = false;
@@ -73,8 +82,8 @@ struct librarian_state {
 /// Role: owns the catalogue: libraries, edits, and scans with their phases and counters. Thread: a scheduler thread;
 /// file checks run in detached actors. Supervisor: the library supervisor, one_for_one: libraries and unfinished scans
 /// are read again from the store, and until that is done requests are answered errc::unavailable.
-librarian_self::behavior_type librarian(librarian_self::stateful_pointer<librarian_state> self,
-                                        librarian_config config, librarian_peers peers);
+librarian_self::behavior_type librarian(librarian_self::stateful_pointer<librarian_state> self, librarian_config config,
+                                        librarian_peers peers);
 
 /// Why this folder can't be a library's root, if so: not absolute, inside another root or the data folder, or around
 /// one. Does not touch the disk.

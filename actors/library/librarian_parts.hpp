@@ -18,16 +18,32 @@ void commit(librarian_ptr self, ports::unit_of_work unit, std::function<void(con
 /// Something in this category changed: caches forget, listeners are told soon.
 void touch(librarian_ptr self, const std::string& category);
 
-// -- librarian_scans.cpp
+/// For a question to the dispatcher or to a reader of the store.
+constexpr std::chrono::seconds read_timeout{10};
+
+// -- librarian_load.cpp
 /// Reads libraries and unfinished scans from the store; makes the built-in libraries; tries again until it works.
 void load(librarian_ptr self);
+
+// -- librarian_scans.cpp
 caf::result<scan> start_scan(librarian_ptr self, const mesh::scan_library& x);
 caf::result<mesh::done> take_scan_batch(librarian_ptr self, mesh::scan_batch x);
-void on_job_changed(librarian_ptr self, const job& x);
-/// Asks the store for the ends that nobody told us of (the dispatcher restarted in between).
-void check_scans(librarian_ptr self);
 /// Submits what waits for room in the queue.
 void submit_held(librarian_ptr self);
 void cancel_scans_of(librarian_ptr self, library_id id);
+
+// -- librarian_scan_end.cpp
+void set_phase(scan& x, scan_status phase);
+/// The scan's present state as an event of its library; `last`: not to be coalesced.
+void tell_scan(librarian_ptr self, const active_scan& x, bool last);
+/// Writes and tells the end of a scan and forgets it; nothing when it has ended already.
+void end_scan(librarian_ptr self, scan_id id, scan_status how, std::string problem);
+void on_job_changed(librarian_ptr self, const job& x);
+/// Asks the dispatcher, or its history, what happened to a scan's job meanwhile.
+void ask_scan_job(librarian_ptr self, const active_scan& x);
+/// Asks the store for the ends that nobody told us of (the dispatcher restarted in between).
+void check_scans(librarian_ptr self);
+/// check_scans after a while, as long as there are scans.
+void queue_check(librarian_ptr self);
 
 } // namespace troupe::catalogue

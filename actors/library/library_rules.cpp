@@ -43,7 +43,7 @@ result<std::string> check_root(std::string root, library_id own, const std::stri
     return err;
   }
   if (within(*normal, data_folder) || within(data_folder, *normal))
-    return {errc::conflict, *normal + ": overlaps the data folder " + data_folder + "; choose a folder beside it"};
+    return {errc::conflict, *normal + ": overlaps Troupe's own data folder; choose a folder beside it"};
   for (auto& [id, other] : others) {
     if (id == own || other.origin != library_origin::folder)
       continue;

@@ -7,7 +7,8 @@ namespace troupe::catalogue {
 using nlohmann::json;
 
 std::string encode(const scan_payload& x) {
-  return json{{"scanId", x.scan.str()}, {"libraryId", x.library.str()}, {"root", x.root}}.dump();
+  return json{{"scanId", x.scan.str()}, {"libraryId", x.library.str()}, {"root", x.root}}.dump(
+    -1, ' ', false, json::error_handler_t::replace);
 }
 
 result<scan_payload> decode_scan_payload(std::string_view text) {

@@ -77,11 +77,7 @@ std::string title_of_name(std::string_view file_name) {
   auto dot = file_name.rfind('.');
   std::string out{file_name.substr(0, dot == 0 ? std::string_view::npos : dot)};
   std::replace_if(
-    out.begin(), out.end(),
-    [](char c) {
-      return c == '_' || c == '.';
-    },
-    ' ');
+    out.begin(), out.end(), [](char c) { return c == '_' || c == '.'; }, ' ');
   auto begin = out.find_first_not_of(' ');
   if (begin == std::string::npos)
     return std::string{file_name};
@@ -125,6 +121,9 @@ job_spec ingest_upload_spec(const std::string& uploads_root, const std::string& 
   payload.title = title_of_name(original_name);
   payload.category = category.empty() ? "uploads" : category;
   auto spec = spec_of(payload);
+  // The folder is named by the upload's id: so a clean-up knows whose it is.
+  if (auto id = job_id::parse(path.substr(0, path.find('/'))))
+    spec.id = *id;
   // An upload is somebody who waits for an answer.
   spec.priority = 3;
   return spec;
@@ -164,6 +163,13 @@ dispatch::consequences on_ended(const job& x) {
 
 bool is_observed(const job& x) {
   return x.spec.kind == "ingest" || x.spec.kind == "scan";
+}
+
+std::optional<ingest_target> target_of_ingest(const job& x) {
+  auto payload = work::decode_ingest_payload(x.spec.payload);
+  if (!payload)
+    return std::nullopt;
+  return ingest_target{payload->library, payload->video};
 }
 
 std::string category_of_ingest(const job& x) {

@@ -24,6 +24,13 @@ dispatch::consequences on_ended(const job& x);
 /// dispatcher_config::observed: what the librarian wants to hear of.
 bool is_observed(const job& x);
 
+/// The video that an ingest job is for, with its library; nothing when the payload can't be read.
+struct ingest_target {
+  library_id library;
+  video_id video;
+};
+std::optional<ingest_target> target_of_ingest(const job& x);
+
 /// Category of the video of an ingest job, as its payload says.
 std::string category_of_ingest(const job& x);
 

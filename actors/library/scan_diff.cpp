@@ -8,9 +8,9 @@ namespace troupe::catalogue {
 namespace {
 
 constexpr std::array<std::string_view, 45> extensions{
-  "3g2", "3gp", "aac",  "aif",  "aiff", "ape", "asf", "avi",  "divx", "dv",  "f4v",  "flac", "flv", "m2ts", "m2v",
-  "m4a", "m4b", "m4v",  "mka",  "mkv",  "mov", "mp2", "mp3",  "mp4",  "mpe", "mpeg", "mpg",  "mts", "mxf",  "oga",
-  "ogg", "ogm", "ogv",  "opus", "qt",   "rm",  "rmvb", "ts",  "vob",  "wav", "webm", "wma",  "wmv", "wv",   "y4m"};
+  "3g2", "3gp", "aac", "aif",  "aiff", "ape", "asf",  "avi", "divx", "dv",  "f4v",  "flac", "flv", "m2ts", "m2v",
+  "m4a", "m4b", "m4v", "mka",  "mkv",  "mov", "mp2",  "mp3", "mp4",  "mpe", "mpeg", "mpg",  "mts", "mxf",  "oga",
+  "ogg", "ogm", "ogv", "opus", "qt",   "rm",  "rmvb", "ts",  "vob",  "wav", "webm", "wma",  "wmv", "wv",   "y4m"};
 static_assert(std::is_sorted(extensions.begin(), extensions.end()));
 
 } // namespace
@@ -54,10 +54,23 @@ std::optional<known_file> scan_diff::found(std::string path, const file_version&
   return known_file{file.id, std::move(path), version, video_state::pending};
 }
 
+bool scan_diff::is_hidden(std::string_view path) const {
+  if (hidden_.empty())
+    return false;
+  // Itself, or any folder above it.
+  for (auto end = path.size(); end != std::string_view::npos; end = path.rfind('/', end - 1)) {
+    if (hidden_.contains(path.substr(0, end)))
+      return true;
+    if (end == 0)
+      break;
+  }
+  return false;
+}
+
 std::vector<video_id> scan_diff::missing() const {
   std::vector<video_id> gone;
   for (auto& [path, e] : known_)
-    if (!e.seen && e.file.state != video_state::missing && e.file.state != video_state::removed)
+    if (!e.seen && e.file.state != video_state::missing && e.file.state != video_state::removed && !is_hidden(path))
       gone.push_back(e.file.id);
   return gone;
 }

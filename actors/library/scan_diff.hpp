@@ -4,6 +4,7 @@
 
 #include "protocol/model/catalogue.hpp"
 
+#include <set>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -22,8 +23,13 @@ public:
   /// one, one that was missing, or one whose ingest never ended.
   std::optional<known_file> found(std::string path, const file_version& version);
 
-  /// Known files that the walk did not find, except those that are marked missing or removed already. Call once, after
-  /// a walk that saw everything.
+  /// The walk could not look at this folder or file: what is known there is hidden, not gone.
+  void hidden(std::string path) {
+    hidden_.insert(std::move(path));
+  }
+
+  /// Known files that the walk did not find, except those that are hidden, or marked missing or removed already. Call
+  /// once, after a walk that reached its end.
   std::vector<video_id> missing() const;
 
   /// Files that were known and not missing when the scan began.
@@ -45,7 +51,10 @@ private:
     known_file file;
     bool seen = false;
   };
+  bool is_hidden(std::string_view path) const;
+
   std::unordered_map<std::string, entry> known_;
+  std::set<std::string, std::less<>> hidden_;
   uint64_t present_before_ = 0;
   uint64_t found_ = 0;
   uint64_t new_ = 0;

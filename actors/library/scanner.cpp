@@ -18,10 +18,7 @@ public:
   walk_job(caf::blocking_actor* self, const scanner_config& config, const assignment& work, scan_payload payload,
            cancel_flag cancelled) :
     self_(self),
-    config_(config),
-    work_(work),
-    payload_(std::move(payload)),
-    cancelled_(std::move(cancelled)) {
+    config_(config), work_(work), payload_(std::move(payload)), cancelled_(std::move(cancelled)) {
   }
 
   attempt_outcome run() {
@@ -53,9 +50,7 @@ private:
       return {errc::unprocessable, payload_.root + ": empty, but " + std::to_string(diff_.present_before())
                                      + " files of it are known; is the disk mounted? Nothing was marked missing"};
     mesh::scan_batch last = next_batch(scan_status::caching);
-    // A folder that could not be read hides its files: they are not missing.
-    if (errors_ == 0)
-      last.missing = diff_.missing();
+    last.missing = diff_.missing();
     counters_["itemsRemoved"] = static_cast<int64_t>(last.missing.size());
     last.counters = counters_;
     return tell(std::move(last));
@@ -66,13 +61,8 @@ private:
     for (;;) {
       result<std::vector<known_file>> page{std::vector<known_file>{}};
       self_->request(config_.reader, config_.timeout, mesh::get_known_files{payload_.library, after, 5000})
-        .receive(
-          [&](mesh::known_file_list& x) {
-            page = std::move(x.files);
-          },
-          [&](caf::error& e) {
-            page = mesh::from_caf(e);
-          });
+        .receive([&](mesh::known_file_list& x) { page = std::move(x.files); },
+                 [&](caf::error& e) { page = mesh::from_caf(e); });
       if (!page)
         return std::move(page).error();
       if (page->empty())
@@ -103,6 +93,8 @@ private:
         message.changed.push_back(std::move(*changed));
     errors_ += batch.problems.size();
     message.problems = std::move(batch.problems);
+    for (auto& path : batch.hidden)
+      diff_.hidden(std::move(path));
     counters_["directoriesTotal"] = static_cast<int64_t>(batch.directories_seen);
     counters_["directoriesQueued"] = static_cast<int64_t>(batch.directories_seen - batch.directories_done);
     counters_["directoriesScanned"] = static_cast<int64_t>(batch.directories_done);
@@ -139,10 +131,7 @@ private:
   result<void> tell(mesh::scan_batch batch) {
     result<void> told;
     self_->request(config_.librarian, config_.timeout, std::move(batch))
-      .receive([](const mesh::done&) {},
-               [&](caf::error& e) {
-                 told = mesh::from_caf(e);
-               });
+      .receive([](const mesh::done&) {}, [&](caf::error& e) { told = mesh::from_caf(e); });
     return told;
   }
 
@@ -162,9 +151,7 @@ using walk_atom = caf::atom_constant<caf::atom("walk")>;
 void walking_actor(caf::blocking_actor* self, scanner_config config, assignment work, scan_payload payload,
                    cancel_flag cancelled) {
   bool asked = false;
-  self->receive_while([&] {
-    return !asked;
-  })([&](walk_atom) {
+  self->receive_while([&] { return !asked; })([&](walk_atom) {
     asked = true;
     return walk_job{self, config, work, std::move(payload), std::move(cancelled)}.run();
   });

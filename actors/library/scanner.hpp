@@ -21,6 +21,11 @@ struct scanner_config {
 
 struct scanner_state {
   scanner_state() = default;
+  /// Walks must not go on for nobody.
+  ~scanner_state() {
+    for (auto& [token, cancelled] : running)
+      *cancelled = true;
+  }
 
   /// Cancel flags of the scans that run.
   std::map<lease_token, std::shared_ptr<std::atomic<bool>>> running;
@@ -29,6 +34,7 @@ struct scanner_state {
 /// Role: runs `scan` jobs: walks a library's root, compares it with what is known, streams batches to the librarian.
 /// Thread: this actor in the scheduler, each walk in a detached actor of its own. Supervisor: the worker's. A root that
 /// is missing, or empty although files of it are known (an empty mount point), fails the job and marks nothing missing.
+/// What lies in folders that could not be read is not missing either.
 mesh::runner::behavior_type scanner(mesh::runner::stateful_pointer<scanner_state> self, scanner_config config);
 
 } // namespace troupe::catalogue

@@ -38,7 +38,7 @@ struct scheduler_config {
 
 using wake_atom = caf::atom_constant<caf::atom("wake")>;
 /// Nobody asks the scheduler anything.
-using scheduler = caf::typed_actor<mesh::tell<wake_atom>>;
+using scheduler = caf::typed_actor<mesh::tell<wake_atom, uint64_t>>;
 
 struct scheduler_state {
   scheduler_state() = default;
@@ -46,9 +46,16 @@ struct scheduler_state {
   scheduler_config config;
   mesh::job_client jobs;
   std::shared_ptr<const clock> clocks;
-  /// The last tick of each schedule that was enqueued.
-  std::vector<int64_t> done;
-  uint32_t wakes_pending = 0;
+  struct entry {
+    /// The last tick that was enqueued.
+    int64_t done = -1;
+    /// A submission is on its way.
+    bool asking = false;
+  };
+  /// One for each schedule.
+  std::vector<entry> entries;
+  /// Number of the only wake that counts.
+  uint64_t last_wake = 0;
 };
 
 /// Role: enqueues work when its tick begins; a tick that passed while no coordinator ran is made up for once, the ones

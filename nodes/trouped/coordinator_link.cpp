@@ -21,6 +21,11 @@ coordinator_link::coordinator_link(caf::actor_system& system, std::string host, 
   name_(std::move(name)) {
 }
 
+coordinator_link::~coordinator_link() {
+  std::unique_lock guard{mutex_};
+  look_up_ended_.wait(guard, [this] { return look_ups_ == 0; });
+}
+
 result<mesh::worker_handles> coordinator_link::knock() {
   auto where = host_ + ":" + std::to_string(port_);
   auto door = system_->middleman().remote_actor<mesh::door>(host_, port_);
@@ -64,12 +69,19 @@ result<void> coordinator_link::connect(milliseconds limit) {
 void coordinator_link::find(std::function<void(result<mesh::job_worker>)> done) {
   if (!system_)
     return done(handles_.jobs);
+  {
+    std::lock_guard guard{mutex_};
+    ++look_ups_;
+  }
   std::thread{[this, done = std::move(done)] {
     auto got = knock();
     if (got)
       done(got->jobs);
     else
       done(std::move(got).error());
+    std::lock_guard guard{mutex_};
+    --look_ups_;
+    look_up_ended_.notify_all();
   }}.detach();
 }
 

@@ -2,6 +2,7 @@
 
 #include "protocol/mesh/registry.hpp"
 
+#include <condition_variable>
 #include <functional>
 #include <mutex>
 #include <thread>
@@ -16,6 +17,10 @@ public:
   explicit coordinator_link(mesh::worker_handles local);
   /// At this address; `name` is told at the door. Look-ups run on threads of their own: connecting blocks.
   coordinator_link(caf::actor_system& system, std::string host, uint16_t port, std::string name);
+  /// Waits for look-ups that are under way.
+  ~coordinator_link();
+  coordinator_link(const coordinator_link&) = delete;
+  coordinator_link& operator=(const coordinator_link&) = delete;
 
   /// Blocks until the coordinator let us in, at most this long.
   result<void> connect(milliseconds limit);
@@ -33,6 +38,8 @@ private:
   std::string name_;
   mutable std::mutex mutex_;
   mesh::worker_handles handles_;
+  size_t look_ups_ = 0;
+  std::condition_variable look_up_ended_;
 };
 
 } // namespace troupe::node

@@ -3,6 +3,7 @@
 
 #include "protocol/model/json.hpp"
 #include "protocol/model/json_writer.hpp"
+#include "protocol/model/outward_text.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -26,7 +27,7 @@ uint32_t counted_attempts(const job& x) {
 
 std::string job_error(const error& x, error_class cls) {
   object_writer out;
-  out.text("code", to_string(x.code)).text("message", x.message).text("class", to_string(cls));
+  out.text("code", to_string(x.code)).text("message", without_folders(x.message)).text("class", to_string(cls));
   if (!x.fields.empty())
     out.reasons("details", x.fields);
   return std::move(out).str();
@@ -49,7 +50,9 @@ std::string strings(const std::vector<std::string>& xs) {
 
 void status_fields(object_writer& out, const job& x, const std::vector<job_id>& children) {
   out.id("id", x.id).text("kind", x.spec.kind).text("status", to_string(x.state)).number("progress", percent(x));
-  out.text("stage", x.progress.stage).text("message", x.progress.message).numbers("counters", x.progress.counters);
+  out.text("stage", x.progress.stage)
+    .text("message", without_folders(x.progress.message))
+    .numbers("counters", x.progress.counters);
   out.number("attempts", counted_attempts(x)).number("maxAttempts", x.spec.retry.max_attempts);
   out.time("createdAt", x.created).time("startedAt", x.started).time("finishedAt", x.finished);
   out.foreign("result", x.result);
@@ -70,7 +73,7 @@ std::string attempt_json(const attempt_record& x) {
     out.null("error");
   else
     out.raw("error", job_error(x.failure, x.cls));
-  return std::move(out.text("operation", x.operation).text("log", x.log_tail)).str();
+  return std::move(out.text("operation", without_folders(x.operation)).text("log", without_folders(x.log_tail))).str();
 }
 
 void video_fields(object_writer& out, const video& x) {
@@ -176,7 +179,8 @@ std::string outward_json(const scan& x) {
   out.time("startedAt", x.started).time("discoveringEndedAt", x.discovering_ended);
   out.time("scanningEndedAt", x.scanning_ended).time("cachingEndedAt", x.caching_ended);
   out.time("enrichingEndedAt", x.enriching_ended).time("finishedAt", x.finished);
-  return std::move(out.raw("problems", strings(x.problems))).str();
+  out.raw("problems", json_array(x.problems, [](const std::string& p) { return json_quote(without_folders(p)); }));
+  return std::move(out).str();
 }
 
 std::string outward_json(const queue_stats& x) {

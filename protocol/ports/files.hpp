@@ -28,6 +28,9 @@ struct walk_batch {
   uint64_t directories_done = 0;
   /// Folders and files that could not be read, a sentence each.
   std::vector<std::string> problems;
+  /// Of these, relative like `found_file::path`, the ones that may hold files which are known: what is not found there
+  /// is hidden rather than gone. (A name that is not UTF-8 is a problem, but hides nothing that could be known.)
+  std::vector<std::string> hidden;
 };
 
 struct disk_space {

@@ -1,0 +1,72 @@
+#define CAF_SUITE cluster.door
+
+#include "actors/cluster/door.hpp"
+#include "tests/support/actor_fixture.hpp"
+
+#include <spdlog/spdlog.h>
+
+using namespace troupe;
+
+namespace {
+
+mesh::node_info::behavior_type info(mesh::node_info::pointer) {
+  return {[](const mesh::get_status&) { return mesh::node_status{}; }};
+}
+
+struct fixture : test::actor_fixture {
+  mesh::node_info admin_only = sys.spawn(info);
+  mesh::door door;
+
+  fixture() {
+    spdlog::set_level(spdlog::level::off);
+    mesh::admin_handles admin;
+    admin.node = admin_only;
+    door = sys.spawn(cluster::door, admin, mesh::worker_handles{});
+  }
+  ~fixture() {
+    self->send_exit(door, caf::exit_reason::kill);
+    self->send_exit(admin_only, caf::exit_reason::kill);
+    run();
+  }
+
+  template <class Answer, class Message>
+  errc knock(Message x) {
+    auto h = self->request(door, caf::infinite, std::move(x));
+    run();
+    errc out = errc::none;
+    h.receive([](const Answer&) {}, [&](caf::error& e) { out = mesh::from_caf(e).code; });
+    return out;
+  }
+};
+
+} // namespace
+
+CAF_TEST_FIXTURE_SCOPE(door_tests, fixture)
+
+CAF_TEST(peers of this version come in) {
+  CAF_CHECK(knock<mesh::admin_handles>(mesh::knock{worker_protocol_version, "admin", "a"}) == errc::none);
+  CAF_CHECK(knock<mesh::worker_handles>(mesh::knock_as_worker{{worker_protocol_version, "worker", "w"}}) == errc::none);
+}
+
+CAF_TEST(peers of another version are told so) {
+  CAF_CHECK(knock<mesh::admin_handles>(mesh::knock{worker_protocol_version + 1, "admin", "a"}) == errc::protocol);
+  CAF_CHECK(knock<mesh::worker_handles>(mesh::knock_as_worker{{0, "worker", "w"}}) == errc::protocol);
+}
+
+CAF_TEST(a node says how long it runs) {
+  mesh::node_status s;
+  s.node_name = "n";
+  auto node = sys.spawn(cluster::node_info, s);
+  auto h = self->request(node, caf::infinite, mesh::get_status{});
+  run();
+  h.receive(
+    [](const mesh::node_status& x) {
+      CAF_CHECK_EQUAL(x.node_name, "n");
+      CAF_CHECK(x.uptime.count() >= 0);
+    },
+    [&](caf::error& e) { CAF_FAIL(sys.render(e)); });
+  self->send_exit(node, caf::exit_reason::kill);
+  run();
+}
+
+CAF_TEST_FIXTURE_SCOPE_END()

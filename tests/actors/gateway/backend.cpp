@@ -1,0 +1,260 @@
+#define CAF_SUITE gateway.backend
+
+#include "tests/support/coordinator_fixture.hpp"
+
+#include "actors/gateway/backend.hpp"
+#include "actors/gateway/client_jobs.hpp"
+#include "actors/notify/notifier.hpp"
+#include "actors/supervision/addresses.hpp"
+
+using namespace troupe;
+using namespace troupe::test;
+
+namespace {
+
+template <class T>
+struct answer {
+  std::shared_ptr<std::vector<result<T>>> got = std::make_shared<std::vector<result<T>>>();
+
+  ports::completion<T> completion() const {
+    return [got = got](result<T> x) { got->push_back(std::move(x)); };
+  }
+  decltype(auto) value() const {
+    CAF_REQUIRE_EQUAL(got->size(), 1u);
+    if (!got->front())
+      CAF_FAIL("unexpected error: " << got->front().error().message);
+    return *got->front();
+  }
+  error failure() const {
+    CAF_REQUIRE_EQUAL(got->size(), 1u);
+    CAF_REQUIRE(!got->front());
+    return got->front().error();
+  }
+};
+
+mesh::librarian::behavior_type librarian_stub(mesh::librarian::pointer) {
+  auto refuse = [] { return mesh::to_caf({errc::io, "/srv/secret films/a.mkv: can't be removed: permission denied"}); };
+  return {
+    [](const mesh::get_libraries&) { return mesh::library_list{}; },
+    [](mesh::add_library& x) { return x.what; },
+    [](mesh::edit_library& x) { return x.what; },
+    [](const mesh::remove_library&) { return mesh::done{}; },
+    [](const mesh::scan_library&) { return scan{}; },
+    [=](const mesh::remove_video&) -> caf::result<mesh::done> { return refuse(); },
+    [](const mesh::edit_video&) { return video_detail{}; },
+    [](mesh::scan_batch&) { return mesh::done{}; },
+  };
+}
+
+/// Takes questions and answers none.
+mesh::supervisor::behavior_type silent(mesh::supervisor::pointer self) {
+  return {[=](const mesh::get_tree&) { return self->make_response_promise<mesh::tree>(); }};
+}
+
+struct fixture : coordinator_fixture {
+  std::shared_ptr<supervision::address_book> book = std::make_shared<supervision::address_book>(sys);
+  std::unique_ptr<gateway::mesh_backend> backend;
+  caf::actor actor;
+  mesh::notifier real_notifier;
+  std::vector<event> live;
+
+  fixture() {
+    start();
+    notify::notifier_config n;
+    n.time = &clk;
+    n.epoch = 42;
+    real_notifier = keep(notify::spawn_notifier(sys, n));
+    cache::cache_config c;
+    c.time = &clk;
+    gateway::gateway_peers peers;
+    peers.jobs = caf::actor_cast<mesh::job_client>(dispatcher);
+    peers.queues = caf::actor_cast<mesh::job_admin>(dispatcher);
+    peers.librarian = keep(sys.spawn(librarian_stub));
+    peers.catalogue = caf::actor_cast<mesh::catalogue_reader>(reader);
+    peers.notifier = real_notifier;
+    peers.root = keep(sys.spawn(silent));
+    auto front = cache::make_cache(std::move(c));
+    keep(cache::spawn_cache(sys, front));
+    gateway::gateway_config g{"/data", milliseconds{10'000}, nullptr,
+                              front,   milliseconds{60'000}, milliseconds{60'000}};
+    backend = std::make_unique<gateway::mesh_backend>(std::move(g), std::move(peers), book->of<caf::actor>("gateway"));
+    backend->on_events([this](auto batch) { live.insert(live.end(), batch->begin(), batch->end()); });
+    actor = keep(backend->spawn_actor(sys));
+    book->connect("gateway", actor);
+    run();
+  }
+
+  ~fixture() {
+    // Handlers in the gateway hold the backend.
+    self->send_exit(actor, caf::exit_reason::kill);
+    run();
+    book->close();
+    run();
+  }
+
+  void publish(const std::string& topic) {
+    event e;
+    e.topic = topic;
+    e.type = "job_progress";
+    self->send(real_notifier, mesh::publish_events{{e}});
+    pass(milliseconds{50});
+  }
+};
+
+job_spec of_kind(std::string kind) {
+  job_spec s;
+  s.kind = std::move(kind);
+  return s;
+}
+
+} // namespace
+
+CAF_TEST_FIXTURE_SCOPE(backend_tests, fixture)
+
+CAF_TEST(clients submit the kinds that are meant for them and no others) {
+  for (auto kind : {"transcode", "download", "noop", "scheduled_cleanup"}) {
+    answer<submit_receipt> a;
+    backend->submit(of_kind(kind), {}, a.completion());
+    run();
+    CAF_CHECK(store.jobs.contains(a.value().id));
+  }
+  for (auto kind : {"ingest", "scan", "scheduled_scan", "status_check", "bulk_download"}) {
+    answer<submit_receipt> a;
+    auto spec = of_kind(kind);
+    spec.payload = R"({"path":"/etc/passwd"})";
+    backend->submit(spec, {}, a.completion());
+    run();
+    CAF_CHECK(a.failure().code == errc::forbidden);
+  }
+  answer<submit_receipt> unknown;
+  backend->submit(of_kind("nonsense"), {}, unknown.completion());
+  run();
+  CAF_CHECK(unknown.failure().code == errc::validation);
+  CAF_CHECK_EQUAL(store.jobs.size(), 4u);
+}
+
+CAF_TEST(a client can not take the keys of Troupe or choose an id) {
+  auto spec = of_kind("noop");
+  spec.unique_key = "scan:" + uploads_library.str();
+  answer<submit_receipt> key;
+  backend->submit(spec, {}, key.completion());
+  CAF_CHECK(key.failure().code == errc::validation);
+  answer<submit_receipt> submission;
+  ports::request_context ctx;
+  spec.unique_key.clear();
+  spec.submission_id = "schedule/cleanup/1";
+  backend->submit(spec, ctx, submission.completion());
+  CAF_CHECK(submission.failure().code == errc::validation);
+  spec.submission_id.clear();
+  spec.id = job_id{raw_id{1, 1}};
+  answer<submit_receipt> made;
+  backend->submit(spec, ctx, made.completion());
+  run();
+  CAF_CHECK(made.value().id != spec.id);
+}
+
+CAF_TEST(an Idempotency Key that is too long is a validation error) {
+  ports::request_context ctx;
+  ctx.submission_id = std::string(600, 'k');
+  answer<submit_receipt> a;
+  backend->submit(of_kind("noop"), ctx, a.completion());
+  run();
+  CAF_CHECK(a.failure().code == errc::validation);
+}
+
+CAF_TEST(an upload becomes an ingest job once for its key) {
+  ports::finished_upload upload;
+  upload.path = "x.mkv";
+  upload.original_name = "My_Film.mkv";
+  ports::request_context ctx;
+  ctx.submission_id = "POST /api/videos/upload k";
+  ctx.owner = "ann";
+  answer<submit_receipt> first;
+  answer<submit_receipt> second;
+  backend->register_upload(upload, ctx, first.completion());
+  backend->register_upload(upload, ctx, second.completion());
+  run();
+  CAF_CHECK(first.value().id == second.value().id);
+  CAF_CHECK(second.value().existing);
+  auto& made = store.jobs.at(first.value().id);
+  CAF_CHECK_EQUAL(made.spec.kind, "ingest");
+  CAF_CHECK_EQUAL(made.spec.owner, "ann");
+  CAF_CHECK(made.spec.payload.find("/data/uploads/x.mkv") != std::string::npos);
+}
+
+CAF_TEST(an error of the mesh reaches clients without folders of the server) {
+  answer<void> a;
+  backend->remove_video(video_id{}, true, {}, a.completion());
+  run();
+  CAF_CHECK(a.failure().code == errc::io);
+  CAF_CHECK_EQUAL(a.failure().message, "a.mkv: can't be removed: permission denied");
+}
+
+CAF_TEST(a question without an answer ends by its timeout and once) {
+  answer<std::vector<tree_node>> a;
+  backend->tree(a.completion());
+  run();
+  CAF_CHECK(a.got->empty());
+  pass(milliseconds{10'100});
+  CAF_CHECK(a.failure().code == errc::timeout);
+}
+
+CAF_TEST(a gateway that dies answers what it was asked) {
+  answer<std::vector<tree_node>> under_way;
+  backend->tree(under_way.completion());
+  run();
+  answer<std::vector<tree_node>> in_mailbox;
+  self->send_exit(actor, caf::exit_reason::kill);
+  backend->tree(in_mailbox.completion());
+  pass(milliseconds{6'000});
+  CAF_CHECK(under_way.failure().code == errc::unavailable);
+  CAF_CHECK(in_mailbox.failure().code == errc::unavailable);
+}
+
+CAF_TEST(topics are followed as long as somebody does) {
+  backend->follow("jobs");
+  backend->follow("jobs");
+  backend->unfollow("jobs");
+  run();
+  publish("jobs");
+  CAF_CHECK_EQUAL(live.size(), 1u);
+  backend->unfollow("jobs");
+  run();
+  publish("jobs");
+  CAF_CHECK_EQUAL(live.size(), 1u);
+}
+
+CAF_TEST(a first subscription to a job gets its snapshot and a gap elsewhere says so) {
+  answer<submit_receipt> made;
+  backend->submit(of_kind("noop"), {}, made.completion());
+  run();
+  answer<ports::replay> first;
+  backend->catch_up({"job:" + made.value().id.str(), 0, 0}, first.completion());
+  run();
+  CAF_REQUIRE_EQUAL(first.value().events.size(), 1u);
+  CAF_CHECK_EQUAL(first.value().events[0].type, "snapshot");
+  CAF_CHECK(!first.value().events[0].last);
+  answer<ports::replay> gone;
+  backend->catch_up({"job:" + job_id{raw_id{5, 5}}.str(), 0, 0}, gone.completion());
+  run();
+  CAF_CHECK(gone.value().events.empty());
+  answer<ports::replay> gap;
+  backend->catch_up({"jobs", 41, 7}, gap.completion());
+  run();
+  CAF_REQUIRE_EQUAL(gap.value().events.size(), 1u);
+  CAF_CHECK_EQUAL(gap.value().events[0].type, "snapshot");
+}
+
+CAF_TEST(a page is rendered once and forgotten when the catalogue changes) {
+  video_query q;
+  CAF_CHECK(backend->cached_videos(q) == nullptr);
+  answer<ports::rendered_ptr> page;
+  backend->list_videos(q, page.completion());
+  pass(milliseconds{50});
+  CAF_CHECK(page.value()->cached_body.find("\"cached\":false") != std::string::npos);
+  auto hit = backend->cached_videos(q);
+  CAF_REQUIRE(hit != nullptr);
+  CAF_CHECK(hit->cached_body.find("\"cached\":true") != std::string::npos);
+}
+
+CAF_TEST_FIXTURE_SCOPE_END()

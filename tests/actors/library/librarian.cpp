@@ -1,0 +1,317 @@
+#define CAF_SUITE library.librarian
+
+#include "tests/support/coordinator_fixture.hpp"
+#include "tests/support/no_files.hpp"
+
+#include "actors/library/librarian.hpp"
+#include "actors/library/payloads.hpp"
+
+using namespace troupe;
+using namespace troupe::test;
+using namespace troupe::catalogue;
+
+namespace {
+
+/// Folders that are there.
+class folders final : public no_files {
+public:
+  std::set<std::string> there;
+
+  result<ports::disk_space> space(const std::string& path) override {
+    if (there.contains(path))
+      return ports::disk_space{};
+    return {errc::not_found, path};
+  }
+};
+
+struct fixture : coordinator_fixture {
+  std::shared_ptr<folders> disk = std::make_shared<folders>();
+  mesh::librarian librarian;
+  dispatch::observer ears;
+
+  fixture() {
+    // The dispatcher tells the librarian, whoever is that at the time.
+    observer = keep(sys.spawn([this](dispatch::observer::pointer listener) -> dispatch::observer::behavior_type {
+      return {[this, listener](const dispatch::job_changed& x) {
+        if (ears)
+          listener->send(ears, x);
+      }};
+    }));
+    disk->there = {"/films", "/series"};
+    start();
+    begin();
+  }
+
+  void begin() {
+    librarian_config c;
+    c.data_folder = "/data";
+    c.files = disk;
+    c.time = config.time;
+    c.catalogue_changed = [out = seen] { out->push_back("invalidate"); };
+    librarian_peers peers;
+    peers.journal = caf::actor_cast<dispatch::journal>(door);
+    peers.jobs = caf::actor_cast<mesh::job_client>(dispatcher);
+    peers.reader = reader;
+    peers.notifier = notifier;
+    auto made = keep(sys.spawn(catalogue::librarian, c, peers));
+    librarian = caf::actor_cast<mesh::librarian>(made);
+    ears = caf::actor_cast<dispatch::observer>(made);
+    pass(milliseconds{20});
+  }
+
+  void end() {
+    self->send_exit(librarian, caf::exit_reason::kill);
+    run();
+  }
+
+  /// As put into the store by an earlier life, since adding one asks a thread of its own.
+  library_id films(std::string root = "/films") {
+    library x;
+    x.id = library_id{raw_id{9, 9}};
+    x.name = x.category = "films";
+    x.root = std::move(root);
+    store.libraries[x.id] = x;
+    end();
+    begin();
+    return x.id;
+  }
+
+  scan scan_of(library_id id) {
+    return ask<scan>(librarian, mesh::scan_library{id, "r"}).value();
+  }
+
+  mesh::scan_batch batch(const scan& s, std::vector<std::string> paths) {
+    mesh::scan_batch x;
+    x.token = store.jobs.at(*job_id::parse(s.job)).token();
+    x.scan = s.id;
+    x.library = s.library;
+    for (auto& path : paths)
+      x.changed.push_back({{}, path, {1, 1, 1}, video_state::pending});
+    x.counters["itemsFound"] = static_cast<int64_t>(paths.size());
+    return x;
+  }
+
+  assignment next(const std::string& kind) {
+    for (auto i = assigned->begin(); i != assigned->end(); ++i)
+      if (i->kind == kind) {
+        auto out = *i;
+        assigned->erase(i);
+        return out;
+      }
+    CAF_FAIL("no assignment of kind " << kind);
+  }
+};
+
+} // namespace
+
+CAF_TEST_FIXTURE_SCOPE(librarian_tests, fixture)
+
+CAF_TEST(the built in libraries are made once) {
+  CAF_CHECK_EQUAL(store.libraries.size(), 2u);
+  CAF_CHECK_EQUAL(store.libraries.at(uploads_library).root, "/data/uploads");
+  auto list = ask<mesh::library_list>(librarian, mesh::get_libraries{}).value();
+  CAF_CHECK_EQUAL(list.libraries.size(), 2u);
+  CAF_CHECK(ask<mesh::done>(librarian, mesh::remove_library{uploads_library}).code() == errc::conflict);
+  CAF_CHECK(ask<scan>(librarian, mesh::scan_library{uploads_library, ""}).code() == errc::conflict);
+  auto commits = store.commits;
+  end();
+  begin();
+  CAF_CHECK_EQUAL(store.commits, commits);
+}
+
+CAF_TEST(a store that is away at the start is asked again) {
+  end();
+  store.libraries.clear();
+  store.commit_failures = {errc::io, errc::io};
+  begin();
+  CAF_CHECK(ask<mesh::library_list>(librarian, mesh::get_libraries{}).code() == errc::unavailable);
+  pass(milliseconds{1'200});
+  CAF_CHECK_EQUAL(ask<mesh::library_list>(librarian, mesh::get_libraries{}).value().libraries.size(), 2u);
+}
+
+CAF_TEST(a scan runs to its end with all its ingests) {
+  auto id = films();
+  join(10);
+  auto s = scan_of(id);
+  CAF_CHECK(scan_of(id).id == s.id);
+  auto work = next("scan");
+  CAF_CHECK(ask<mesh::done>(librarian, batch(s, {"a.mkv", "b.mkv"})).code() == errc::none);
+  CAF_CHECK_EQUAL(store.videos.size(), 2u);
+  auto one = next("ingest");
+  auto two = next("ingest");
+  hand_in(one.token, "{}", attempt_end::failed);
+  hand_in(work.token);
+  CAF_CHECK(store.scans.at(s.id).status == scan_status::caching);
+  hand_in(two.token, "{}", attempt_end::failed);
+  auto& ended = store.scans.at(s.id);
+  CAF_CHECK(ended.status == scan_status::completed);
+  CAF_CHECK(is_set(ended.finished));
+  CAF_CHECK_EQUAL(ended.counters.at("assetsQueued"), 2);
+  CAF_CHECK_EQUAL(ended.counters.at("errors"), 2);
+  CAF_CHECK(scan_of(id).id != s.id);
+}
+
+CAF_TEST(a scan that failed or was cancelled ends so) {
+  auto id = films();
+  join(10);
+  auto s = scan_of(id);
+  hand_in(next("scan").token, "{}", attempt_end::failed);
+  CAF_CHECK(store.scans.at(s.id).status == scan_status::failed);
+  s = scan_of(id);
+  ask<job>(dispatcher, mesh::act_on_job{*job_id::parse(s.job), mesh::job_action::cancel});
+  CAF_CHECK(store.scans.at(s.id).status == scan_status::cancelled);
+}
+
+CAF_TEST(a librarian that restarts in the middle finds the end) {
+  auto id = films();
+  join(10);
+  auto s = scan_of(id);
+  auto work = next("scan");
+  ask<mesh::done>(librarian, batch(s, {"a.mkv"}));
+  end();
+  hand_in(next("ingest").token, "{}", attempt_end::failed);
+  hand_in(work.token);
+  CAF_CHECK(store.scans.at(s.id).status < scan_status::completed);
+  begin();
+  CAF_CHECK(store.scans.at(s.id).status == scan_status::completed);
+}
+
+CAF_TEST(a scan whose job was never made ends after a restart) {
+  auto id = films();
+  scan lost;
+  lost.id = scan_id{raw_id{4, 4}};
+  lost.library = id;
+  lost.job = job_id{raw_id{4, 5}}.str();
+  store.scans[lost.id] = lost;
+  end();
+  begin();
+  CAF_CHECK(store.scans.at(lost.id).status == scan_status::failed);
+}
+
+CAF_TEST(a check in between does not end a scan that is just being submitted) {
+  auto id = films();
+  // A first scan, so that checks are on their way.
+  auto first = scan_of(id);
+  library other;
+  other.id = library_id{raw_id{9, 8}};
+  other.name = other.category = "series";
+  other.root = "/series";
+  store.libraries[other.id] = other;
+  end();
+  begin();
+  pass(milliseconds{4'900});
+  close_door();
+  auto second = ask<scan>(librarian, mesh::scan_library{other.id, ""});
+  pass(milliseconds{300});
+  open_door();
+  pass(milliseconds{100});
+  auto s = second.value();
+  CAF_CHECK(store.scans.at(s.id).status < scan_status::completed);
+  CAF_CHECK(store.jobs.contains(*job_id::parse(s.job)));
+}
+
+CAF_TEST(a batch of a lease that is lost changes nothing that anybody sees) {
+  auto id = films();
+  join(10);
+  auto s = scan_of(id);
+  auto stale = batch(s, {"a.mkv"});
+  stale.token.attempt = 7;
+  stale.counters["itemsFound"] = 99;
+  stale.problems = {"x"};
+  events->clear();
+  CAF_CHECK(ask<mesh::done>(librarian, stale).code() == errc::stale_lease);
+  CAF_CHECK(store.videos.empty());
+  CAF_CHECK(events->empty());
+  ask<mesh::done>(librarian, batch(s, {}));
+  CAF_CHECK_EQUAL(store.scans.at(s.id).counters.at("itemsFound"), 0);
+  CAF_CHECK(store.scans.at(s.id).problems.empty());
+}
+
+CAF_TEST(missing files alone make caches forget) {
+  auto id = films();
+  video v;
+  v.id = video_id{raw_id{2, 2}};
+  v.library = id;
+  v.path = "gone.mkv";
+  store.videos[v.id] = v;
+  join(10);
+  auto s = scan_of(id);
+  auto x = batch(s, {});
+  x.missing = {v.id};
+  seen->clear();
+  ask<mesh::done>(librarian, x);
+  CAF_CHECK(store.videos.at(v.id).state == video_state::missing);
+  CAF_CHECK_EQUAL(count("invalidate"), 1u);
+}
+
+CAF_TEST(a full queue holds the walk and then sends it away without a burnt attempt) {
+  auto id = films();
+  join(10);
+  auto s = scan_of(id);
+  mesh::change_queue full;
+  full.name = "kind:ingest";
+  full.max_depth = 0;
+  CAF_REQUIRE(ask<mesh::queue_list>(dispatcher, full).code() == errc::none);
+  auto answer = ask<mesh::done>(librarian, batch(s, {"a.mkv"}));
+  pass(milliseconds{10'000});
+  ask<mesh::leases_renewed>(dispatcher, mesh::renew_leases{me, {store.jobs.at(*job_id::parse(s.job)).token()}});
+  CAF_CHECK(!answer.done());
+  pass(milliseconds{14'000});
+  CAF_CHECK(answer.code() == errc::rate_limited);
+  CAF_CHECK(default_class(answer.code()) == error_class::throttled);
+}
+
+CAF_TEST(a full queue that has room again takes what was held) {
+  auto id = films();
+  join(10);
+  auto s = scan_of(id);
+  mesh::change_queue limit;
+  limit.name = "kind:ingest";
+  limit.max_depth = 0;
+  ask<mesh::queue_list>(dispatcher, limit);
+  auto answer = ask<mesh::done>(librarian, batch(s, {"a.mkv"}));
+  limit.max_depth = 10;
+  ask<mesh::queue_list>(dispatcher, limit);
+  pass(milliseconds{6'000});
+  CAF_CHECK(answer.code() == errc::none);
+  next("ingest");
+}
+
+CAF_TEST(a library that is removed ends its scan and takes no more of it) {
+  auto id = films();
+  join(10);
+  auto s = scan_of(id);
+  auto late = batch(s, {"a.mkv"});
+  CAF_CHECK(ask<mesh::done>(librarian, mesh::remove_library{id}).code() == errc::none);
+  CAF_CHECK(!store.libraries.contains(id));
+  CAF_CHECK(store.scans.at(s.id).status == scan_status::cancelled);
+  CAF_CHECK(ask<mesh::done>(librarian, late).code() == errc::conflict);
+  CAF_CHECK(store.videos.empty());
+}
+
+CAF_TEST(an ingest that ends after its library was removed leaves no row) {
+  auto id = films();
+  join(10);
+  auto s = scan_of(id);
+  ask<mesh::done>(librarian, batch(s, {"a.mkv"}));
+  auto work = next("ingest");
+  ask<mesh::done>(librarian, mesh::remove_library{id});
+  CAF_CHECK(store.videos.empty());
+  hand_in(work.token, "{}", attempt_end::failed);
+  CAF_CHECK(store.videos.empty());
+}
+
+CAF_TEST(the end of a scan that the store did not take is written later) {
+  auto id = films();
+  join(10);
+  auto s = scan_of(id);
+  auto work = next("scan");
+  // The completion of the job, then the two states of the scan.
+  store.commit_failures = {errc::none, errc::io, errc::io};
+  hand_in(work.token);
+  CAF_CHECK(store.scans.at(s.id).status < scan_status::completed);
+  pass(milliseconds{6'000});
+  CAF_CHECK(store.scans.at(s.id).status == scan_status::completed);
+}
+
+CAF_TEST_FIXTURE_SCOPE_END()
