@@ -15,20 +15,13 @@ struct journal_script {
   std::vector<unit_ptr> units;
   std::vector<caf::typed_response_promise<mesh::done>> unanswered;
   int recoveries = 0;
-
-  void answer_first() {
-    auto first = unanswered.front();
-    unanswered.erase(unanswered.begin());
-    first.deliver(mesh::done{});
-  }
-  void fail_first() {
-    auto first = unanswered.front();
-    unanswered.erase(unanswered.begin());
-    first.deliver(mesh::to_caf({errc::storage_full, "no space"}));
-  }
 };
 
-dispatch::journal::behavior_type scripted_journal(dispatch::journal::pointer self, journal_script* script) {
+/// Answers the oldest commit: true: it is done; false: it failed.
+using answer_atom = caf::atom_constant<caf::atom("answer")>;
+using scripted_journal = dispatch::journal::extend<caf::reacts_to<answer_atom, bool>>;
+
+scripted_journal::behavior_type journal_behavior(scripted_journal::pointer self, journal_script* script) {
   return {
     [self, script](const commit_jobs& x) {
       script->units.push_back(x.unit);
@@ -41,18 +34,26 @@ dispatch::journal::behavior_type scripted_journal(dispatch::journal::pointer sel
       return recovery{1, std::make_shared<ports::recovered_jobs>()};
     },
     [](const purge_jobs&) { return uint64_t{0}; },
+    [script](answer_atom, bool good) {
+      auto first = script->unanswered.front();
+      script->unanswered.erase(script->unanswered.begin());
+      if (good)
+        first.deliver(mesh::done{});
+      else
+        first.deliver(mesh::to_caf({errc::storage_full, "no space"}));
+    },
   };
 }
 
 struct fixture : test::actor_fixture {
   journal_script script;
-  dispatch::journal journal;
+  scripted_journal journal;
   mesh::dispatcher uut;
   size_t acknowledged = 0;
   size_t refused = 0;
 
   fixture() {
-    journal = sys.spawn(scripted_journal, &script);
+    journal = sys.spawn(journal_behavior, &script);
     dispatcher_peers peers;
     peers.journal = journal;
     uut = sys.spawn(dispatcher_actor, dispatcher_config{}, peers);
@@ -62,6 +63,11 @@ struct fixture : test::actor_fixture {
     script.unanswered.clear();
     for (auto& x : {caf::actor_cast<caf::actor>(uut), caf::actor_cast<caf::actor>(journal)})
       self->send_exit(x, caf::exit_reason::kill);
+    run();
+  }
+
+  void answer(bool good) {
+    self->send(journal, answer_atom::value, good);
     run();
   }
 
@@ -87,26 +93,22 @@ CAF_TEST(an answer waits for its own commit and what comes meanwhile for the nex
   submit(3);
   CAF_CHECK_EQUAL(script.units.size(), 1u);
   CAF_CHECK_EQUAL(acknowledged, 0u);
-  script.answer_first();
-  run();
+  answer(true);
   CAF_CHECK_EQUAL(acknowledged, 1u);
   CAF_REQUIRE_EQUAL(script.units.size(), 2u);
   CAF_CHECK_EQUAL(script.units[1]->jobs.size(), 3u);
-  script.answer_first();
-  run();
+  answer(true);
   CAF_CHECK_EQUAL(acknowledged, 4u);
 }
 
 CAF_TEST(a full commit starts before the effects of the last but has none of its own yet) {
   submit(1);
   submit(200);
-  script.answer_first();
-  run();
+  answer(true);
   CAF_REQUIRE_EQUAL(script.units.size(), 2u);
   CAF_CHECK_EQUAL(script.units[1]->jobs.size(), 200u);
   CAF_CHECK_EQUAL(acknowledged, 1u);
-  script.answer_first();
-  run();
+  answer(true);
   CAF_CHECK_EQUAL(acknowledged, 201u);
   CAF_CHECK_EQUAL(script.units.size(), 2u);
 }
@@ -114,16 +116,13 @@ CAF_TEST(a full commit starts before the effects of the last but has none of its
 CAF_TEST(a failed commit refuses what was in it and all is read again) {
   submit(1);
   submit(100);
-  script.answer_first();
-  run();
-  script.fail_first();
-  run();
+  answer(true);
+  answer(false);
   CAF_CHECK_EQUAL(acknowledged, 1u);
   CAF_CHECK_EQUAL(refused, 100u);
   CAF_CHECK_EQUAL(script.recoveries, 2);
   submit(1);
-  script.answer_first();
-  run();
+  answer(true);
   CAF_CHECK_EQUAL(acknowledged, 2u);
 }
 
