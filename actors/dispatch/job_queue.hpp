@@ -23,6 +23,9 @@ struct queue_config {
   uint32_t max_interruptions = 20;
   /// Settings of queues ("video") and kinds ("kind:transcode") that the database has none for.
   std::vector<queue_settings> defaults;
+  /// Whoever speaks of a running job is believed, whatever lease it has or had. For one purpose: a test harness shows
+  /// with it that it notices what a worker without a lease changes. Never for a real node.
+  bool unfenced = false;
 };
 
 /// What may happen once the rows taken with it are committed. In order.

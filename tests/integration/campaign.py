@@ -246,8 +246,13 @@ class Campaign:
             self._ask_again()
             if self.problems or time.monotonic() > end:
                 raise Broken(f"{self.problems} not acknowledged: {[i for i in self.intents if i.job is None][:5]}")
-        self._scan()
+        # A scan that is under way may be past the newest film: its request is answered with that scan.
+        known = set(self.scans)
+        while known.issuperset(self.scans):
+            self._wait_until_idle(end)
+            self._scan()
         self._wait_until_idle(end)
+        self._wait_for_scan(self.scans[-1], end)
         status = self.node.stop(60)
         if status != 0:
             raise Broken(f"the stop ended with status {status}")
@@ -256,6 +261,12 @@ class Campaign:
         while jobs := self.node.get(f"/api/jobs?status={OPEN}")["jobs"]:
             if time.monotonic() > end:
                 raise Broken("not ended: " + "; ".join(f"{j['kind']} {j['id']} {j['status']} {j.get('error')}" for j in jobs))
+            time.sleep(0.05)
+
+    def _wait_for_scan(self, scan, end):
+        while (status := self.node.get(f"/api/scans/{scan}")["status"]) != "completed":
+            if status in ("failed", "cancelled") or time.monotonic() > end:
+                raise Broken(f"scan {scan}: {status}")
             time.sleep(0.05)
 
     @contextlib.contextmanager

@@ -2,9 +2,12 @@
 
 A campaign that fails prints its seed; `TROUPE_SEED=<seed> tests/integration/run kills.<class>` runs that one alone."""
 
+import contextlib
 import os
 import pathlib
 import shutil
+import signal
+import sqlite3
 import tempfile
 
 import campaign
@@ -87,3 +90,38 @@ class Teeth(support.TestCase):
                 self.assertRegex(str(e), "gone|damaged|missing")
                 return
         self.fail("five campaigns of power cuts noticed nothing although no commit was synced")
+
+    def test_without_fencing_a_paused_worker_changes_its_job(self):
+        self.assertTrue(self.paused_worker_is_believed({"TROUPE_TEST_UNFENCED": "1"}))
+        self.assertFalse(self.paused_worker_is_believed({}))
+
+    def paused_worker_is_believed(self, environment):
+        """A worker is stopped past its lease and goes on while the other has the job; its executor was never stopped,
+        so it is done first. True: the job ended with what it says, not with what the holder of the lease says."""
+        with support.Node(env=environment, node__roles="coordinator,gateway", jobs__lease="1s") as node:
+            workers = [support.Node(data=node.data, node__roles="worker", node__name=f"w{i}",
+                                    mesh__coordinator=node.mesh) for i in range(2)]
+            try:
+                for w in workers:
+                    w.start()
+                film = support.synth(node.folder / "film.mp4", seconds=20, size="640x360")
+                self.assertEqual(node.wait_job(node.upload(film).json["jobId"])["status"], "completed")
+                video = node.get("/api/videos")["videos"][0]["id"]
+                job = node.post(f"/api/videos/{video}/transcode", {"profile": "web-720p"})["jobId"]
+                name = support.wait_until("it runs", lambda: node.get(f"/api/jobs/{job}").get("worker"))
+                held = next(w for w in workers if w.settings["node.name"] == name)
+                support.wait_until("its executor works", lambda: support.executors_of(held.process.pid))
+                held.kill(signal.SIGSTOP)
+                support.wait_until("the other runs it", lambda: node.get(f"/api/jobs/{job}").get("worker")
+                                   not in (None, "", name))
+                held.kill(signal.SIGCONT)
+                self.assertEqual(node.wait_job(job)["status"], "completed")
+                attempt = node.get(f"/api/jobs/{job}")["attempts"]
+                with contextlib.closing(sqlite3.connect(f"file:{node.data}/troupe.db?mode=ro", uri=True)) as db:
+                    (file, number), = db.execute("SELECT r.file, j.attempt FROM renditions r JOIN jobs j "
+                                                 "ON j.id = r.made_by").fetchall()
+                self.assertGreaterEqual(attempt, 2)
+                return file != f"renditions/{job}-{number}.mp4"
+            finally:
+                for w in workers:
+                    w.close()
