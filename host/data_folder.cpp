@@ -78,6 +78,8 @@ result<data_folder> data_folder::open(const std::string& path) {
   out.lock_ = std::move(*lock);
   for (auto name : {"artwork", "renditions", "uploads", "downloads", "tmp", "logs"})
     TROUPE_TRY(disk.make_folders(out.path_ + "/" + name));
+  // They may be there from a life that was killed before it had synced their names.
+  TROUPE_TRY(sync_folder(out.path_));
   auto id = node_id_of(disk, out.path_);
   if (!id)
     return std::move(id).error();

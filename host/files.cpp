@@ -150,8 +150,11 @@ result<void> files::publish(const std::string& from, const std::string& to) {
     rc = link_instead(from, to);
   if (rc != 0)
     return system_error(errno, "publish", to);
-  TROUPE_TRY(sync_folder(parent_of(to)));
-  if (parent_of(from) != parent_of(to))
+  auto folder = parent_of(to);
+  TROUPE_TRY(sync_folder(folder));
+  // The folder itself may be new, made by somebody who has not synced its name yet or was killed before.
+  TROUPE_TRY(sync_folder(parent_of(folder)));
+  if (parent_of(from) != folder)
     TROUPE_TRY(sync_folder(parent_of(from)));
   return {};
 }

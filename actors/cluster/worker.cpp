@@ -10,6 +10,9 @@ namespace {
 
 using kind = worker_timer::kind;
 
+/// Hand-ins that wait for their commit at one time: with more than one the next is decided while the last is written.
+constexpr size_t max_hand_ins = 4;
+
 struct held_attempt {
   mesh::runner runner;
   /// No longer ours: nothing is handed in.
@@ -32,8 +35,13 @@ struct worker_state {
   uint32_t missed_renewals = 0;
   std::map<lease_token, held_attempt> attempts;
   /// Not acknowledged yet.
-  std::vector<attempt_outcome> outcomes;
-  bool handing_in = false;
+  std::map<lease_token, attempt_outcome> outcomes;
+  /// Of `outcomes`, in order of their ends: not under way to the dispatcher.
+  std::vector<lease_token> unsent;
+  size_t hand_ins = 0;
+  /// After a hand-in that failed, until its timer.
+  bool hand_in_paused = false;
+  bool flush_queued = false;
   std::map<lease_token, job_progress> progress;
   mono_time last_progress{};
   bool progress_set = false;
@@ -46,8 +54,8 @@ struct worker_state {
     for (auto& [token, x] : attempts)
       if (!x.revoked)
         out.push_back(token);
-    for (auto& x : outcomes)
-      out.push_back(x.token);
+    for (auto& [token, x] : outcomes)
+      out.push_back(token);
     return out;
   }
 };
@@ -65,7 +73,6 @@ void connect_later(self_ptr self) {
   auto& s = self->state;
   ++s.connection;
   s.joined = false;
-  s.handing_in = false;
   s.delay = std::min(std::max(s.delay * 2, s.config.first_delay), s.config.max_delay);
   timer(self, kind::connect, s.delay);
 }
@@ -90,7 +97,7 @@ void leave_when_empty(self_ptr self) {
 void revoke(self_ptr self, const std::vector<lease_token>& leases) {
   auto& s = self->state;
   for (auto& token : leases) {
-    std::erase_if(s.outcomes, [&](auto& x) { return x.token == token; });
+    s.outcomes.erase(token);
     s.progress.erase(token);
     if (auto found = s.attempts.find(token); found != s.attempts.end() && !found->second.revoked) {
       found->second.revoked = true;
@@ -117,6 +124,12 @@ void welcome(self_ptr self, const worker_welcome& x) {
   s.lease = std::max(x.lease, milliseconds{30});
   revoke(self, x.revoked);
   timer(self, kind::renew, s.lease / 3);
+  // What was under way on an earlier connection may have been lost with it.
+  s.hand_ins = 0;
+  s.hand_in_paused = false;
+  s.unsent.clear();
+  for (auto& [token, outcome] : s.outcomes)
+    s.unsent.push_back(token);
   hand_in(self);
 }
 
@@ -150,7 +163,6 @@ void connect(self_ptr self) {
   auto& s = self->state;
   auto connection = ++s.connection;
   s.joined = false;
-  s.handing_in = false;
   s.config.look_up([address = self->address(), connection](result<mesh::job_worker> found) {
     if (auto to = caf::actor_cast<worker>(address))
       caf::anon_send(to, dispatcher_found{connection, std::make_shared<result<mesh::job_worker>>(std::move(found))});
@@ -189,7 +201,8 @@ void renew(self_ptr self) {
 
 void acknowledged(self_ptr self, const std::vector<lease_token>& sent, const mesh::handed_in& x) {
   auto& s = self->state;
-  std::erase_if(s.outcomes, [&](auto& o) { return std::find(sent.begin(), sent.end(), o.token) != sent.end(); });
+  for (auto& token : sent)
+    s.outcomes.erase(token);
   for (auto& token : x.stale)
     spdlog::warn("worker {}: the outcome of {} came too late and changed nothing", s.config.me.node_name, token.str());
   s.delay = milliseconds{0};
@@ -197,31 +210,51 @@ void acknowledged(self_ptr self, const std::vector<lease_token>& sent, const mes
   leave_when_empty(self);
 }
 
+void not_acknowledged(self_ptr self, const std::vector<lease_token>& sent, const caf::error& e) {
+  auto& s = self->state;
+  spdlog::warn("worker {}: outcomes are not acknowledged yet: {}", s.config.me.node_name, mesh::from_caf(e).message);
+  s.unsent.insert(s.unsent.begin(), sent.begin(), sent.end());
+  if (std::exchange(s.hand_in_paused, true))
+    return;
+  s.delay = std::min(std::max(s.delay * 2, s.config.first_delay), s.config.max_delay);
+  timer(self, kind::hand_in, s.delay);
+}
+
 void hand_in(self_ptr self) {
   auto& s = self->state;
-  if (!s.joined || s.handing_in || s.outcomes.empty())
+  if (!s.joined || s.hand_in_paused || s.hand_ins >= max_hand_ins)
     return;
-  s.handing_in = true;
-  std::vector<lease_token> sent;
-  for (auto& x : s.outcomes)
-    sent.push_back(x.token);
-  self->request(s.jobs, s.config.request_timeout, mesh::hand_in{s.config.me.id, s.outcomes})
+  auto sent = std::exchange(s.unsent, {});
+  // Some may have been revoked meanwhile.
+  std::erase_if(sent, [&](auto& token) { return !s.outcomes.contains(token); });
+  if (sent.empty())
+    return;
+  ++s.hand_ins;
+  mesh::hand_in message{s.config.me.id, {}};
+  message.outcomes.reserve(sent.size());
+  for (auto& token : sent)
+    message.outcomes.push_back(s.outcomes.find(token)->second);
+  auto tokens = std::make_shared<const std::vector<lease_token>>(std::move(sent));
+  self->request(s.jobs, s.config.request_timeout, std::move(message))
     .then(
-      [self, sent, c = s.connection](const mesh::handed_in& x) {
+      [self, tokens, c = s.connection](const mesh::handed_in& x) {
         if (c != self->state.connection)
           return;
-        self->state.handing_in = false;
-        acknowledged(self, sent, x);
+        --self->state.hand_ins;
+        acknowledged(self, *tokens, x);
       },
-      [self, c = s.connection](const caf::error& e) {
-        auto& state = self->state;
-        if (c != state.connection)
+      [self, tokens, c = s.connection](const caf::error& e) {
+        if (c != self->state.connection)
           return;
-        spdlog::warn("worker {}: outcomes are not acknowledged yet: {}", state.config.me.node_name,
-                     mesh::from_caf(e).message);
-        state.delay = std::min(std::max(state.delay * 2, state.config.first_delay), state.config.max_delay);
-        timer(self, kind::hand_in, state.delay);
+        --self->state.hand_ins;
+        not_acknowledged(self, *tokens, e);
       });
+}
+
+/// Behind the messages that are there by now: outcomes that arrive together are handed in together.
+void hand_in_soon(self_ptr self) {
+  if (!std::exchange(self->state.flush_queued, true))
+    self->send(self, worker_timer{kind::flush, 0});
 }
 
 void finish(self_ptr self, attempt_outcome outcome) {
@@ -232,8 +265,10 @@ void finish(self_ptr self, attempt_outcome outcome) {
     // Stopped by a drain, not by a revocation: it burns no attempt.
     if (outcome.end == attempt_end::cancelled && s.draining)
       outcome.end = attempt_end::released;
-    s.outcomes.push_back(std::move(outcome));
-    hand_in(self);
+    auto token = outcome.token;
+    s.outcomes.emplace(token, std::move(outcome));
+    s.unsent.push_back(token);
+    hand_in_soon(self);
   }
   leave_when_empty(self);
 }
@@ -250,8 +285,7 @@ attempt_outcome failed(const lease_token& token, error why, error_class cls) {
 void start(self_ptr self, assignment what) {
   auto& s = self->state;
   auto token = what.token;
-  if (s.attempts.contains(token)
-      || std::any_of(s.outcomes.begin(), s.outcomes.end(), [&](auto& x) { return x.token == token; }))
+  if (s.attempts.contains(token) || s.outcomes.contains(token))
     return;
   auto runner = s.runners.find(what.kind);
   s.attempts.emplace(token, held_attempt{runner == s.runners.end() ? mesh::runner{} : runner->second});
@@ -337,8 +371,11 @@ void on_timer(self_ptr self, const worker_timer& x) {
     return renew(self);
   case kind::progress:
     return send_progress(self);
+  case kind::flush:
+    self->state.flush_queued = false;
+    return hand_in(self);
   case kind::hand_in:
-    self->state.handing_in = false;
+    self->state.hand_in_paused = false;
     return hand_in(self);
   case kind::grace_over:
     return release_rest(self);

@@ -45,7 +45,7 @@ worker spawn_worker(caf::actor_system& sys, worker_config config);
 
 /// For its own mailbox.
 struct worker_timer {
-  enum class kind : uint8_t { connect, renew, progress, hand_in, grace_over, give_up };
+  enum class kind : uint8_t { connect, renew, progress, flush, hand_in, grace_over, give_up };
   kind what = kind::connect;
   /// Of the connection that set it; older ones are void.
   uint64_t connection = 0;

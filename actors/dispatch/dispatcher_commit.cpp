@@ -8,6 +8,10 @@ namespace {
 
 using answers = std::vector<std::function<void(const error*)>>;
 
+/// With so many rows pending the next commit starts at once. With fewer it waits for what the answers to the last one
+/// set off: a sync for one row costs as much as one for all of them.
+constexpr size_t full_commit = 64;
+
 void schedule_tick(dispatcher_ptr self) {
   auto& st = self->state;
   if (!st.queue)
@@ -22,16 +26,14 @@ void schedule_tick(dispatcher_ptr self) {
 
 // -- effects, after the commit ----------------------------------------------------------------------------------------
 
-void tell_observer(dispatcher_ptr self, const std::vector<job>& changed) {
+void tell_observer(dispatcher_ptr self, const job& x) {
   auto& st = self->state;
-  if (!st.peers.observer || !st.config.observed)
-    return;
-  for (auto& x : changed)
-    if (st.config.observed(x))
-      self->send(st.peers.observer, job_changed{std::make_shared<const job>(x)});
+  if (st.peers.observer && st.config.observed && st.config.observed(x))
+    self->send(st.peers.observer, job_changed{std::make_shared<const job>(x)});
 }
 
-void perform(dispatcher_ptr self, effects& fx) {
+/// `rows` are those that the effects were taken with.
+void perform(dispatcher_ptr self, effects& fx, const std::vector<ports::job_change>& rows) {
   auto& st = self->state;
   std::unordered_map<worker_id, mesh::assign> by_worker;
   for (auto& [worker, what] : fx.assignments)
@@ -46,12 +48,14 @@ void perform(dispatcher_ptr self, effects& fx) {
     if (auto i = st.links.find(worker); i != st.links.end())
       self->send(i->second, std::move(message));
   mesh::publish_events events;
-  for (auto& x : fx.changed)
+  for (auto position : fx.changed) {
+    auto& x = rows[position].row;
     for (auto& e : events_of(x, st.config.wanted))
       events.events.push_back(std::move(e));
+    tell_observer(self, x);
+  }
   if (!events.events.empty() && st.peers.notifier)
     self->send(st.peers.notifier, std::move(events));
-  tell_observer(self, fx.changed);
 }
 
 // -- commits ----------------------------------------------------------------------------------------------------------
@@ -80,10 +84,11 @@ consequences ended(const dispatcher_state& st, const job& x) {
   }
 }
 
-void add_ended(dispatcher_state& st, const std::vector<job>& changed) {
+void add_ended(dispatcher_state& st, const batch& taken) {
   if (!st.config.on_ended)
     return;
-  for (auto& x : changed) {
+  for (auto position : taken.effects.changed) {
+    auto& x = taken.rows[position].row;
     if (x.state != job_state::failed && x.state != job_state::cancelled)
       continue;
     auto more = ended(st, x);
@@ -93,30 +98,33 @@ void add_ended(dispatcher_state& st, const std::vector<job>& changed) {
   }
 }
 
-void committed(dispatcher_ptr self, batch& taken, answers& waiting, bool publishes) {
+void committed(dispatcher_ptr self, const ports::unit_of_work& unit, effects& fx, answers& waiting) {
   auto& st = self->state;
   st.commit_in_flight = false;
-  if (publishes && st.config.catalogue_changed)
+  if (!unit.catalogue.empty() && st.config.catalogue_changed)
     st.config.catalogue_changed();
+  // The journal writes while these effects are performed; those of its next commit wait for that commit.
+  if (st.queue && st.queue->pending_rows() >= full_commit)
+    flush(self);
   // Answers before effects: a worker takes nothing before it has its welcome.
   answer_all(waiting, nullptr);
-  perform(self, taken.effects);
+  perform(self, fx, unit.jobs);
   if (st.queue && (st.flush_wanted || st.queue->dirty() || !st.waiting.empty()))
     queue_flush(self);
 }
 
-void commit(dispatcher_ptr self, std::shared_ptr<batch> taken) {
+void commit(dispatcher_ptr self, batch taken) {
   auto& st = self->state;
   auto unit = std::make_shared<ports::unit_of_work>();
-  unit->jobs = std::move(taken->rows);
-  unit->removed_jobs = std::move(taken->removed);
-  unit->queues = std::move(taken->queues);
+  unit->jobs = std::move(taken.rows);
+  unit->removed_jobs = std::move(taken.removed);
+  unit->queues = std::move(taken.queues);
   unit->catalogue = std::exchange(st.catalogue, {});
+  auto fx = std::make_shared<effects>(std::move(taken.effects));
   auto waiting = std::make_shared<answers>(std::exchange(st.waiting, {}));
   st.commit_in_flight = true;
-  bool publishes = !unit->catalogue.empty();
-  self->request(st.peers.journal, caf::infinite, commit_jobs{std::move(unit)})
-    .then([self, taken, waiting, publishes](const mesh::done&) { committed(self, *taken, *waiting, publishes); },
+  self->request(st.peers.journal, caf::infinite, commit_jobs{unit})
+    .then([self, unit, fx, waiting](const mesh::done&) { committed(self, *unit, *fx, *waiting); },
           [self, waiting](caf::error& e) {
             self->state.commit_in_flight = false;
             auto err = mesh::from_caf(e);
@@ -165,13 +173,13 @@ void flush(dispatcher_ptr self) {
     return;
   st.flush_wanted = false;
   st.queue->assign();
-  auto taken = std::make_shared<batch>(st.queue->take());
-  add_ended(st, taken->effects.changed);
+  auto taken = st.queue->take();
+  add_ended(st, taken);
   schedule_tick(self);
-  if (taken->needs_commit())
+  if (taken.needs_commit())
     return commit(self, std::move(taken));
   answer_all(st.waiting, nullptr);
-  perform(self, taken->effects);
+  perform(self, taken.effects, taken.rows);
 }
 
 void start_recovery(dispatcher_ptr self) {

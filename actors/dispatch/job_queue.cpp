@@ -158,6 +158,10 @@ bool job_queue::dirty() const noexcept {
   return !impl_->outbox.empty() || !impl_->over_retention.empty();
 }
 
+size_t job_queue::pending_rows() const noexcept {
+  return impl_->outbox.rows();
+}
+
 uint64_t job_queue::term() const noexcept {
   return impl_->term;
 }

@@ -23,14 +23,17 @@ struct queue_config {
   uint32_t max_interruptions = 20;
   /// Settings of queues ("video") and kinds ("kind:transcode") that the database has none for.
   std::vector<queue_settings> defaults;
+  /// Whoever speaks of a running job is believed, whatever lease it has or had. For one purpose: a test harness shows
+  /// with it that it notices what a worker without a lease changes. Never for a real node.
+  bool unfenced = false;
 };
 
 /// What may happen once the rows taken with it are committed. In order.
 struct effects {
   std::vector<std::pair<worker_id, assignment>> assignments;
   std::vector<std::pair<worker_id, lease_token>> revocations;
-  /// Each job whose state or stage changed, as it is now: for events. One entry a job.
-  std::vector<job> changed;
+  /// Each job whose state or stage changed, for events: its position among the batch's rows, which say how it is now.
+  std::vector<uint32_t> changed;
 };
 
 struct batch {
@@ -137,6 +140,8 @@ public:
   /// What has accumulated since the last take.
   batch take();
   bool dirty() const noexcept;
+  /// Rows that have to be written; at least that many come with the next take.
+  size_t pending_rows() const noexcept;
 
   uint64_t term() const noexcept;
   /// Jobs in memory.

@@ -65,7 +65,7 @@ batch outbox::take(job_table& jobs) {
   out.effects.changed.reserve(touched.size());
   for (auto* e : touched) {
     if (e->changed)
-      out.effects.changed.push_back(e->row);
+      out.effects.changed.push_back(static_cast<uint32_t>(out.rows.size()));
     bool is_new = !e->written;
     if (e->row.archived) {
       auto id = e->row.id;

@@ -19,6 +19,9 @@ public:
   void revoked(worker_id worker, const lease_token& token);
 
   bool empty() const noexcept;
+  size_t rows() const noexcept {
+    return touched_.size();
+  }
   /// Everything since the last call, as it is now. Rows of terminal jobs come first: a unique key that moved from one
   /// job to another within the batch is free before it is taken. Jobs that are archived are moved out, not copied.
   batch take(job_table& jobs);

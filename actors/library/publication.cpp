@@ -121,6 +121,9 @@ job_spec ingest_upload_spec(const std::string& uploads_root, const std::string& 
   payload.title = title_of_name(original_name);
   payload.category = category.empty() ? "uploads" : category;
   auto spec = spec_of(payload);
+  // The folder is named by the upload's id: so a clean-up knows whose it is.
+  if (auto id = job_id::parse(path.substr(0, path.find('/'))))
+    spec.id = *id;
   // An upload is somebody who waits for an answer.
   spec.priority = 3;
   return spec;

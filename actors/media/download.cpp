@@ -4,7 +4,9 @@
 
 #include <spdlog/spdlog.h>
 
+#include <charconv>
 #include <mutex>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace troupe::work {
@@ -19,20 +21,18 @@ public:
   }
 
   result<void> open() {
-    auto state = files_.read_text(path_ + ".state");
-    auto line = state ? state->find('\n') : std::string::npos;
-    if (line != std::string::npos && std::string_view{*state}.substr(0, line) == url_)
-      validator_ = state->substr(line + 1);
-    else
-      // Nobody knows what the bytes are a part of.
+    auto synced = read_state();
+    // Nobody knows what the bytes are a part of.
+    if (synced == 0)
       TROUPE_TRY(files_.remove(path_));
     auto file = files_.open_append(path_);
     if (!file)
       return std::move(file).error();
     fd_ = std::move(file->fd);
-    size_ = validator_.empty() ? 0 : file->version.size;
-    if (size_ == 0 && ::ftruncate(fd_.get(), 0) != 0)
-      return {errc::io, "can't begin the download anew"};
+    // What was written after the last sync may be anything after a power cut.
+    size_ = std::min(synced, file->version.size);
+    if (::ftruncate(fd_.get(), static_cast<off_t>(size_)) != 0)
+      return {errc::io, "can't go on with the part of the download that is here"};
     return {};
   }
 
@@ -46,7 +46,11 @@ public:
   /// For the next attempt.
   void keep() {
     std::lock_guard guard{mutex_};
-    if (auto kept = files_.write_text(path_ + ".state", url_ + "\n" + validator_); !kept)
+    struct stat facts {};
+    if (::fstat(fd_.get(), &facts) != 0 || ::fsync(fd_.get()) != 0)
+      return spdlog::warn("the download of the next attempt begins anew: its part can't be synced");
+    auto state = url_ + "\n" + std::to_string(facts.st_size) + "\n" + validator_;
+    if (auto kept = files_.write_text(path_ + ".state", state); !kept)
       spdlog::warn("the download of the next attempt begins anew: {}", kept.error().message);
   }
 
@@ -71,6 +75,20 @@ public:
   }
 
 private:
+  /// Takes the validator out of "<url>\n<bytes synced>\n<validator>"; how many bytes can be gone on from.
+  uint64_t read_state() {
+    auto state = files_.read_text(path_ + ".state");
+    if (!state || !state->starts_with(url_ + "\n"))
+      return 0;
+    uint64_t synced = 0;
+    auto end = state->data() + state->size();
+    auto number = std::from_chars(state->data() + url_.size() + 1, end, synced);
+    if (number.ec != std::errc{} || number.ptr == end || *number.ptr != '\n')
+      return 0;
+    validator_.assign(number.ptr + 1, static_cast<const char*>(end));
+    return validator_.empty() ? 0 : synced;
+  }
+
   ports::files& files_;
   std::string path_;
   std::string url_;

@@ -48,6 +48,13 @@ void event_log::tick(std::vector<event>& out) {
     forget(ended_.begin()->second, out);
 }
 
+void event_log::lapse(const std::string& name, std::vector<event>& out) {
+  if (auto i = by_name_.find(name); i != by_name_.end())
+    forget(i->second, out);
+  // A follower may stand at the very last number, or at the floor of a topic that never told anything.
+  ++forgotten_floor_;
+}
+
 mono_time event_log::next_deadline() const {
   auto result = mono_time::max();
   if (!waiting_.empty())

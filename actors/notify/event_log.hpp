@@ -40,6 +40,10 @@ public:
   /// Tells what has waited long enough and forgets topics that ended long ago.
   void tick(std::vector<event>& out);
 
+  /// From now on not every event of this topic is published, because nobody wants them: what is kept of it goes, and no
+  /// position that was told so far is good for a catch_up any more.
+  void lapse(const std::string& name, std::vector<event>& out);
+
   /// When tick has something to do next; mono_time::max() if nothing.
   mono_time next_deadline() const;
 

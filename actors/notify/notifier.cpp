@@ -24,6 +24,7 @@ struct notifier_state {
   notifier_config config;
   std::optional<event_log> log;
   topic_book book;
+  std::optional<interest_keeper> interest;
   std::map<subscriber_key, mesh::event_subscriber> subscribers;
   std::map<caf::actor_addr, subscriber_key> keys;
   subscriber_key last_key = 0;
@@ -52,6 +53,8 @@ void route(self_pointer self, const std::vector<event>& told) {
 void plan_wake(self_pointer self) {
   auto& st = self->state;
   auto next = st.log->next_deadline();
+  if (st.interest)
+    next = std::min(next, st.interest->next_deadline());
   if (next == mono_time::max() || next >= st.wake_at)
     return;
   st.wake_at = next;
@@ -74,6 +77,9 @@ void wake(self_pointer self, uint64_t timer) {
   st.wake_at = mono_time::max();
   std::vector<event> told;
   st.log->tick(told);
+  if (st.interest)
+    for (auto& topic : st.interest->lapsed(st.config.time->mono()))
+      st.log->lapse(topic, told);
   route(self, told);
   plan_wake(self);
 }
@@ -86,6 +92,16 @@ void flush(self_pointer self) {
       self->send(i->second, mesh::event_batch{std::move(events)});
 }
 
+/// Topics that nobody follows any more become unwanted after a while.
+void watch_abandoned(self_pointer self) {
+  auto& st = self->state;
+  auto topics = st.book.take_abandoned();
+  if (!st.interest || topics.empty())
+    return;
+  st.interest->abandoned(topics, st.config.time->mono());
+  plan_wake(self);
+}
+
 void forget(self_pointer self, const caf::actor_addr& addr) {
   auto& st = self->state;
   auto i = st.keys.find(addr);
@@ -95,6 +111,7 @@ void forget(self_pointer self, const caf::actor_addr& addr) {
   st.batches.erase(i->second);
   st.subscribers.erase(i->second);
   st.keys.erase(i);
+  watch_abandoned(self);
 }
 
 mesh::done follow(self_pointer self, const mesh::follow_topics& what, const mesh::event_subscriber& who) {
@@ -108,6 +125,8 @@ mesh::done follow(self_pointer self, const mesh::follow_topics& what, const mesh
     self->monitor(who);
   }
   st.book.follow(i->second, what.topics);
+  if (st.interest)
+    st.interest->followed(what.topics);
   return {};
 }
 
@@ -117,7 +136,7 @@ void unfollow(self_pointer self, const mesh::unfollow_topics& what, const mesh::
     return;
   auto i = st.keys.find(who->address());
   if (i == st.keys.end() || !st.book.unfollow(i->second, what.topics))
-    return;
+    return watch_abandoned(self);
   self->demonitor(who->address());
   forget(self, who->address());
 }
@@ -125,6 +144,10 @@ void unfollow(self_pointer self, const mesh::unfollow_topics& what, const mesh::
 notifier_impl::behavior_type behavior(self_pointer self, const notifier_config& config) {
   self->state.config = config;
   self->state.log.emplace(config.log, *config.time, config.epoch);
+  if (config.interest && config.mirror)
+    config.interest->want_all();
+  else if (config.interest)
+    self->state.interest.emplace(config.interest, config.interest_linger);
   self->set_down_handler([self](caf::down_msg& msg) { forget(self, msg.source); });
   return {
     [self](mesh::publish_events& what) { publish(self, what); },

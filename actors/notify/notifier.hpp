@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/notify/event_log.hpp"
+#include "actors/notify/topic_interest.hpp"
 #include "protocol/mesh/registry.hpp"
 #include "protocol/ports/key_value.hpp"
 
@@ -17,6 +18,10 @@ struct notifier_config {
   /// Optional: every event also goes to its channel `mirror_channel` as JSON, for other programs.
   std::shared_ptr<ports::key_value> mirror;
   std::string mirror_channel = "troupe:events";
+  /// Optional: kept up to date for publishers that ask before they make an event. With a mirror every topic is wanted.
+  std::shared_ptr<topic_interest> interest;
+  /// How long a topic stays wanted after its last follower left.
+  milliseconds interest_linger{60'000};
 };
 
 /// From the process-wide random source; at most 53 bits, so that JavaScript clients keep every digit of it.

@@ -5,6 +5,7 @@ namespace troupe::notify {
 void topic_book::follow(subscriber_key who, const std::vector<std::string>& topics) {
   for (auto& topic : topics) {
     followers_[topic].insert(who);
+    abandoned_.erase(topic);
     topics_of_[who].insert(topic);
   }
 }
@@ -31,6 +32,12 @@ void topic_book::forget(subscriber_key who) {
   topics_of_.erase(i);
 }
 
+std::vector<std::string> topic_book::take_abandoned() {
+  std::vector<std::string> out{abandoned_.begin(), abandoned_.end()};
+  abandoned_.clear();
+  return out;
+}
+
 void topic_book::route(const std::vector<event>& events, std::map<subscriber_key, std::vector<event>>& batches) const {
   for (auto& e : events)
     if (auto i = followers_.find(e.topic); i != followers_.end())
@@ -43,8 +50,10 @@ void topic_book::drop(subscriber_key who, const std::string& topic) {
   if (i == followers_.end())
     return;
   i->second.erase(who);
-  if (i->second.empty())
-    followers_.erase(i);
+  if (!i->second.empty())
+    return;
+  followers_.erase(i);
+  abandoned_.insert(topic);
 }
 
 } // namespace troupe::notify

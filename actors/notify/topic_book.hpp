@@ -23,6 +23,8 @@ public:
   /// True when nothing is followed any more: the subscriber is forgotten.
   bool unfollow(subscriber_key who, const std::vector<std::string>& topics);
   void forget(subscriber_key who);
+  /// Topics that lost their last follower since the last call and have none now.
+  std::vector<std::string> take_abandoned();
 
   /// Appends each event to the batches of those who follow its topic, in order.
   void route(const std::vector<event>& events, std::map<subscriber_key, std::vector<event>>& batches) const;
@@ -39,6 +41,7 @@ private:
 
   std::unordered_map<std::string, std::set<subscriber_key>> followers_;
   std::unordered_map<subscriber_key, std::set<std::string>> topics_of_;
+  std::set<std::string> abandoned_;
 };
 
 } // namespace troupe::notify

@@ -7,6 +7,9 @@
 #include "actors/schedule/scheduler.hpp"
 #include "nodes/trouped/node.hpp"
 
+#include <spdlog/spdlog.h>
+
+#include <cstdlib>
 #include <unistd.h>
 
 namespace troupe::node {
@@ -31,6 +34,11 @@ dispatch::dispatcher_config dispatcher_settings(parts& p) {
   dispatch::dispatcher_config c;
   auto& jobs = p.settings.jobs;
   c.queue.lease = jobs.lease;
+  // Tests show with it that they notice a missing fence: no configuration can ask for it.
+  if (std::getenv("TROUPE_TEST_UNFENCED") != nullptr) {
+    spdlog::error("start: TROUPE_TEST_UNFENCED is set: workers that lost their lease change jobs");
+    c.queue.unfenced = true;
+  }
   for (auto name : queue_names()) {
     queue_settings s;
     s.name = name;
@@ -47,6 +55,9 @@ dispatch::dispatcher_config dispatcher_settings(parts& p) {
   c.on_ended = catalogue::on_ended;
   c.catalogue_changed = [cache = *p.cache] {
     cache.invalidate("videos");
+  };
+  c.wanted = [interest = p.interest](std::string_view topic) {
+    return interest->wanted(topic);
   };
   return c;
 }
@@ -156,6 +167,7 @@ supervision::child_spec coordinator_children(parts& p) {
     config.time = &p.clocks;
     config.epoch = notify::random_epoch();
     config.mirror = p.redis;
+    config.interest = p.interest;
     auto started = notify::spawn_notifier(*p.system, std::move(config));
     // A new notifier knows nobody.
     if (p.backend)
@@ -168,7 +180,8 @@ supervision::child_spec coordinator_children(parts& p) {
     return self->spawn(schedule::scheduler_actor, config, book->of<mesh::job_client>("dispatcher"),
                        std::make_shared<const system_clocks>());
   }));
-  c.children.push_back(child("node_info", [status = status_of(p), term = std::shared_ptr<const std::atomic<uint64_t>>{p.term}](caf::event_based_actor* self) {
+  std::shared_ptr<const std::atomic<uint64_t>> term = p.term;
+  c.children.push_back(child("node_info", [status = status_of(p), term](caf::event_based_actor* self) {
     return self->spawn(cluster::node_info, status, term);
   }));
   c.children.push_back(child("door", [&p](caf::event_based_actor* self) {

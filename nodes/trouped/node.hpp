@@ -4,6 +4,8 @@
 #include "actors/dispatch/dispatcher.hpp"
 #include "actors/gateway/backend.hpp"
 #include "actors/health/health_supervisor.hpp"
+#include "actors/media/cleanup.hpp"
+#include "actors/notify/topic_interest.hpp"
 #include "actors/supervision/supervisor.hpp"
 #include "host/data_folder.hpp"
 #include "net/server.hpp"
@@ -41,6 +43,8 @@ struct parts {
   std::unique_ptr<caf::actor_system_config> system_config;
   std::unique_ptr<caf::actor_system> system;
   std::shared_ptr<supervision::address_book> book;
+  /// Between the notifier, whoever it is at the time, and those who publish.
+  std::shared_ptr<notify::topic_interest> interest = std::make_shared<notify::topic_interest>();
   std::shared_ptr<coordinator_link> coordinator;
   std::optional<cache::node_cache> cache;
   health::health_board board;
@@ -61,6 +65,11 @@ supervision::child_spec health_children(parts& p);
 /// Handles of the coordinator's actors: stable addresses when it lives in this process.
 mesh::admin_handles local_admin_handles(parts& p);
 mesh::worker_handles local_worker_handles(parts& p);
+
+/// What a cleanup has to know; for a node with the database.
+work::cleanup_rules cleanup_rules_of(const parts& p);
+/// Removes what the last life of this node left unfinished. Blocks; before anything of the tree runs.
+void sweep_at_start(const parts& p);
 
 /// Ends or releases the worker's work within the grace. Blocks.
 void drain_worker(parts& p, milliseconds grace);

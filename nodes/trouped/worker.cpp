@@ -59,36 +59,6 @@ size_t attempts_at_once(const config::settings& s) {
   return std::max<size_t>(sum, 1);
 }
 
-/// What a cleanup may not touch: asked of the store and of the dispatcher's rows, which the coordinator has.
-std::function<result<work::files_in_use>()> files_in_use(std::shared_ptr<ports::database> db) {
-  return [db]() -> result<work::files_in_use> {
-    auto reader = db->open_reader();
-    if (!reader)
-      return std::move(reader).error();
-    work::files_in_use out;
-    auto files = (*reader)->referenced_files();
-    if (!files)
-      return std::move(files).error();
-    out.referenced.insert(files->begin(), files->end());
-    job_query open;
-    open.status = "waiting,delayed,queued,running";
-    open.history = true;
-    open.limit = 100;
-    for (open.page = 1;; ++open.page) {
-      auto page = (*reader)->list_jobs(open);
-      if (!page)
-        return std::move(page).error();
-      for (auto& j : page->jobs) {
-        out.open_jobs.insert(j.id);
-        if (j.state == job_state::running)
-          out.leases.insert(j.token());
-      }
-      if (page->jobs.size() < open.limit)
-        return out;
-    }
-  };
-}
-
 /// Where a video's file is on this node, asked of the catalogue of the present coordinator (blocks; from an attempt's
 /// thread).
 std::function<result<std::string>(video_id)> source_finder(caf::actor_system& sys,
@@ -155,9 +125,7 @@ runners make_runners(parts& p, const std::shared_ptr<work::work_threads>& thread
   out["scan"] = sys.spawn(catalogue::scanner, scan);
   // Only who has the database knows which files are still named.
   if (p.database) {
-    work::cleanup_rules rules;
-    rules.in_use = files_in_use(p.database);
-    rules.time = &p.clocks;
+    auto rules = cleanup_rules_of(p);
     out["scheduled_cleanup"] = with("cleanup", [shop, rules](work::attempt& a) {
       return work::clean_up(a, shop, rules);
     });

@@ -107,6 +107,7 @@ class Node:
             "gateway.port": free_port(),
             "mesh.port": free_port(),
             "health.interval": "1s",
+            "gateway.requests_per_minute": 0,
             "log.format": "text",
             "log.level": "info",
         }
@@ -248,7 +249,7 @@ class Node:
         return self.request("POST", "/api/videos/upload", body, head)
 
     def add_library(self, folder, name="films"):
-        return self.post("/api/libraries", {"name": name, "path": str(folder), "category": name})
+        return self.post("/api/libraries", {"name": name, "root": str(folder), "category": name})
 
     def scan(self, library, seconds=120):
         scan = self.post(f"/api/libraries/{library}/scan")

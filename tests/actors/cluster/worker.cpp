@@ -36,9 +36,13 @@ struct dispatcher_script {
   worker_welcome welcome{1, 15'000ms, {}, "/data", "node-a"};
   mesh::leases_renewed renewed;
   bool refuse_hand_in = false;
+  /// Outcomes in each hand-in that came.
+  std::vector<size_t> hand_ins;
+  bool hold_hand_in = false;
+  std::vector<caf::typed_response_promise<mesh::handed_in>> held;
 };
 
-mesh::job_worker::behavior_type dispatcher(mesh::job_worker::pointer, dispatcher_script* script) {
+mesh::job_worker::behavior_type dispatcher(mesh::job_worker::pointer self, dispatcher_script* script) {
   return {
     [script](const worker_hello& x, const mesh::worker_link& link) {
       script->hellos.push_back(x);
@@ -52,10 +56,15 @@ mesh::job_worker::behavior_type dispatcher(mesh::job_worker::pointer, dispatcher
     [script](const mesh::report_progress& x) {
       script->progress.insert(script->progress.end(), x.reports.begin(), x.reports.end());
     },
-    [script](const mesh::hand_in& x) -> caf::result<mesh::handed_in> {
+    [self, script](const mesh::hand_in& x) -> caf::result<mesh::handed_in> {
+      script->hand_ins.push_back(x.outcomes.size());
       if (script->refuse_hand_in)
         return mesh::to_caf({errc::unavailable, "the disk is full"});
       script->outcomes.insert(script->outcomes.end(), x.outcomes.begin(), x.outcomes.end());
+      if (script->hold_hand_in) {
+        script->held.push_back(self->make_response_promise<mesh::handed_in>());
+        return script->held.back();
+      }
       return mesh::handed_in{};
     },
     [script](const mesh::change_credit& x) { script->credit.push_back(x); },
@@ -133,6 +142,7 @@ struct fixture : test_coordinator_fixture<config> {
   }
   ~fixture() {
     script.link = mesh::worker_link{};
+    script.held.clear();
     for (auto& who :
          {caf::actor_cast<caf::actor>(uut), caf::actor_cast<caf::actor>(jobs), caf::actor_cast<caf::actor>(work)})
       caf::anon_send_exit(who, caf::exit_reason::kill);
@@ -232,6 +242,63 @@ CAF_TEST(outcomes are kept until they are acknowledged) {
   script.refuse_hand_in = false;
   advance(5s);
   CAF_REQUIRE_EQUAL(script.outcomes.size(), 1u);
+}
+
+CAF_TEST(outcomes that arrive together are handed in together) {
+  assign({token(1), token(2), token(3)}, "transcode");
+  CAF_CHECK(script.hand_ins == std::vector<size_t>{3});
+}
+
+CAF_TEST(four hand - ins overlap and each outcome is handed in once) {
+  assign({token(1), token(2), token(3), token(4), token(5), token(6)});
+  script.hold_hand_in = true;
+  for (uint64_t i = 1; i <= 6; ++i)
+    end(token(i));
+  CAF_CHECK(script.hand_ins == (std::vector<size_t>{1, 1, 1, 1}));
+  for (auto& answer : std::exchange(script.held, {}))
+    answer.deliver(mesh::handed_in{});
+  run();
+  CAF_CHECK(script.hand_ins == (std::vector<size_t>{1, 1, 1, 1, 2}));
+  CAF_CHECK_EQUAL(script.outcomes.size(), 6u);
+  for (auto& answer : std::exchange(script.held, {}))
+    answer.deliver(mesh::handed_in{});
+  run();
+  advance(5s);
+  CAF_CHECK(script.renewals.back().empty());
+}
+
+CAF_TEST(of several hand - ins under way only those that failed are repeated) {
+  assign({token(1), token(2)});
+  script.hold_hand_in = true;
+  end(token(1));
+  end(token(2));
+  CAF_REQUIRE_EQUAL(script.held.size(), 2u);
+  auto answers = std::exchange(script.held, {});
+  script.hold_hand_in = false;
+  answers[0].deliver(mesh::to_caf({errc::unavailable, "the disk is full"}));
+  answers[1].deliver(mesh::handed_in{});
+  run();
+  CAF_CHECK_EQUAL(script.hand_ins.size(), 2u);
+  advance(150ms);
+  CAF_REQUIRE_EQUAL(script.outcomes.size(), 3u);
+  CAF_CHECK(script.outcomes[2].token == token(1));
+}
+
+CAF_TEST(what was under way to a dispatcher that is gone is handed in to the next) {
+  assign({token(1)});
+  script.hold_hand_in = true;
+  end(token(1));
+  CAF_REQUIRE_EQUAL(script.held.size(), 1u);
+  script.held.clear();
+  script.hold_hand_in = false;
+  auto old = jobs;
+  jobs = sys.spawn(dispatcher, &script);
+  caf::anon_send_exit(old, caf::exit_reason::kill);
+  run();
+  CAF_REQUIRE_EQUAL(script.hellos.size(), 2u);
+  CAF_CHECK(script.hellos[1].held == std::vector{token(1)});
+  CAF_REQUIRE_EQUAL(script.outcomes.size(), 2u);
+  CAF_CHECK(script.outcomes[1].token == token(1));
 }
 
 CAF_TEST(progress is sent at once and then coalesced to the newest) {

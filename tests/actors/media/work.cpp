@@ -137,7 +137,10 @@ struct fixture {
       encode(ingest_payload{root + "/in/film.MP4", video_id{{1, 1}}, library_id{{2, 2}}, "film.MP4", {}, "", "films"});
   }
   void ask_transcode() {
-    a.job.payload = encode(transcode_payload{video_id{{1, 1}}, root + "/in/film.MP4", *find_profile("web-720p")});
+    a.job.payload = encode(transcode_payload{video_id{{1, 1}}, *find_profile("web-720p")});
+    shop.find_source = [this](video_id) -> result<std::string> {
+      return root + "/in/film.MP4";
+    };
   }
 
   std::string root;
@@ -270,6 +273,21 @@ CAF_TEST(a download that breaks goes on from where it was) {
   CAF_CHECK_EQUAL(left(), std::vector{"downloads/" + base() + "/evil_.mp4"});
 }
 
+CAF_TEST(what was fetched after the last sync is not gone on from) {
+  a.job.payload = encode(download_payload{"https://example.org/f.mp4", "", ""});
+  a.broken = error{errc::io, "the connection broke"};
+  CAF_CHECK(!download(a, shop));
+  // A power cut may leave anything behind what was synced.
+  auto part = shop.data_folder + "/tmp/" + a.job.token.job.str() + ".part";
+  std::ofstream{part, std::ios::app} << std::string(1000, '\0');
+  ++a.job.token.attempt;
+  a.broken.reset();
+  auto second = download(a, shop);
+  CAF_REQUIRE(second.has_value());
+  CAF_CHECK_EQUAL(a.asked.offset, 4u);
+  CAF_CHECK_EQUAL(*shop.files->read_text(decode_download_result(*second)->path), "01230123");
+}
+
 CAF_TEST(a part of another url or after a permanent error is not used) {
   a.job.payload = encode(download_payload{"https://example.org/a", "", ""});
   a.broken = error{errc::io, "broke"};
@@ -304,11 +322,18 @@ CAF_TEST(cleanup takes only our own old files that nobody needs) {
                                 "tmp/" + lease.str() + "/out.mp4",
                                 "tmp/" + id(5) + ".part",
                                 "tmp/notes.txt",
-                                "uploads/" + id(6) + "-1.mp4"};
-  std::vector<std::string> gone{
-    "renditions/" + id(1) + "-2.mp4",  "artwork/zz/" + id(1) + "-1-320.jpg",
-    "downloads/" + id(4) + "-2/x.mp4", "tmp/" + lease_token{1, job_id{{8, 3}}, 2}.str() + "/o",
-    "tmp/" + id(7) + ".part",          "tmp/" + id(7) + ".part.state"};
+                                "downloads/" + id(11) + "-2/waits for its ingest.mp4",
+                                "uploads/" + id(6) + "-1.mp4",
+                                "uploads/" + id(8) + "/catalogued.mp4",
+                                "uploads/" + id(9) + "/failed but kept for a retry.mp4"};
+  std::vector<std::string> gone{"renditions/" + id(1) + "-2.mp4",
+                                "artwork/zz/" + id(1) + "-1-320.jpg",
+                                "downloads/" + id(4) + "-2/x.mp4",
+                                "tmp/" + lease_token{1, job_id{{8, 3}}, 2}.str() + "/o",
+                                "tmp/" + id(7) + ".part",
+                                "tmp/" + id(7) + ".part.state",
+                                "downloads/" + id(11) + "-1/lost.mp4",
+                                "uploads/" + id(10) + "/nobody registered it.mp4"};
   for (auto& x : keep)
     put("data/" + x, "x");
   for (auto& x : gone)
@@ -316,18 +341,44 @@ CAF_TEST(cleanup takes only our own old files that nobody needs) {
   manual_clock time;
   cleanup_rules rules;
   rules.time = &time;
-  rules.in_use = [&]() -> result<files_in_use> { return files_in_use{{keep[0], keep[3]}, {lease}, {job_id{{8, 5}}}}; };
+  rules.in_use = [&]() -> result<files_in_use> {
+    return files_in_use{{keep[0], keep[3], keep[9]}, {lease}, {job_id{{8, 5}}}};
+  };
+  rules.find_job = [](job_id x) -> result<job> {
+    job out;
+    out.state = x.raw.lo == 9 ? job_state::failed : job_state::completed;
+    out.attempt = 2;
+    return x.raw.lo == 9 || x.raw.lo == 11 ? result<job>{out} : result<job>{errc::not_found, "no such job"};
+  };
   auto all = left();
   CAF_CHECK(clean_up(a, shop, rules).has_value());
   CAF_CHECK_EQUAL(left(), all);
   time.ahead = milliseconds{3'700'000};
   auto done = clean_up(a, shop, rules);
   CAF_REQUIRE(done.has_value());
-  CAF_CHECK_EQUAL(*done, R"({"filesRemoved":6,"problems":[]})");
+  CAF_CHECK_EQUAL(*done, R"({"filesRemoved":8,"problems":[]})");
   std::sort(keep.begin(), keep.end());
   CAF_CHECK_EQUAL(left(), keep);
   rules.in_use = []() -> result<files_in_use> { return {errc::unavailable, "away"}; };
   CAF_CHECK(!clean_up(a, shop, rules));
+}
+
+CAF_TEST(an upload stays while nobody can say whether its job is known) {
+  auto name = "uploads/" + job_id{{8, 1}}.str() + "/a.mp4";
+  put("data/" + name, "x");
+  cleanup_rules rules;
+  rules.grace = milliseconds{0};
+  rules.in_use = []() -> result<files_in_use> { return files_in_use{}; };
+  rules.find_job = [](job_id) -> result<job> { return {errc::unavailable, "the database is away"}; };
+  auto run = [&] { return sweep(*shop.files, shop.data_folder, rules, [] { return false; }); };
+  auto done = run();
+  CAF_REQUIRE(done.has_value());
+  CAF_CHECK_EQUAL(done->problems.size(), 1u);
+  CAF_CHECK_EQUAL(left(), std::vector{name});
+  // Without a grace it goes however young it is.
+  rules.find_job = [](job_id) -> result<job> { return {errc::not_found, "no such job"}; };
+  CAF_REQUIRE(run().has_value());
+  CAF_CHECK(left().empty());
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

@@ -74,8 +74,10 @@ void world::check_effects(const in_flight& f) {
               && i->second.lease_worker == worker,
             "an assignment leaves only when its lease is committed");
   }
-  for (auto& j : f.what.effects.changed)
+  for (auto position : f.what.effects.changed) {
+    auto& j = f.what.rows.at(position).row;
     PROMISE(rows_.contains(j.id) && rows_.at(j.id).state == j.state, "an event tells what is committed");
+  }
 }
 
 void world::check_outcome(const job& before, const attempt_outcome& o) {
