@@ -109,7 +109,7 @@ result<void> publish_door(parts& p) {
 
 result<void> find_coordinator(parts& p) {
   if (p.settings.has_role("coordinator")) {
-    p.coordinator = std::make_unique<coordinator_link>(local_worker_handles(p));
+    p.coordinator = std::make_shared<coordinator_link>(local_worker_handles(p));
     return {};
   }
   auto& where = p.settings.mesh.coordinator;
@@ -117,7 +117,7 @@ result<void> find_coordinator(parts& p) {
   auto port = colon == std::string::npos ? 0 : std::atoi(where.c_str() + colon + 1);
   if (port <= 0 || port > 65535)
     return {errc::validation, "mesh.coordinator: must be HOST:PORT of the coordinator on a node that is none itself"};
-  p.coordinator = std::make_unique<coordinator_link>(*p.system, where.substr(0, colon), static_cast<uint16_t>(port),
+  p.coordinator = std::make_shared<coordinator_link>(*p.system, where.substr(0, colon), static_cast<uint16_t>(port),
                                                      p.settings.node_name());
   return p.coordinator->connect(seconds{30});
 }

@@ -218,7 +218,7 @@ class Campaign:
         stop.set()
         if (status := self.node.process.poll()) is not None:
             raise Broken(f"trouped ended by itself with status {status}")
-        self.node.kill_hard()
+        self._kill()
         self.kills += 1
         for t in threads:
             t.join(60)
@@ -226,6 +226,14 @@ class Campaign:
             raise Broken("; ".join(self.problems))
         if self.cut:
             self.cut.strike(self.rng)
+
+    def _kill(self):
+        """Nothing of the node works in the folder any more when this returns; a busy machine takes its time."""
+        executors = support.executors_of(self.node.process.pid)
+        self.node.kill()
+        self.node.process.wait(10)
+        support.wait_until("executors gone after the node", lambda: not any(
+            support.name_of(p).startswith("troupe-exec") and support._alive(p) for p in executors), 30)
 
     def check_acknowledged(self):
         """Every job that a client was told of is there. By the database's rows, as a reader sees them."""
