@@ -3,16 +3,16 @@
 import os
 import pathlib
 import signal
+import socket
 import stat
 import time
 
-from support import BIN, Node, children_of, executors_of, name_of, synth, wait_until
+from support import BIN, Node, children_of, executors_of, multipart, name_of, synth, wait_until
 from test_faults import FaultTest, attempts_of
 
 
-
 class Executors(FaultTest):
-    def film_and_job(self, node, seconds=30, size="1280x720"):
+    def film_and_job(self, node, seconds=20, size="640x360"):
         video = self.add(node, synth(node.folder / "film.mp4", seconds=seconds, size=size))
         return self.transcode(node, video)
 
@@ -129,11 +129,8 @@ class Executors(FaultTest):
 
 class Killed(FaultTest):
     def test_in_the_middle_of_an_upload_and_a_transcode(self):
-        import socket
-
-        from support import multipart
         with Node() as node:
-            film = synth(node.folder / "film.mp4", seconds=30, size="1280x720")
+            film = synth(node.folder / "film.mp4", seconds=20, size="640x360")
             before = film.read_bytes()
             video = self.add(node, film)
             job = self.transcode(node, video)

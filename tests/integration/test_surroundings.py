@@ -69,7 +69,7 @@ class Redis(FaultTest):
         try:
             with Node(redis__url=f"redis://127.0.0.1:{redis.port}/0", health__interval="300ms") as node:
                 self.health(node, 200)
-                video = self.add(node, synth(node.folder / "film.mp4", seconds=10, size="1280x720"))
+                video = self.add(node, synth(node.folder / "film.mp4", seconds=20, size="640x360"))
                 job = self.transcode(node, video)
                 wait_until("it runs", lambda: node.job(job)["status"] == "running")
                 redis.kill()
@@ -98,7 +98,7 @@ class Clock(FaultTest):
         environment = {"FAKETIME_TIMESTAMP_FILE": str(self.clock), "FAKETIME_NO_CACHE": "1",
                        "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"}
         with Node(env=environment, preload=FAKETIME, jobs__lease="2s", worker__executors=1) as node:
-            video = self.add(node, synth(node.folder / "film.mp4", seconds=20, size="1280x720"))
+            video = self.add(node, synth(node.folder / "film.mp4", seconds=20, size="640x360"))
             job = self.transcode(node, video)
             wait_until("it runs", lambda: node.job(job)["status"] == "running")
             # One that waits for its next attempt: a source that answers with an error that passes.
