@@ -184,6 +184,9 @@ net::server_config server_settings(const parts& p) {
   c.max_upload_bytes = g.max_upload.bytes;
   c.header_deadline = g.header_timeout;
   c.idle_deadline = g.idle_timeout;
+  // A body that does not come, or an answer that is not taken, is a stalled connection.
+  c.body_deadline = g.idle_timeout;
+  c.write_deadline = g.idle_timeout;
   c.requests_per_minute = g.requests_per_minute;
   return c;
 }
