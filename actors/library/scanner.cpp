@@ -1,10 +1,9 @@
 #include "actors/library/scanner.hpp"
 
 #include "actors/library/payloads.hpp"
+#include "protocol/model/json.hpp"
 
 #include <spdlog/spdlog.h>
-
-#include <nlohmann/json.hpp>
 
 namespace troupe::catalogue {
 
@@ -29,7 +28,7 @@ public:
     auto ended = scan_all();
     if (ended) {
       out.end = attempt_end::completed;
-      out.result = nlohmann::json(counters_).dump();
+      out.result = troupe::encode(counters_);
     } else if (*cancelled_) {
       out.end = attempt_end::cancelled;
     } else {
