@@ -40,12 +40,14 @@ mesh::door::behavior_type door(mesh::door::stateful_pointer<door_state> self, me
 }
 
 mesh::node_info::behavior_type node_info(mesh::node_info::stateful_pointer<node_info_state> self,
-                                         mesh::node_status status) {
+                                         mesh::node_status status, std::shared_ptr<const std::atomic<uint64_t>> term) {
   self->state.status = std::move(status);
+  self->state.term = std::move(term);
   self->state.started = system_clocks{}.mono();
   return {
     [self](const mesh::get_status&) {
       auto answer = self->state.status;
+      answer.term = *self->state.term;
       answer.uptime = system_clocks{}.mono() - self->state.started;
       return answer;
     },

@@ -2,6 +2,9 @@
 
 #include "protocol/mesh/registry.hpp"
 
+#include <atomic>
+#include <memory>
+
 namespace troupe::cluster {
 
 struct door_state {
@@ -22,10 +25,11 @@ struct node_info_state {
 
   mesh::node_status status;
   mono_time started;
+  std::shared_ptr<const std::atomic<uint64_t>> term;
 };
 
-/// Role: says what this node is. `status.uptime` is filled in at each answer.
+/// Role: says what this node is. Uptime and term are filled in at each answer.
 mesh::node_info::behavior_type node_info(mesh::node_info::stateful_pointer<node_info_state> self,
-                                         mesh::node_status status);
+                                         mesh::node_status status, std::shared_ptr<const std::atomic<uint64_t>> term);
 
 } // namespace troupe::cluster

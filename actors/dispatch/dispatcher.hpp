@@ -4,6 +4,7 @@
 #include "actors/dispatch/journal.hpp"
 #include "protocol/mesh/registry.hpp"
 
+#include <atomic>
 #include <functional>
 #include <random>
 
@@ -31,6 +32,8 @@ struct dispatcher_config {
   /// The first term of this process; shared by all dispatchers that this process starts one after the other. 0: none
   /// yet.
   std::shared_ptr<uint64_t> life = std::make_shared<uint64_t>(0);
+  /// Where the present term is told to others of this process; may be nullptr.
+  std::shared_ptr<std::atomic<uint64_t>> term;
   /// After a failed commit or recovery, before the next try.
   milliseconds recovery_delay{500};
   /// An observer gets job_changed for each changed job that `observed` wants.

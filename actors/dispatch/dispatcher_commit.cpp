@@ -139,6 +139,8 @@ void recovered(dispatcher_ptr self, recovery& got) {
   st.term_raised = true;
   auto count = got.jobs->jobs.size();
   st.queue = std::make_unique<job_queue>(st.config.queue, *st.config.time, [self] { return self->state.random(); });
+  if (st.config.term)
+    *st.config.term = got.term;
   auto& life = *st.config.life;
   if (life == 0)
     life = got.term;

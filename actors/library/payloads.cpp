@@ -1,6 +1,6 @@
 #include "actors/library/payloads.hpp"
 
-#include <nlohmann/json.hpp>
+#include "protocol/model/json_codec.hpp"
 
 namespace troupe::catalogue {
 

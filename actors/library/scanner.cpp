@@ -1,10 +1,9 @@
 #include "actors/library/scanner.hpp"
 
 #include "actors/library/payloads.hpp"
+#include "protocol/model/json.hpp"
 
 #include <spdlog/spdlog.h>
-
-#include <nlohmann/json.hpp>
 
 namespace troupe::catalogue {
 
@@ -18,7 +17,8 @@ public:
   walk_job(caf::blocking_actor* self, const scanner_config& config, const assignment& work, scan_payload payload,
            cancel_flag cancelled) :
     self_(self),
-    config_(config), work_(work), payload_(std::move(payload)), cancelled_(std::move(cancelled)) {
+    config_(config), peers_(config.coordinator()), work_(work), payload_(std::move(payload)),
+    cancelled_(std::move(cancelled)) {
   }
 
   attempt_outcome run() {
@@ -28,7 +28,7 @@ public:
     auto ended = scan_all();
     if (ended) {
       out.end = attempt_end::completed;
-      out.result = nlohmann::json(counters_).dump();
+      out.result = troupe::encode(counters_);
     } else if (*cancelled_) {
       out.end = attempt_end::cancelled;
     } else {
@@ -60,7 +60,7 @@ private:
     std::string after;
     for (;;) {
       result<std::vector<known_file>> page{std::vector<known_file>{}};
-      self_->request(config_.reader, config_.timeout, mesh::get_known_files{payload_.library, after, 5000})
+      self_->request(peers_.catalogue, config_.timeout, mesh::get_known_files{payload_.library, after, 5000})
         .receive([&](mesh::known_file_list& x) { page = std::move(x.files); },
                  [&](caf::error& e) { page = mesh::from_caf(e); });
       if (!page)
@@ -130,13 +130,14 @@ private:
 
   result<void> tell(mesh::scan_batch batch) {
     result<void> told;
-    self_->request(config_.librarian, config_.timeout, std::move(batch))
+    self_->request(peers_.librarian, config_.timeout, std::move(batch))
       .receive([](const mesh::done&) {}, [&](caf::error& e) { told = mesh::from_caf(e); });
     return told;
   }
 
   caf::blocking_actor* self_;
   const scanner_config& config_;
+  mesh::worker_handles peers_;
   const assignment& work_;
   scan_payload payload_;
   cancel_flag cancelled_;

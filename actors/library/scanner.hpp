@@ -5,6 +5,7 @@
 #include "protocol/ports/files.hpp"
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
 
@@ -12,8 +13,9 @@ namespace troupe::catalogue {
 
 struct scanner_config {
   std::shared_ptr<ports::files> files;
-  mesh::librarian librarian;
-  mesh::catalogue_reader reader;
+  /// The coordinator's handles as of now, asked at the beginning of each scan: a coordinator that was started anew has
+  /// others. Any thread; must not block.
+  std::function<mesh::worker_handles()> coordinator;
   mesh::progress_sink progress;
   /// For each question to the coordinator.
   milliseconds timeout{30'000};

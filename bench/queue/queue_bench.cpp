@@ -15,6 +15,7 @@
 #include "bench/queue/submitter.hpp"
 #include "store/open.hpp"
 
+#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <fcntl.h>
@@ -295,7 +296,9 @@ std::string disk(const options& o) {
 
 int main(int argc, char** argv) {
   auto o = parse(argc, argv);
-  spdlog::set_level(spdlog::level::warn);
+  // Standard output is for the figures.
+  spdlog::set_default_logger(spdlog::stderr_logger_mt("queue_bench"));
+  spdlog::set_level(spdlog::level::err);
   std::string figures;
   if (o.mode == "enqueue")
     figures = enqueue(o);

@@ -47,6 +47,7 @@ dispatch::dispatcher_config dispatcher_settings(parts& p) {
   }
   c.data_folder = p.folder->path();
   c.data_id = p.folder->node_id();
+  c.term = p.term;
   c.observed = catalogue::is_observed;
   c.on_completed = [data = p.folder->path()](const job& x, const std::string& result) {
     return catalogue::on_completed(data, x, result);
@@ -179,8 +180,9 @@ supervision::child_spec coordinator_children(parts& p) {
     return self->spawn(schedule::scheduler_actor, config, book->of<mesh::job_client>("dispatcher"),
                        std::make_shared<const system_clocks>());
   }));
-  c.children.push_back(child("node_info", [status = status_of(p)](caf::event_based_actor* self) {
-    return self->spawn(cluster::node_info, status);
+  std::shared_ptr<const std::atomic<uint64_t>> term = p.term;
+  c.children.push_back(child("node_info", [status = status_of(p), term](caf::event_based_actor* self) {
+    return self->spawn(cluster::node_info, status, term);
   }));
   c.children.push_back(child("door", [&p](caf::event_based_actor* self) {
     return self->spawn(cluster::door, local_admin_handles(p), local_worker_handles(p));

@@ -109,7 +109,7 @@ result<void> publish_door(parts& p) {
 
 result<void> find_coordinator(parts& p) {
   if (p.settings.has_role("coordinator")) {
-    p.coordinator = std::make_unique<coordinator_link>(local_worker_handles(p));
+    p.coordinator = std::make_shared<coordinator_link>(local_worker_handles(p));
     return {};
   }
   auto& where = p.settings.mesh.coordinator;
@@ -117,7 +117,7 @@ result<void> find_coordinator(parts& p) {
   auto port = colon == std::string::npos ? 0 : std::atoi(where.c_str() + colon + 1);
   if (port <= 0 || port > 65535)
     return {errc::validation, "mesh.coordinator: must be HOST:PORT of the coordinator on a node that is none itself"};
-  p.coordinator = std::make_unique<coordinator_link>(*p.system, where.substr(0, colon), static_cast<uint16_t>(port),
+  p.coordinator = std::make_shared<coordinator_link>(*p.system, where.substr(0, colon), static_cast<uint16_t>(port),
                                                      p.settings.node_name());
   return p.coordinator->connect(seconds{30});
 }
@@ -184,6 +184,9 @@ net::server_config server_settings(const parts& p) {
   c.max_upload_bytes = g.max_upload.bytes;
   c.header_deadline = g.header_timeout;
   c.idle_deadline = g.idle_timeout;
+  // A body that does not come, or an answer that is not taken, is a stalled connection.
+  c.body_deadline = g.idle_timeout;
+  c.write_deadline = g.idle_timeout;
   c.requests_per_minute = g.requests_per_minute;
   return c;
 }

@@ -16,6 +16,7 @@
 #include "protocol/ports/http_client.hpp"
 #include "protocol/ports/key_value.hpp"
 
+#include <atomic>
 #include <memory>
 
 namespace troupe::node {
@@ -30,6 +31,8 @@ struct parts {
   /// The coordinator's data folder as this process sees it, and what its node.id says.
   std::string shared_data;
   std::string data_id;
+  /// The coordinator's present term, for who asks for the node's status; 0 until the queue is read.
+  std::shared_ptr<std::atomic<uint64_t>> term = std::make_shared<std::atomic<uint64_t>>(0);
   std::shared_ptr<ports::files> files;
   /// nullptr on a node that is no coordinator.
   std::shared_ptr<ports::database> database;
@@ -42,7 +45,7 @@ struct parts {
   std::shared_ptr<supervision::address_book> book;
   /// Between the notifier, whoever it is at the time, and those who publish.
   std::shared_ptr<notify::topic_interest> interest = std::make_shared<notify::topic_interest>();
-  std::unique_ptr<coordinator_link> coordinator;
+  std::shared_ptr<coordinator_link> coordinator;
   std::optional<cache::node_cache> cache;
   health::health_board board;
   std::shared_ptr<gateway::mesh_backend> backend;

@@ -59,12 +59,14 @@ size_t attempts_at_once(const config::settings& s) {
   return std::max<size_t>(sum, 1);
 }
 
-/// Where a video's file is on this node, asked of the catalogue (blocks; from an attempt's thread).
-std::function<result<std::string>(video_id)> source_finder(caf::actor_system& sys, mesh::catalogue_reader catalogue) {
-  return [&sys, catalogue](video_id id) -> result<std::string> {
+/// Where a video's file is on this node, asked of the catalogue of the present coordinator (blocks; from an attempt's
+/// thread).
+std::function<result<std::string>(video_id)> source_finder(caf::actor_system& sys,
+                                                           std::shared_ptr<coordinator_link> coordinator) {
+  return [&sys, coordinator](video_id id) -> result<std::string> {
     caf::scoped_actor self{sys};
     result<std::string> out{errc::internal, ""};
-    self->request(catalogue, std::chrono::seconds{10}, mesh::get_video{id})
+    self->request(coordinator->handles().catalogue, std::chrono::seconds{10}, mesh::get_video{id})
       .receive(
         [&](const video_detail& d) {
           if (d.item.state == video_state::removed || d.item.state == video_state::missing)
@@ -84,7 +86,7 @@ work::workshop workshop_of(parts& p) {
   shop.files = p.files;
   shop.data_folder = p.shared_data;
   shop.allow_private = p.settings.worker.private_downloads;
-  shop.find_source = source_finder(*p.system, p.coordinator->handles().catalogue);
+  shop.find_source = source_finder(*p.system, p.coordinator);
   return shop;
 }
 
@@ -116,8 +118,9 @@ runners make_runners(parts& p, const std::shared_ptr<work::work_threads>& thread
   out["noop"] = work::spawn_noop(sys);
   catalogue::scanner_config scan;
   scan.files = p.files;
-  scan.librarian = p.coordinator->handles().librarian;
-  scan.reader = p.coordinator->handles().catalogue;
+  scan.coordinator = [link = p.coordinator] {
+    return link->handles();
+  };
   scan.progress = sink;
   out["scan"] = sys.spawn(catalogue::scanner, scan);
   // Only who has the database knows which files are still named.

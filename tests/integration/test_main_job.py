@@ -59,7 +59,7 @@ class Folder(TestCase):
                 if answer.status == 200:
                     self.assertTrue(answer.body.startswith(b"\xff\xd8"))
                     pictures += 1
-            self.assertGreater(pictures, 15)
+            self.assertGreaterEqual(pictures, 15)
             self.assertEqual(digests(films), before, "an original was changed")
             self.assertEqual(leftovers(node.data), [])
             # Nothing has changed: the second scan finds no work.
@@ -150,9 +150,8 @@ class Transcode(TestCase):
 
     def test_cancel_half_way_leaves_nothing(self):
         with Node() as node:
-            film = sample("openboard") if any("openboard" in f.name.lower() for f in MEDIA.glob("*")) else None
-            if film is None:
-                film = synth(node.folder / "film.mp4", seconds=60, size="1920x1080")
+            # Three minutes of speech from Debian's openboard-common.
+            film = sample("wannaworktogether")
             node.wait_job(node.upload(film).json["jobId"])
             video = node.get("/api/videos")["videos"][0]["id"]
             job = node.post(f"/api/videos/{video}/transcode", {"profile": "web-720p"})["jobId"]

@@ -21,7 +21,7 @@ def cluster(workers=2, lease="1s"):
 
 
 def workers_of(node):
-    return json.loads(node.cli("workers", "-o", "json").stdout)
+    return json.loads(node.cli("workers", "-o", "json").stdout)["workers"]
 
 
 def close_all(coordinator, nodes):

@@ -56,12 +56,15 @@ CAF_TEST(peers of another version are told so) {
 CAF_TEST(a node says how long it runs) {
   mesh::node_status s;
   s.node_name = "n";
-  auto node = sys.spawn(cluster::node_info, s);
+  auto term = std::make_shared<std::atomic<uint64_t>>(0);
+  auto node = sys.spawn(cluster::node_info, s, std::shared_ptr<const std::atomic<uint64_t>>{term});
+  *term = 7;
   auto h = self->request(node, caf::infinite, mesh::get_status{});
   run();
   h.receive(
     [](const mesh::node_status& x) {
       CAF_CHECK_EQUAL(x.node_name, "n");
+      CAF_CHECK_EQUAL(x.term, 7u);
       CAF_CHECK(x.uptime.count() >= 0);
     },
     [&](caf::error& e) { CAF_FAIL(sys.render(e)); });

@@ -42,7 +42,11 @@ struct dispatcher_script {
   std::vector<caf::typed_response_promise<mesh::handed_in>> held;
 };
 
-mesh::job_worker::behavior_type dispatcher(mesh::job_worker::pointer self, dispatcher_script* script) {
+/// Answers the hand-ins that are held, the first one with an error if `false`.
+using answer_atom = caf::atom_constant<caf::atom("answer")>;
+using scripted_dispatcher = mesh::job_worker::extend<caf::reacts_to<answer_atom, bool>>;
+
+scripted_dispatcher::behavior_type dispatcher(scripted_dispatcher::pointer self, dispatcher_script* script) {
   return {
     [script](const worker_hello& x, const mesh::worker_link& link) {
       script->hellos.push_back(x);
@@ -71,6 +75,13 @@ mesh::job_worker::behavior_type dispatcher(mesh::job_worker::pointer self, dispa
     [script](const mesh::leave&) {
       ++script->leaves;
       return mesh::done{};
+    },
+    [script](answer_atom, bool good) {
+      for (auto& answer : std::exchange(script->held, {}))
+        if (std::exchange(good, true))
+          answer.deliver(mesh::handed_in{});
+        else
+          answer.deliver(mesh::to_caf({errc::unavailable, "the disk is full"}));
     },
   };
 }
@@ -183,6 +194,10 @@ struct fixture : test_coordinator_fixture<config> {
     caf::anon_send(uut, progress_report{t, {fraction, "probe", "", {}}});
     run();
   }
+  void answer_held(bool good) {
+    caf::anon_send(caf::actor_cast<scripted_dispatcher>(jobs), answer_atom::value, good);
+    run();
+  }
   void kill_dispatcher() {
     caf::anon_send_exit(jobs, caf::exit_reason::kill);
     run();
@@ -255,14 +270,10 @@ CAF_TEST(four hand - ins overlap and each outcome is handed in once) {
   for (uint64_t i = 1; i <= 6; ++i)
     end(token(i));
   CAF_CHECK(script.hand_ins == (std::vector<size_t>{1, 1, 1, 1}));
-  for (auto& answer : std::exchange(script.held, {}))
-    answer.deliver(mesh::handed_in{});
-  run();
+  answer_held(true);
   CAF_CHECK(script.hand_ins == (std::vector<size_t>{1, 1, 1, 1, 2}));
   CAF_CHECK_EQUAL(script.outcomes.size(), 6u);
-  for (auto& answer : std::exchange(script.held, {}))
-    answer.deliver(mesh::handed_in{});
-  run();
+  answer_held(true);
   advance(5s);
   CAF_CHECK(script.renewals.back().empty());
 }
@@ -273,11 +284,8 @@ CAF_TEST(of several hand - ins under way only those that failed are repeated) {
   end(token(1));
   end(token(2));
   CAF_REQUIRE_EQUAL(script.held.size(), 2u);
-  auto answers = std::exchange(script.held, {});
   script.hold_hand_in = false;
-  answers[0].deliver(mesh::to_caf({errc::unavailable, "the disk is full"}));
-  answers[1].deliver(mesh::handed_in{});
-  run();
+  answer_held(false);
   CAF_CHECK_EQUAL(script.hand_ins.size(), 2u);
   advance(150ms);
   CAF_REQUIRE_EQUAL(script.outcomes.size(), 3u);

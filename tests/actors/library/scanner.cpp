@@ -96,10 +96,15 @@ struct fixture {
   attempt_outcome run(std::string payload = {}) {
     scanner_config c;
     c.files = files;
-    c.librarian = sys.spawn(librarian_stub, heard);
-    c.reader = sys.spawn(reader_stub, known);
+    mesh::worker_handles peers;
+    peers.librarian = sys.spawn(librarian_stub, heard);
+    peers.catalogue = sys.spawn(reader_stub, known);
+    // A coordinator that was started anew: the handles of the time when the scanner was made are worth nothing.
+    auto present = std::make_shared<mesh::worker_handles>();
+    c.coordinator = [present] { return *present; };
     c.progress = sys.spawn(sink_stub);
     scanner = sys.spawn(catalogue::scanner, c);
+    *present = peers;
     assignment a;
     a.token = token;
     a.kind = "scan";
@@ -109,7 +114,7 @@ struct fixture {
     caf::scoped_actor self{sys};
     self->request(scanner, std::chrono::seconds{20}, a)
       .receive([&](attempt_outcome& x) { out = std::move(x); }, [&](caf::error& e) { CAF_FAIL(sys.render(e)); });
-    for (auto x : {caf::actor_cast<caf::actor>(c.librarian), caf::actor_cast<caf::actor>(c.reader),
+    for (auto x : {caf::actor_cast<caf::actor>(peers.librarian), caf::actor_cast<caf::actor>(peers.catalogue),
                    caf::actor_cast<caf::actor>(c.progress), caf::actor_cast<caf::actor>(scanner)})
       caf::anon_send_exit(x, caf::exit_reason::user_shutdown);
     CAF_CHECK(out.token == token);

@@ -137,7 +137,10 @@ struct fixture {
       encode(ingest_payload{root + "/in/film.MP4", video_id{{1, 1}}, library_id{{2, 2}}, "film.MP4", {}, "", "films"});
   }
   void ask_transcode() {
-    a.job.payload = encode(transcode_payload{video_id{{1, 1}}, root + "/in/film.MP4", *find_profile("web-720p")});
+    a.job.payload = encode(transcode_payload{video_id{{1, 1}}, *find_profile("web-720p")});
+    shop.find_source = [this](video_id) -> result<std::string> {
+      return root + "/in/film.MP4";
+    };
   }
 
   std::string root;

@@ -47,6 +47,7 @@ struct fixture {
   struct walked {
     std::vector<std::string> paths;
     std::vector<std::string> problems;
+    std::vector<std::string> hidden;
     ports::walk_batch last;
     size_t largest = 0;
   };
@@ -60,6 +61,7 @@ struct fixture {
           out.paths.push_back(file.path);
         for (auto& problem : batch.problems)
           out.problems.push_back(problem);
+        out.hidden.insert(out.hidden.end(), batch.hidden.begin(), batch.hidden.end());
         out.last = std::move(batch);
         return true;
       });
@@ -218,6 +220,7 @@ CAF_TEST(a tree that is deeper than a path may be long is walked as far as it go
   auto seen = walk(root);
   CAF_CHECK(seen.paths.size() >= 19);
   CAF_REQUIRE_EQUAL(seen.problems.size(), 1u);
+  CAF_CHECK_EQUAL(seen.hidden.size(), 1u);
   CAF_CHECK(disk.remove(root + "/" + name).has_value());
 }
 
@@ -229,6 +232,8 @@ CAF_TEST(odd names and roots) {
   auto seen = walk(root);
   CAF_CHECK_EQUAL(seen.paths.size(), 2u);
   CAF_CHECK_EQUAL(seen.problems.size(), 2u);
+  // Names that could never be known hide nothing.
+  CAF_CHECK(seen.hidden.empty());
   auto none = [](ports::walk_batch) { return true; };
   auto all = [](std::string_view) { return true; };
   CAF_CHECK(code_of(disk.walk(root + "/none", all, none)) == errc::not_found);

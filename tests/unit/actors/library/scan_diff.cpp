@@ -108,6 +108,18 @@ CAF_TEST(random folders: what is told makes the catalogue equal to the disk) {
   }
 }
 
+CAF_TEST(what could not be looked at is hidden and not gone) {
+  scan_diff diff;
+  for (auto path : {"a/b/c.mkv", "a/bc/d.mkv", "a/e.mkv", "f.mkv"})
+    diff.add_known(known(static_cast<uint64_t>(path[2]), path, 1, video_state::ready));
+  diff.hidden("a/b");
+  diff.hidden("f.mkv");
+  auto gone = diff.missing();
+  CAF_CHECK_EQUAL(gone.size(), 2u);
+  diff.hidden("a");
+  CAF_CHECK(diff.missing().empty());
+}
+
 CAF_TEST(roots of libraries) {
   std::unordered_map<library_id, library> others;
   for (auto& x : {folder(1, "/media/films"), folder(2, "/srv/a")})
