@@ -78,7 +78,7 @@ class Server:
     def first_line(self):
         line = self.process.stdout.readline().strip()
         if not line:
-            fail(f"{self.process.args[0]} ended at once; see {self.log.name}")
+            fail(f"{self.process.args[0]} ended at once: {pathlib.Path(self.log.name).read_text()[-2000:]}")
         return line
 
     def stop(self):
@@ -94,7 +94,7 @@ class Server:
 class Trouped(Server):
     def __init__(self, folder, data, roles=("coordinator", "gateway", "worker"), settings=()):
         self.port, self.mesh_port = free_port(), free_port()
-        pairs = [f"node.data={data}", f"node.roles={json.dumps(list(roles))}", f"gateway.port={self.port}",
+        pairs = [f"node.data={data}", f"node.roles={','.join(roles)}", f"gateway.port={self.port}",
                  f"mesh.port={self.mesh_port}", "gateway.requests_per_minute=0", *settings]
         super().__init__([folder / "trouped", *(x for p in pairs for x in ("--set", p))], f"{data}.log")
         self.first_line()

@@ -18,6 +18,13 @@ namespace {
 /// Requests sent ahead; each may hold 16 descriptors.
 constexpr size_t max_waiting = 16;
 
+/// A file is not bad because there was no memory to read it with.
+error without_blame(const error& why) {
+  if (why.code != errc::bad_media || !log_capture::ran_out_of_memory())
+    return why;
+  return {errc::unavailable, why.message + ": memory ran out; raise the executor's memory limit"};
+}
+
 std::string text(const nlohmann::json& value) {
   return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
@@ -125,7 +132,7 @@ void executor_session::serve(received_frame got) {
   if (answer)
     channel_.send(exec::frame_type::done, operation, std::move(*answer));
   else
-    answer_failure(operation, answer.error());
+    answer_failure(operation, without_blame(answer.error()));
 }
 
 void executor_session::answer_failure(uint64_t operation, const error& why) {

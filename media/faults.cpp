@@ -22,6 +22,8 @@ error system_error(int number, std::string_view what) {
   case EFBIG:
     return {errc::too_large, message + "; raise the executor's limit on the size of a file"};
   case ENOMEM:
+  // No thread can be started: its stack does not fit.
+  case EAGAIN:
     return {errc::unavailable, message + "; raise the executor's memory limit"};
   default:
     return {errc::io, std::move(message)};
@@ -36,6 +38,7 @@ error av_error(int code, std::string_view what) {
   case EDQUOT:
   case EFBIG:
   case ENOMEM:
+  case EAGAIN:
     return system_error(AVUNERROR(code), what);
   default:
     return {errc::bad_media, std::string(what) + ": " + av_text(code)};

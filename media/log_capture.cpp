@@ -113,4 +113,12 @@ std::string last() {
   return c.lines.empty() ? std::string() : c.lines.back();
 }
 
+bool ran_out_of_memory() {
+  auto& c = state();
+  std::lock_guard lock(c.mutex);
+  // "Could not allocate memory" of the codecs, "Cannot allocate memory" of the C library.
+  return std::any_of(c.lines.begin(), c.lines.end(),
+                     [](auto& line) { return line.find("allocate memory") != std::string::npos; });
+}
+
 } // namespace troupe::media::log_capture

@@ -19,6 +19,8 @@ void clear();
 std::vector<std::string> lines(size_t limit = 32);
 /// The newest kept line, or an empty string.
 std::string last();
+/// Whether a kept line says that memory ran out. Some decoders tell it to the log only, and report a damaged packet.
+bool ran_out_of_memory();
 
 } // namespace log_capture
 } // namespace troupe::media

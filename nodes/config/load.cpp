@@ -196,10 +196,17 @@ private:
 
   // -- command line
 
+  /// What can be a key only: anything else may hold a password that lost its key.
+  static std::string quoted_key(const std::string& text) {
+    bool harmless = !text.empty() && text.size() <= 100
+                    && text.find_first_not_of("abcdefghijklmnopqrstuvwxyz_.") == std::string::npos;
+    return harmless ? " (is \"" + text + "\")" : "";
+  }
+
   void read_override(const std::string& text) {
     auto split = text.find('=');
     if (split == std::string::npos || split == 0)
-      problems_.add("--set", "must be section.key=value, like --set gateway.port=3001");
+      problems_.add("--set", "must be section.key=value, like --set gateway.port=3001" + quoted_key(text));
     else
       set("--set", text.substr(0, split), raw_value{text.substr(split + 1), true});
   }

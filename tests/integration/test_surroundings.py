@@ -96,7 +96,7 @@ class Clock(FaultTest):
         self.clock = folder / "offset"
         self.clock.write_text("+0\n")
         environment = {"FAKETIME_TIMESTAMP_FILE": str(self.clock), "FAKETIME_NO_CACHE": "1",
-                       "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"}
+                       "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1"}
         with Node(env=environment, preload=FAKETIME, jobs__lease="2s", worker__executors=1) as node:
             video = self.add(node, synth(node.folder / "film.mp4", seconds=20, size="640x360"))
             job = self.transcode(node, video)
@@ -138,7 +138,7 @@ class Retries(FaultTest):
         clock = folder / "offset"
         clock.write_text("+0\n")
         environment = {"FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1",
-                       "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"}
+                       "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1"}
         with Node(env=environment, preload=FAKETIME, worker__private_downloads="true") as node:
             began = time.monotonic()
             job = node.post("/api/videos/wanted/download", {"url": f"http://127.0.0.1:{free_port()}/none.mp4"})["jobId"]
@@ -171,7 +171,7 @@ class Configuration(FaultTest):
         said = self.refused("--config", path)
         for line, words in ((2, ("node.roles", "coordinator", "gateway", "worker")), (3, ("datta", "node.data")),
                             (6, ("gateway.port", "65535")), (7, ("gateway.header_timeout",)), (9, ("gatewey", "gateway")),
-                            (12, ("log.level", "debug", "warn")), (13, ("size",))):
+                            (13, ("log.level", "debug", "warn")), (14, ("log.size", "log."))):
             with self.subTest(line=line):
                 row = next((r for r in said.splitlines() if f"{path}:{line}" in r), "")
                 for word in words:
