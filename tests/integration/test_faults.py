@@ -3,7 +3,6 @@
 import hashlib
 import os
 import shutil
-import time
 
 from support import Node, TestCase, executors_of, leftovers, sample, synth, wait_until
 

@@ -53,7 +53,7 @@ class SmallDisk(FaultTest):
         node, before = self.node, self.files()
         film = synth(node.folder / "film.mp4", seconds=1, size="160x120")
         large = node.folder / "large.mp4"
-        large.write_bytes(os.urandom(20 << 20))
+        large.write_bytes(os.urandom(2 << 20))
         self.fill(leave=300_000)
         answer = node.upload(large)
         self.assertEqual(answer.status, 507, answer.body)
