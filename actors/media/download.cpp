@@ -63,8 +63,14 @@ public:
   int descriptor() const {
     return fd_.get();
   }
+  /// When it was opened.
   uint64_t size() const {
     return size_;
+  }
+  /// With what has arrived since; 0 when it can't be told.
+  uint64_t size_now() const {
+    struct stat facts {};
+    return ::fstat(fd_.get(), &facts) == 0 ? static_cast<uint64_t>(facts.st_size) : 0;
   }
   std::string validator() {
     std::lock_guard guard{mutex_};
@@ -108,6 +114,14 @@ job_progress report(const ports::transfer_progress& x) {
   if (x.total > 0)
     out.counters["totalBytes"] = static_cast<int64_t>(x.total);
   return out;
+}
+
+/// Is there something that a further attempt could go on from?
+bool worth_keeping(const assignment& what, const error& failed, uint64_t size) {
+  auto cls = default_class(failed.code);
+  bool last = failed.code != errc::cancelled && cls != error_class::throttled
+              && (cls == error_class::permanent || what.failures + 1 >= what.max_attempts);
+  return size > 0 && !last;
 }
 
 result<ports::http_response> fetch(attempt& a, const workshop& shop, const std::string& url,
@@ -182,10 +196,10 @@ result<std::string> download(attempt& a, const workshop& shop) {
   a.stage(0, "download", part->size() > 0 ? "going on with the download" : "downloading");
   auto response = fetch(a, shop, asked->url, part);
   if (!response) {
-    if (default_class(response.error().code) == error_class::permanent && response.error().code != errc::cancelled)
-      part->drop();
-    else
+    if (worth_keeping(a.what(), response.error(), part->size_now()))
       part->keep();
+    else
+      part->drop();
     return std::move(response).error();
   }
   if (a.stopped())

@@ -109,6 +109,7 @@ struct fixture {
     shop.data_folder = root + "/data";
     put("in/film.MP4", "bytes");
     a.job.token = {3, job_id{{7, 9}}, 2};
+    a.job.max_attempts = 3;
   }
   ~fixture() {
     fs::remove_all(root);
@@ -250,6 +251,14 @@ CAF_TEST(an exception is an outcome) {
   auto out = run_attempt(a, [](attempt&) -> result<std::string> { throw std::runtime_error{"oops"}; });
   CAF_CHECK(out.end == attempt_end::failed);
   CAF_CHECK(out.failure.code == errc::internal);
+}
+
+CAF_TEST(a download that broke in its last attempt leaves nothing) {
+  a.job.payload = encode(download_payload{"https://example.org/f.mp4", "films", ""});
+  a.job.failures = 2;
+  a.broken = error{errc::io, "the connection broke"};
+  CAF_REQUIRE(!download(a, shop));
+  CAF_CHECK_EQUAL(left(), std::vector<std::string>{});
 }
 
 CAF_TEST(a download that breaks goes on from where it was) {
