@@ -23,6 +23,8 @@ constexpr auto no_throw = asio::as_tuple(asio::use_awaitable);
 constexpr size_t initial_buffer = 4096;
 /// What a peer may still send of a body that was refused.
 constexpr uint64_t max_lingering_bytes = 16 * 1024 * 1024;
+/// How many times the linger deadline, which is without a new byte, all of it may take.
+constexpr int max_linger_deadlines = 10;
 
 } // namespace
 
@@ -267,9 +269,11 @@ asio::awaitable<void> connection::linger() {
   // Closing a socket with unread bytes resets it, and the peer might never see the answer.
   phase_ = phase::lingering;
   ::shutdown(socket_.native_handle(), SHUT_WR);
-  deadline = steady::now() + core_->config.linger_deadline;
+  // As long as it goes on sending, but not for ever: a peer that only trickles is cut off.
+  auto last = steady::now() + max_linger_deadlines * core_->config.linger_deadline;
   buffer_.resize(16 * 1024);
   for (uint64_t total = 0; total < max_lingering_bytes && !expired_ && !ended_;) {
+    deadline = std::min<steady::time_point>(steady::now() + core_->config.linger_deadline, last);
     auto n = co_await read_some(buffer_, 0);
     if (n == 0)
       break;

@@ -43,7 +43,7 @@ struct server_config {
   milliseconds idle_deadline{75'000};
   /// For the backend to answer.
   milliseconds answer_deadline{30'000};
-  /// For a peer that still sends what was refused: how long we read on so that it sees the answer.
+  /// For a peer that still sends what was refused: how long without a new byte we read on, so that it sees the answer.
   milliseconds linger_deadline{2'000};
 
   /// Requests a minute and address on /api; 0: no limit.

@@ -35,7 +35,7 @@ inline uint16_t free_port() {
   return ntohs(a.sin_port);
 }
 
-/// TROUPE_TEST_REDIS names the program; otherwise redis-server of the PATH. It is an error when there is none.
+/// TROUPE_TEST_REDIS_SERVER names the program; otherwise redis-server of the PATH. It is an error when there is none.
 class redis_server {
 public:
   explicit redis_server(std::string password = {}) : password_(std::move(password)), port_(free_port()) {
@@ -56,7 +56,7 @@ public:
 
   /// Returns when it accepts connections.
   void start() {
-    auto* chosen = std::getenv("TROUPE_TEST_REDIS");
+    auto* chosen = std::getenv("TROUPE_TEST_REDIS_SERVER");
     std::string program = chosen ? chosen : "redis-server";
     std::vector<std::string> words{
       program,  "--port", std::to_string(port_), "--bind", "127.0.0.1", "--dir",         folder_,
@@ -70,7 +70,7 @@ public:
     if (auto code = ::posix_spawnp(&pid_, program.c_str(), nullptr, nullptr, argv.data(), environ); code != 0) {
       pid_ = 0;
       throw std::runtime_error{program + " can't be started (" + std::strerror(code)
-                               + "): install the Debian package redis-server or set TROUPE_TEST_REDIS"};
+                               + "): install the Debian package redis-server or set TROUPE_TEST_REDIS_SERVER"};
     }
     for (int i = 0; i < 500; ++i) {
       if (accepts())
