@@ -139,7 +139,7 @@ struct flight {
   std::shared_ptr<question> first;
   std::vector<std::shared_ptr<question>> others;
   timestamp began;
-  /// What it loads has changed since it began, but an old value will do for now.
+  /// What it loads has changed since it began, but an old value may be given until it is loaded anew.
   bool outdated = false;
 };
 

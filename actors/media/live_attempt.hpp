@@ -34,7 +34,7 @@ private:
   mesh::progress_sink sink_;
   std::atomic<bool> stopped_{false};
   std::mutex mutex_;
-  /// What it waits for now.
+  /// The operation or transfer that it is waiting for.
   uint64_t operation_ = 0;
   std::shared_ptr<ports::transfer> transfer_;
 };

@@ -33,7 +33,7 @@ enum class errc : uint8_t {
   rate_limited,
   /// A mistake of ours.
   internal,
-  /// A part that is needed is away for now.
+  /// A part that is needed is away at present.
   unavailable,
   /// No space is left where the result would go.
   storage_full,
