@@ -121,7 +121,8 @@ class Node:
     # -- life
 
     def command(self):
-        args = [str(BIN / "trouped")]
+        # The node ends with the tests, however those end.
+        args = ["setpriv", "--pdeathsig", "KILL", str(BIN / "trouped")]
         for key, value in self.settings.items():
             args += ["--set", f"{key}={value}"]
         return args

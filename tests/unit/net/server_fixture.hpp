@@ -50,11 +50,17 @@ struct running_server {
     raw_client client{port};
     return client.ask(bytes);
   }
-  /// Files below the uploads folder, hidden ones too.
+  /// Files below the uploads folder, hidden ones too. A folder that the server removes during the walk starts it anew.
   std::vector<std::string> uploads() const {
+    namespace fs = std::filesystem;
     std::vector<std::string> out;
-    for (auto& entry : std::filesystem::recursive_directory_iterator(folder.path() + "/uploads"))
-      out.push_back(std::filesystem::relative(entry.path(), folder.path() + "/uploads"));
+    std::error_code gone;
+    do {
+      out.clear();
+      fs::recursive_directory_iterator at{folder.path() + "/uploads"};
+      for (gone.clear(); !gone && at != fs::end(at); at.increment(gone))
+        out.push_back(at->path().lexically_relative(folder.path() + "/uploads"));
+    } while (gone);
     return out;
   }
 
