@@ -29,7 +29,8 @@ result<shared_file_ptr> open_shared(const std::string& path);
 /// What a stream or thumbnail request resolved to.
 struct served_file {
   shared_file_ptr file;
-  std::string content_type;
+  /// A literal: answers refer to it for longer than this entry may live.
+  std::string_view content_type;
   /// For Content-Disposition.
   std::string name;
 };

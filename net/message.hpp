@@ -85,7 +85,7 @@ struct stream_start {
 
 struct response {
   int status = 200;
-  /// Empty: no Content-Type.
+  /// A string literal, as it is read when the answer is written; empty: no Content-Type.
   std::string_view content_type = "application/json; charset=utf-8";
   /// Names must be string literals.
   std::vector<std::pair<std::string_view, std::string>> headers;

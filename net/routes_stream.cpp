@@ -75,7 +75,7 @@ bool not_modified_since(const request& req, const shared_file& file) {
 void add_parts(response& out, const served_file& what, const std::vector<byte_range>& ranges,
                const std::string& boundary) {
   for (auto& r : ranges)
-    out.parts.push_back({"\r\n--" + boundary + "\r\nContent-Type: " + what.content_type
+    out.parts.push_back({"\r\n--" + boundary + "\r\nContent-Type: " + std::string{what.content_type}
                            + "\r\nContent-Range: " + content_range(r, what.file->size) + "\r\n\r\n",
                          what.file, r.first, r.length});
   out.trailer = "\r\n--" + boundary + "--\r\n";

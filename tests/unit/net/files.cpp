@@ -67,6 +67,26 @@ CAF_TEST(the whole file and single ranges) {
   CAF_CHECK_EQUAL(s.range("lines=1-2").status, 200);
 }
 
+CAF_TEST(many first requests for one file at once) {
+  // Each of them opens the file, and the last one's entry stays in the cache: what the others send must not be part of
+  // an entry that is gone.
+  media_server s;
+  for (int round = 0; round < 20; ++round) {
+    std::vector<std::unique_ptr<raw_client>> clients;
+    for (int i = 0; i < 32; ++i)
+      clients.push_back(std::make_unique<raw_client>(s.port));
+    auto path = "/api/videos/" + s.backend.add_video(s.folder.path(), "film.mp4").str() + "/stream";
+    for (auto& c : clients)
+      c->send(get(path, "Range: bytes=0-9\r\n"));
+    for (auto& c : clients) {
+      auto answer = c->read();
+      CAF_REQUIRE(answer.has_value());
+      CAF_CHECK_EQUAL(answer->status, 206);
+      CAF_CHECK_EQUAL(answer->header("content-type"), "video/mp4");
+    }
+  }
+}
+
 CAF_TEST(several ranges come as multipart) {
   media_server s;
   auto answer = s.range("bytes=0-9,100-109,-5");
