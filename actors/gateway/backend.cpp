@@ -42,6 +42,7 @@ void mesh_backend::submit(job_spec spec, ports::request_context ctx, ports::comp
 
 void mesh_backend::submit_checked(job_spec spec, ports::request_context ctx, ports::completion<submit_receipt> done) {
   spec.request_id = ctx.request_id;
+  spec.traceparent = ctx.traceparent;
   if (spec.owner.empty())
     spec.owner = ctx.owner;
   if (!ctx.submission_id.empty())
@@ -120,6 +121,15 @@ void mesh_backend::change_queue(ports::queue_change change, ports::completion<qu
 void mesh_backend::workers(ports::completion<std::vector<worker_info>> done) {
   ask<mesh::worker_list>(peers_.queues, mesh::get_workers{}, std::move(done),
                          [](mesh::worker_list& x) { return std::move(x.workers); });
+}
+
+void mesh_backend::executors(ports::completion<ports::executor_figures> done) {
+  if (!peers_.executors)
+    return done(error{errc::not_found, "this node has no worker"});
+  ask<work::executor_stats>(peers_.executors, work::get_executor_stats{}, std::move(done),
+                            [](const work::executor_stats& x) {
+                              return ports::executor_figures{x.processes, x.busy, x.waiting, x.started, x.crashes};
+                            });
 }
 
 // -- catalogue --------------------------------------------------------------------------------------------------------
@@ -234,7 +244,7 @@ void mesh_backend::remove_library(library_id id, ports::completion<void> done) {
 }
 
 void mesh_backend::scan_library(library_id id, ports::request_context ctx, ports::completion<scan> done) {
-  ask<scan>(peers_.librarian, mesh::scan_library{id, ctx.request_id}, std::move(done), same<scan>);
+  ask<scan>(peers_.librarian, mesh::scan_library{id, ctx.request_id, ctx.traceparent}, std::move(done), same<scan>);
 }
 
 void mesh_backend::scans(ports::completion<std::vector<scan>> done) {

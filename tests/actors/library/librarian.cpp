@@ -77,7 +77,7 @@ struct fixture : coordinator_fixture {
   }
 
   scan scan_of(library_id id) {
-    return ask<scan>(librarian, mesh::scan_library{id, "r"}).value();
+    return ask<scan>(librarian, mesh::scan_library{id, "r", "t"}).value();
   }
 
   mesh::scan_batch batch(const scan& s, std::vector<std::string> paths) {
@@ -112,7 +112,7 @@ CAF_TEST(the built in libraries are made once) {
   auto list = ask<mesh::library_list>(librarian, mesh::get_libraries{}).value();
   CAF_CHECK_EQUAL(list.libraries.size(), 2u);
   CAF_CHECK(ask<mesh::done>(librarian, mesh::remove_library{uploads_library}).code() == errc::conflict);
-  CAF_CHECK(ask<scan>(librarian, mesh::scan_library{uploads_library, ""}).code() == errc::conflict);
+  CAF_CHECK(ask<scan>(librarian, mesh::scan_library{uploads_library, "", ""}).code() == errc::conflict);
   auto commits = store.commits;
   end();
   begin();
@@ -201,7 +201,7 @@ CAF_TEST(a check in between does not end a scan that is just being submitted) {
   begin();
   pass(milliseconds{4'900});
   close_door();
-  auto second = ask<scan>(librarian, mesh::scan_library{other.id, ""});
+  auto second = ask<scan>(librarian, mesh::scan_library{other.id, "", ""});
   pass(milliseconds{300});
   open_door();
   pass(milliseconds{100});
