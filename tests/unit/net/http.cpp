@@ -297,13 +297,3 @@ CAF_TEST(clients that vanish at any byte leave nothing behind) {
   }
   CAF_FAIL("connections are left");
 }
-
-CAF_TEST(metrics have the names of the contract) {
-  running_server s;
-  s.ask(get("/livez"));
-  auto metrics = s.ask(get("/metrics"));
-  CAF_REQUIRE(metrics.has_value());
-  for (auto name : {"http_requests_total{method=\"GET\",route=\"/livez\",status=\"200\"} 1", "process_open_fds ",
-                    "http_request_duration_seconds_bucket{", "queue_jobs_total{queue=\"video\",status=\"queued\"} 3"})
-    CAF_CHECK(metrics->body.find(name) != std::string::npos);
-}
