@@ -17,6 +17,9 @@ class live_hub;
 struct route;
 class ticket;
 
+/// The request's trace context: its own when it has exactly one that is valid, otherwise a new one.
+std::string trace_context_of(const request& req);
+
 /// What all handlers share; outlives every exchange.
 struct services {
   ports::backend& backend;
@@ -48,7 +51,7 @@ public:
     answer(error_response(req, what));
   }
 
-  /// For calls of the backend: request id, and the Idempotency-Key prefixed with the route.
+  /// For calls of the backend: request id, trace context, and the Idempotency-Key prefixed with the route.
   ports::request_context context() const;
 
 protected:

@@ -175,7 +175,10 @@ void write_head(const request& req, const response& what, const framing& f, std:
     out.append("ETag: ").append(what.etag).append("\r\n");
   for (auto& [name, value] : what.headers)
     out.append(name).append(": ").append(value).append("\r\n");
-  out.append("X-Request-ID: ").append(req.id).append("\r\n").append(security_headers).append("\r\n");
+  out.append("X-Request-ID: ").append(req.id).append("\r\n");
+  if (!req.traceparent.empty())
+    out.append("traceparent: ").append(req.traceparent).append("\r\n");
+  out.append(security_headers).append("\r\n");
 }
 
 } // namespace troupe::net
