@@ -14,6 +14,7 @@ namespace troupe::net {
 class metrics;
 class file_cache;
 class live_hub;
+class write_turns;
 struct route;
 class ticket;
 
@@ -27,6 +28,7 @@ struct services {
   metrics& stats;
   file_cache& files;
   live_hub& live;
+  std::shared_ptr<write_turns> turns;
   /// True once drain() was called. Any thread.
   std::function<bool()> draining;
   /// Runs what blocks (files) on the file threads.

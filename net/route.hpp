@@ -50,6 +50,10 @@ struct route {
   std::vector<body_field> fields;
   std::vector<answer_doc> answers;
   void (*handle)(exchange&) = nullptr;
+  /// Of a write that honours If-Match (preconditions.hpp), which then is `handle`: how its thing is read, and the
+  /// write.
+  void (*read)(exchange&) = nullptr;
+  void (*write)(exchange&) = nullptr;
   /// For multipart: opens the sink instead of `handle`.
   result<std::unique_ptr<body_sink>> (*open_body)(exchange&) = nullptr;
   /// Old clients use it: parameters and fields that are not known are ignored.
