@@ -314,4 +314,13 @@ CAF_TEST(the end of a scan that the store did not take is written later) {
   CAF_CHECK(store.scans.at(s.id).status == scan_status::completed);
 }
 
+CAF_TEST(what a scan finds has the cause of the scan) {
+  auto made = scan_of(films());
+  CAF_CHECK_EQUAL(next("scan").traceparent, "t");
+  ask<mesh::done>(librarian, batch(made, {"a.mkv"}));
+  auto ingest = next("ingest");
+  CAF_CHECK_EQUAL(ingest.request_id, "r");
+  CAF_CHECK_EQUAL(ingest.traceparent, "t");
+}
+
 CAF_TEST_FIXTURE_SCOPE_END()
