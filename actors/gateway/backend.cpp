@@ -209,7 +209,13 @@ void mesh_backend::list_videos(video_query query, ports::completion<ports::rende
 }
 
 void mesh_backend::find_video(video_id id, ports::completion<video_detail> done) {
-  ask<video_detail>(peers_.catalogue, mesh::get_video{id}, std::move(done), same<video_detail>);
+  ask<video_detail>(peers_.catalogue, mesh::get_video{id}, std::move(done),
+                    [](video_detail& x) -> result<video_detail> {
+                      // Its row stays, so that a scan does not bring it back; for clients it is gone.
+                      if (x.item.state == video_state::removed)
+                        return {errc::not_found, "there is no video of this id"};
+                      return std::move(x);
+                    });
 }
 
 void mesh_backend::remove_video(video_id id, bool delete_file, ports::request_context, ports::completion<void> done) {

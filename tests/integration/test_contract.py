@@ -3,6 +3,7 @@ headers of each route."""
 
 import json
 import re
+import shutil
 import socket
 
 from support import Node, TestCase, WebSocket, sample_metrics, synth, wait_until
@@ -124,7 +125,7 @@ class Contract(TestCase):
         self.has(made.json, "jobId", "status", "trackingUrl")
         job = made.json["jobId"]
         self.assertEqual(self.node.wait_job(job)["status"], "completed")
-        self.assertEqual(self.node.get(f"/api/videos/{self.video}")["renditions"][0]["profile"], "remux")
+        self.assertIn("remux", [r["profile"] for r in self.node.get(f"/api/videos/{self.video}")["renditions"]])
         for path in ("/api/jobs?status=completed&kind=transcode&queue=video", "/api/jobs/history"):
             page = self.node.get(path)
             self.is_page(page)
@@ -137,6 +138,39 @@ class Contract(TestCase):
         answer = self.node.request("DELETE", f"/api/jobs/{job}")
         self.assertEqual(answer.status, 200)
         self.node.get("/api/queues/nonsense", 404)
+
+    def test_a_transcode_described_by_its_fields(self):
+        wish = {"container": "mkv", "videoCodec": "copy", "audioCodec": "flac", "name": "archive"}
+        made = self.node.post(f"/api/videos/{self.video}/transcode", wish)
+        self.assertEqual(self.node.wait_job(made["jobId"])["status"], "completed")
+        rendition = [r for r in self.node.get(f"/api/videos/{self.video}")["renditions"] if r["profile"] == "archive"][0]
+        self.assertEqual((rendition["videoCodec"], rendition["audioCodec"]), ("h264", "flac"))
+        answer = self.node.request("HEAD", f"/api/videos/{self.video}/stream?profile=archive")
+        self.assertEqual((answer.status, answer.headers["content-type"]), (200, "video/x-matroska"))
+
+    def test_a_removed_video_is_gone(self):
+        job = self.node.upload(self.film, name="short lived.mp4").json["jobId"]
+        self.assertEqual(self.node.wait_job(job)["status"], "completed")
+        video = self.node.get("/api/videos?search=short")["videos"][0]["id"]
+        path = f"/api/videos/{video}"
+        self.assertEqual(self.node.request("DELETE", path).status, 200)
+        for suffix in ("", "/stream", "/thumbnail"):
+            self.node.get(path + suffix, 404)
+        self.assertEqual(self.node.request("POST", path + "/transcode", {"profile": "remux"}).status, 404)
+
+    def test_a_removed_video_of_a_folder_is_gone(self):
+        folder = self.node.folder / "others"
+        folder.mkdir()
+        shutil.copy(self.film, folder / "other.mp4")
+        library = self.node.add_library(folder, "others")
+        self.node.scan(library["id"])
+        path = f"/api/videos/{self.node.get('/api/videos?category=others')['videos'][0]['id']}"
+        self.assertEqual(self.node.request("GET", path + "/stream").status, 200)
+        self.assertEqual(self.node.request("DELETE", path).status, 200)
+        for suffix in ("", "/stream", "/thumbnail"):
+            self.node.get(path + suffix, 404)
+        self.assertEqual(self.node.request("PATCH", path, {"title": "x"}, {"If-Match": "*"}).status, 404)
+        self.assertTrue((folder / "other.mp4").exists())
 
     def test_libraries_scans_and_categories(self):
         self.has(self.node.get("/api/libraries")["libraries"][0], "id", "name", "root", "category")
