@@ -315,7 +315,9 @@ CAF_TEST(the end of a scan that the store did not take is written later) {
 }
 
 CAF_TEST(what a scan finds has the cause of the scan) {
-  auto made = scan_of(films());
+  auto id = films();
+  join(10);
+  auto made = scan_of(id);
   CAF_CHECK_EQUAL(next("scan").traceparent, "t");
   ask<mesh::done>(librarian, batch(made, {"a.mkv"}));
   auto ingest = next("ingest");
