@@ -121,6 +121,7 @@ void connection::begin_request() {
   req.headers.clear();
   req.path_values.clear();
   req.id.clear();
+  req.traceparent.clear();
 }
 
 void connection::end_request() {

@@ -40,6 +40,7 @@ bool is_preflight(const request& req) {
 bool connection::admit() {
   auto id = req.header("x-request-id");
   req.id = id && valid_request_id(*id) ? std::string{*id} : to_string(random_id());
+  req.traceparent = trace_context_of(req);
   if (!host_allowed(core_->config, req)) {
     answer_error({errc::forbidden, "this Host is not served here: add it to the gateway's allowed hosts"});
     return false;

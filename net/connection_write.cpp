@@ -125,7 +125,7 @@ asio::awaitable<bool> connection::write_answer() {
   }
   if (sent && with_files)
     sent = co_await send_parts();
-  core_->stats.count(req.method, matched, answer_.status, steady::now() - started_);
+  core_->stats.count(req, matched, answer_.status, steady::now() - started_);
   if (!f.head_only)
     core_->stats.add_bytes_out(f.content_length);
   if (sent && answer_.stream.kind != stream_kind::none && !ended_)

@@ -10,6 +10,7 @@ core::core(server_config c, ports::backend& backend) :
                             stats,
                             files,
                             live,
+                            std::make_shared<write_turns>(),
                             [this] { return draining.load(); },
                             [this](std::function<void()> task) { pool.run(std::move(task)); }} {
 }

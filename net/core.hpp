@@ -7,6 +7,7 @@
 #include "net/rate_limit.hpp"
 #include "net/route.hpp"
 #include "net/worker_pool.hpp"
+#include "net/write_turns.hpp"
 
 #include <atomic>
 #include <condition_variable>

@@ -14,8 +14,12 @@ namespace troupe::net {
 class metrics;
 class file_cache;
 class live_hub;
+class write_turns;
 struct route;
 class ticket;
+
+/// The request's trace context: its own when it has exactly one that is valid, otherwise a new one.
+std::string trace_context_of(const request& req);
 
 /// What all handlers share; outlives every exchange.
 struct services {
@@ -24,6 +28,7 @@ struct services {
   metrics& stats;
   file_cache& files;
   live_hub& live;
+  std::shared_ptr<write_turns> turns;
   /// True once drain() was called. Any thread.
   std::function<bool()> draining;
   /// Runs what blocks (files) on the file threads.
@@ -48,7 +53,7 @@ public:
     answer(error_response(req, what));
   }
 
-  /// For calls of the backend: request id, and the Idempotency-Key prefixed with the route.
+  /// For calls of the backend: request id, trace context, and the Idempotency-Key prefixed with the route.
   ports::request_context context() const;
 
 protected:

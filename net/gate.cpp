@@ -32,8 +32,9 @@ bool same_origin(std::string_view origin, std::string_view host) {
   return false;
 }
 
-constexpr std::string_view exposed = "ETag, X-Request-ID, RateLimit, RateLimit-Policy, Retry-After, Accept-Ranges, "
-                                     "Content-Range, Content-Length";
+constexpr std::string_view exposed =
+  "ETag, X-Request-ID, traceparent, RateLimit, RateLimit-Policy, Retry-After, Accept-Ranges, "
+  "Content-Range, Content-Length";
 
 } // namespace
 

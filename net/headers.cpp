@@ -72,13 +72,22 @@ std::optional<std::time_t> parse_http_date(std::string_view text) {
 
 namespace {
 
+/// A weight is 0 to 1 with at most three decimals (RFC 9110, 12.4.2).
+bool is_weight(std::string_view text) noexcept {
+  return !text.empty() && text.size() <= 5 && (text[0] == '0' || text[0] == '1') && (text.size() < 2 || text[1] == '.')
+         && text.find_first_not_of("0123456789", std::min<size_t>(2, text.size())) == std::string_view::npos;
+}
+
 double quality_of(std::span<const std::string_view> parameters) {
   for (auto p : parameters) {
-    if (p.size() < 3 || lower(p[0]) != 'q' || p[1] != '=')
+    if (p.size() < 2 || lower(p[0]) != 'q' || p[1] != '=')
       continue;
+    auto text = p.substr(2);
     double q = 0;
-    auto [end, code] = std::from_chars(p.data() + 2, p.data() + p.size(), q);
-    return code == std::errc{} && end == p.data() + p.size() ? q : 0;
+    if (!is_weight(text))
+      return 0;
+    std::from_chars(text.data(), text.data() + text.size(), q);
+    return q <= 1 ? q : 0;
   }
   return 1;
 }
@@ -98,7 +107,7 @@ int specificity(std::string_view range, std::string_view what, bool wildcards) {
 
 } // namespace
 
-bool accepts(std::string_view value, std::string_view what, bool wildcards) {
+std::optional<double> quality_in(std::string_view value, std::string_view what, bool wildcards) {
   int best = 0;
   double quality = 0;
   for (auto element : split_list(value)) {
@@ -111,19 +120,13 @@ bool accepts(std::string_view value, std::string_view what, bool wildcards) {
     best = s;
     quality = quality_of(std::span{parts}.subspan(1));
   }
-  return best > 0 && quality > 0;
+  if (best == 0)
+    return std::nullopt;
+  return quality;
 }
 
-bool etag_listed(std::string_view if_none_match, std::string_view etag) {
-  if (trim(if_none_match) == "*")
-    return true;
-  for (auto tag : split_list(if_none_match)) {
-    if (tag.starts_with("W/"))
-      tag.remove_prefix(2);
-    if (tag == etag)
-      return true;
-  }
-  return false;
+bool accepts(std::string_view value, std::string_view what, bool wildcards) {
+  return quality_in(value, what, wildcards).value_or(0) > 0;
 }
 
 bool valid_request_id(std::string_view text) noexcept {

@@ -26,9 +26,9 @@ std::optional<std::time_t> parse_http_date(std::string_view text);
 /// True when an Accept or Accept-Encoding value takes `what` with a quality over zero. `what` "type/subtype" honours
 /// "type/*" and "*/*" only with `wildcards`.
 bool accepts(std::string_view value, std::string_view what, bool wildcards);
-
-/// If-None-Match against a strong ETag by weak comparison (RFC 9110, 13.1.2).
-bool etag_listed(std::string_view if_none_match, std::string_view etag);
+/// The quality (0 to 1) that the most specific element for `what` has; nullopt when none speaks of it. A malformed
+/// weight counts as 0.
+std::optional<double> quality_in(std::string_view value, std::string_view what, bool wildcards);
 
 /// A request id of the client's: 1 to 128 of [A-Za-z0-9._:-].
 bool valid_request_id(std::string_view text) noexcept;

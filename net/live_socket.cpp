@@ -34,6 +34,10 @@ std::weak_ptr<live_client> live_socket::weak_client() {
 void live_socket::start(std::string rest) {
   thread_->add(*this);
   core_->stats.live_clients.fetch_add(1);
+  boost::system::error_code gone;
+  if (auto endpoint = socket_.remote_endpoint(gone); !gone)
+    address_ = endpoint.address().to_string();
+  core_->stats.users.opened(address_);
   heard();
   auto self = shared_from_this();
   asio::co_spawn(
@@ -192,6 +196,7 @@ void live_socket::leave() {
   boost::system::error_code ignored;
   socket_.close(ignored);
   core_->stats.live_clients.fetch_sub(1);
+  core_->stats.users.closed(address_, steady::now());
   core_->connection_closed();
 }
 

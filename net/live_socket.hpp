@@ -61,6 +61,8 @@ private:
   std::shared_ptr<core> core_;
   std::shared_ptr<io_thread> thread_;
   asio::ip::tcp::socket socket_;
+  /// Of the client; empty when it was gone already.
+  std::string address_;
   outbox out_;
   bool writing_ = false;
   bool finishing_ = false;

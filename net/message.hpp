@@ -40,6 +40,8 @@ struct request {
   std::string peer;
   /// X-Request-ID, accepted or made.
   std::string id;
+  /// W3C trace context, accepted or made (model/trace.hpp).
+  std::string traceparent;
   /// nullopt: chunked.
   std::optional<uint64_t> content_length = 0;
   bool keep_alive = true;

@@ -50,7 +50,9 @@ metrics::metrics(std::span<const route> routes) : impl_(std::make_unique<impl>(r
 
 metrics::~metrics() = default;
 
-void metrics::count(verb method, const route* matched, int status, std::chrono::steady_clock::duration took) {
+void metrics::count(const request& req, const route* matched, int status, std::chrono::steady_clock::duration took) {
+  auto method = req.method;
+  users.saw(req.peer, std::chrono::steady_clock::now());
   auto index = matched ? matched->index : impl_->series.size() - 1;
   auto& s = impl_->series[index][static_cast<size_t>(method)];
   auto requests = status == 200 ? s.requests_ok.load(std::memory_order_acquire) : nullptr;
@@ -75,6 +77,10 @@ std::string metrics::render() {
   auto add = [&](std::string_view name, std::string_view type, std::string_view help, auto value) {
     append_metric(out, name, type, help, static_cast<double>(value));
   };
+  add("active_users", "gauge",
+      "Client addresses with a request in the last 5 minutes or an open live connection; all clients behind one "
+      "address count as one",
+      users.count(std::chrono::steady_clock::now()));
   add("troupe_http_connections", "gauge", "Open connections of every kind", connections.load());
   add("troupe_http_connections_refused_total", "counter", "Connections over the limit", refused_connections.load());
   add("troupe_http_received_bytes_total", "counter", "Bytes of request bodies", bytes_in_.load());

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "net/active_users.hpp"
 #include "net/message.hpp"
 
 #include <atomic>
@@ -18,7 +19,7 @@ public:
   ~metrics();
 
   /// `matched` nullptr: an unknown path.
-  void count(verb method, const route* matched, int status, std::chrono::steady_clock::duration took);
+  void count(const request& req, const route* matched, int status, std::chrono::steady_clock::duration took);
   void add_bytes_in(uint64_t n) noexcept {
     bytes_in_.fetch_add(n, std::memory_order_relaxed);
   }
@@ -26,6 +27,7 @@ public:
     bytes_out_.fetch_add(n, std::memory_order_relaxed);
   }
 
+  active_users users;
   std::atomic<int64_t> connections{0};
   std::atomic<int64_t> live_clients{0};
   std::atomic<uint64_t> events_delivered{0};

@@ -1,9 +1,8 @@
 #include "net/response_writer.hpp"
 
 #include "net/gate.hpp"
-#include "net/gzip.hpp"
-#include "net/headers.hpp"
 #include "net/route.hpp"
+#include "net/validators.hpp"
 
 #include <charconv>
 
@@ -36,31 +35,25 @@ void not_modified(response& out) {
   out.content_type = {};
 }
 
-void compress(const request& req, response& out) {
+/// Only text that is worth it; files, streams and what has a coding already are left alone.
+content_coding coding_for(const request& req, response& out) {
   if (!out.parts.empty() || out.stream.kind != stream_kind::none || !compressible(out.content_type)
-      || out.text().size() < gzip_threshold)
-    return;
+      || out.text().size() < coding_threshold)
+    return content_coding::identity;
   out.headers.emplace_back("Vary", "Accept-Encoding");
   auto accept = req.header("accept-encoding");
-  if (!accept || !accepts(*accept, "gzip", true))
-    return;
-  auto zipped = out.shared_body && !out.etag.empty() ? gzip_cached(out.shared_body, out.etag) : gzip(out.text());
-  if (!zipped)
-    return;
-  out.shared_body = std::move(zipped);
-  out.headers.emplace_back("Content-Encoding", "gzip");
-  // Another representation, another strong ETag (RFC 9110, 8.8.3.3).
-  if (!out.etag.empty())
-    out.etag.insert(out.etag.size() - 1, "-gzip");
+  return accept ? choose_coding(*accept) : content_coding::identity;
 }
 
-/// The tag of either coding matches: the client has this content.
-bool matches_either(std::string_view if_none_match, const std::string& etag) {
-  if (etag_listed(if_none_match, etag))
-    return true;
-  auto zipped = etag;
-  zipped.insert(zipped.size() - 1, "-gzip");
-  return etag_listed(if_none_match, zipped);
+void compress(content_coding coding, response& out) {
+  if (coding == content_coding::identity)
+    return;
+  auto coded = out.shared_body && !out.etag.empty() ? encode_cached(coding, out.shared_body, out.etag)
+                                                    : encode(coding, out.text());
+  if (!coded)
+    return;
+  out.shared_body = std::move(coded);
+  out.headers.emplace_back("Content-Encoding", to_string(coding));
 }
 
 void append_number(std::string& out, uint64_t value) {
@@ -145,11 +138,16 @@ uint64_t content_length_of(const response& what) noexcept {
 
 void finish_response(const server_config& config, const route* matched, const request& req, response& out) {
   auto reading = req.method == verb::get || req.method == verb::head;
-  auto known = reading ? req.header("if-none-match") : std::nullopt;
-  if (known && !out.etag.empty() && (out.status == 200 || out.status == 206) && matches_either(*known, out.etag))
+  if (reading)
+    tag_answer(out);
+  auto known = reading && !out.etag.empty() ? req.header("if-none-match") : std::nullopt;
+  auto unchanged = known && (out.status == 200 || out.status == 206) && if_none_match(*known, out.etag);
+  auto coding = coding_for(req, out);
+  out.etag = coded_tag(out.etag, coding);
+  if (unchanged)
     not_modified(out);
   else
-    compress(req, out);
+    compress(coding, out);
   auto embed = matched && matched->embeddable && !config.allowed_origins.empty();
   out.headers.emplace_back("Cross-Origin-Resource-Policy", embed ? "cross-origin" : "same-origin");
   add_cors_headers(config, req, out);
@@ -175,7 +173,10 @@ void write_head(const request& req, const response& what, const framing& f, std:
     out.append("ETag: ").append(what.etag).append("\r\n");
   for (auto& [name, value] : what.headers)
     out.append(name).append(": ").append(value).append("\r\n");
-  out.append("X-Request-ID: ").append(req.id).append("\r\n").append(security_headers).append("\r\n");
+  out.append("X-Request-ID: ").append(req.id).append("\r\n");
+  if (!req.traceparent.empty())
+    out.append("traceparent: ").append(req.traceparent).append("\r\n");
+  out.append(security_headers).append("\r\n");
 }
 
 } // namespace troupe::net

@@ -21,7 +21,7 @@ struct framing {
   bool until_close = false;
 };
 
-/// 304 for a matching If-None-Match, gzip for text that is worth it and accepted, CORS.
+/// ETag, 304 for a matching If-None-Match, a content coding for text that is worth it and accepted, CORS.
 void finish_response(const server_config& config, const route* matched, const request& req, response& out);
 
 /// Appends the head. `date` is an IMF-fixdate.

@@ -1,5 +1,7 @@
 #include "net/route.hpp"
 
+#include "net/preconditions.hpp"
+
 #include <algorithm>
 #include <charconv>
 
@@ -191,7 +193,9 @@ std::vector<route> all_routes() {
   add_job_download_routes(out);
   add_queue_routes(out);
   add_health_routes(out);
+  add_metrics_routes(out);
   add_live_routes(out);
+  guard_writes(out);
   return out;
 }
 

@@ -50,6 +50,10 @@ struct route {
   std::vector<body_field> fields;
   std::vector<answer_doc> answers;
   void (*handle)(exchange&) = nullptr;
+  /// Of a write that honours If-Match (preconditions.hpp), which then is `handle`: how its thing is read, and the
+  /// write.
+  void (*read)(exchange&) = nullptr;
+  void (*write)(exchange&) = nullptr;
   /// For multipart: opens the sink instead of `handle`.
   result<std::unique_ptr<body_sink>> (*open_body)(exchange&) = nullptr;
   /// Old clients use it: parameters and fields that are not known are ignored.
@@ -103,6 +107,7 @@ void add_job_cleanup_routes(std::vector<route>& out);
 void add_job_download_routes(std::vector<route>& out);
 void add_queue_routes(std::vector<route>& out);
 void add_health_routes(std::vector<route>& out);
+void add_metrics_routes(std::vector<route>& out);
 void add_live_routes(std::vector<route>& out);
 
 // Shorthands for declarations.

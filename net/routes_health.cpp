@@ -1,5 +1,4 @@
 #include "net/answers.hpp"
-#include "net/metrics.hpp"
 #include "net/route.hpp"
 
 #include "protocol/model/json.hpp"
@@ -86,51 +85,6 @@ void ready(exchange& x) {
   x.answer(std::move(out));
 }
 
-/// "name{queue="q",status="s"} n" lines.
-std::string queue_figures(const std::vector<queue_stats>& queues) {
-  std::string jobs = "# HELP queue_jobs_total Jobs by queue and status\n# TYPE queue_jobs_total gauge\n";
-  std::string oldest = "# HELP troupe_queue_oldest_seconds Age of the oldest queued job\n"
-                       "# TYPE troupe_queue_oldest_seconds gauge\n";
-  for (auto& q : queues) {
-    for (auto& [state, n] : q.by_state)
-      jobs +=
-        "queue_jobs_total{queue=\"" + q.settings.name + "\",status=\"" + state + "\"} " + std::to_string(n) + "\n";
-    oldest += "troupe_queue_oldest_seconds{queue=\"" + q.settings.name + "\"} "
-              + std::to_string(static_cast<double>(q.oldest_queued.count()) / 1000) + "\n";
-  }
-  return jobs + oldest;
-}
-
-std::string cache_figures(const std::vector<cache_layer_stats>& layers) {
-  std::string out = "# HELP troupe_cache_lookups_total Cache lookups\n# TYPE troupe_cache_lookups_total counter\n";
-  for (auto& layer : layers) {
-    auto line = [&](std::string_view outcome, uint64_t n) {
-      out.append("troupe_cache_lookups_total{layer=\"").append(layer.layer).append("\",outcome=\"").append(outcome);
-      out.append("\"} ").append(std::to_string(n)).append("\n");
-    };
-    line("hit", layer.hits);
-    line("miss", layer.misses);
-  }
-  return out;
-}
-
-void answer_metrics(exchange& x, std::string extra) {
-  response out;
-  out.content_type = "text/plain; version=0.0.4; charset=utf-8";
-  out.body = x.app().stats.render() + cache_figures(x.app().backend.cache_stats()) + extra;
-  out.headers.emplace_back("Cache-Control", "no-store");
-  x.answer(std::move(out));
-}
-
-void scrape(exchange& x) {
-  auto self = x.hold();
-  x.app().backend.queues([self](result<std::vector<queue_stats>> queues) {
-    // Without the dispatcher the gateway's own figures are still worth having.
-    auto extra = queues ? queue_figures(*queues) : std::string{};
-    self.post([self, extra] { answer_metrics(*self, extra); });
-  });
-}
-
 route make(std::string_view path, std::string_view summary, void (*handle)(exchange&)) {
   route out;
   out.path = path;
@@ -153,7 +107,6 @@ void add_health_routes(std::vector<route>& out) {
   out.push_back(make("/health/redis", "Redis' check; disabled counts as up", redis));
   out.push_back(make("/livez", "The process is alive", live));
   out.push_back(make("/readyz", "Requests can be served; 503 while starting or draining", ready));
-  out.push_back(make("/metrics", "Prometheus exposition format", scrape));
 }
 
 } // namespace troupe::net

@@ -148,7 +148,8 @@ void status(exchange& x) {
 void log(exchange& x) {
   with_job(x, [](exchange& self, const ports::job_view& found) {
     object_writer out;
-    out.id("id", found.item.id);
+    out.id("id", found.item.id).text_or_null("requestId", found.item.spec.request_id);
+    out.text_or_null("traceparent", found.item.spec.traceparent);
     out.raw("attempts", json_array(found.item.attempts, [](const attempt_record& a) {
               object_writer one;
               one.number("attempt", a.number).text("worker", a.worker).time("startedAt", a.started);

@@ -2,10 +2,10 @@
 #include "net/file_cache.hpp"
 #include "net/json_body.hpp"
 #include "net/route.hpp"
+#include "net/transcode_body.hpp"
 
 #include "protocol/model/json.hpp"
 #include "protocol/model/json_writer.hpp"
-#include "protocol/model/media.hpp"
 
 namespace troupe::net {
 
@@ -85,7 +85,6 @@ void categories(exchange& x) {
     then<ports::rendered_ptr>(x, [](exchange& self, auto page) { self.answer(rendered_response(page, true)); }));
 }
 
-/// A profile by name, or an inline one: its fields go into the payload, the transcoder checks them.
 void transcode(exchange& x) {
   auto id = id_from_path<video_id>(x, "video");
   if (!id)
@@ -93,23 +92,11 @@ void transcode(exchange& x) {
   auto body = json_body::parse(x.req.body);
   if (!body)
     return x.answer_error(body.error());
-  auto profile = body->text("profile");
-  if (profile && !find_profile(*profile)) {
-    std::string names;
-    for (auto& p : builtin_profiles())
-      names.append(names.empty() ? "" : ", ").append(p.name);
-    body->problem("profile", "is not known; known: " + names);
-  } else if (!profile && !body->has("container")) {
-    body->problem("profile", "is missing: name a profile, or describe one with container, videoCodec, …");
-  }
+  auto profile = transcode_profile(*body);
   if (auto verdict = body->verdict(); !verdict)
     return x.answer_error(verdict.error());
   object_writer payload;
-  payload.text("videoId", id->str());
-  if (profile)
-    payload.text("profile", *profile);
-  else
-    payload.raw("custom", body->dump());
+  payload.text("videoId", id->str()).raw("profile", profile);
   job_spec spec;
   spec.kind = "transcode";
   spec.payload = std::move(payload).str();
@@ -164,9 +151,16 @@ void add_video_routes(std::vector<route>& out) {
   r = make(verb::post, "/api/videos/{id}/transcode", "Transcode a video", transcode);
   r.body = body_kind::json;
   r.fields = {{"profile", value_type::text, false, "web-720p, remux or audio-only"},
-              {"container", value_type::text, false, "Instead of a profile: its container"},
+              {"container", value_type::text, false, "Instead of a profile: mp4, mkv, webm, mov or m4a"},
+              {"name", value_type::text, false, "Of the rendition, custom unless told"},
               {"videoCodec", value_type::text, false, "h264, copy or none"},
-              {"audioCodec", value_type::text, false, "aac, copy or none"}};
+              {"audioCodec", value_type::text, false, "aac, opus, mp3, flac, copy or none"},
+              {"preset", value_type::text, false, "Of the H.264 encoder: ultrafast to veryslow"},
+              {"maxWidth", value_type::integer, false, "The picture is scaled down to fit; 0: as it is"},
+              {"maxHeight", value_type::integer, false, "The picture is scaled down to fit; 0: as it is"},
+              {"crf", value_type::integer, false, "Quality of H.264, 0 (best) to 51"},
+              {"audioBitRate", value_type::integer, false, "Bits a second of a stereo track"},
+              {"faststart", value_type::boolean, false, "The index first, for playing while it loads"}};
   r.answers = {{202, "Queued"}, {404, "No such video"}};
   r.lenient = true;
   out.push_back(r);

@@ -22,6 +22,7 @@ void set_fixed(job_row& row, const job& x) {
   row.exponential = s.retry.exponential;
   json_into(row.needs, s.needs);
   row.request_id = s.request_id;
+  row.traceparent = s.traceparent;
   row.created_at = to_ms(x.created);
 }
 
@@ -45,6 +46,7 @@ job_spec spec_from(job_row& row) {
   s.retry.exponential = row.exponential != 0;
   s.needs = json_from(row.needs, decode_strings, "needs");
   s.request_id = std::move(row.request_id);
+  s.traceparent = std::move(row.traceparent);
   return s;
 }
 

@@ -18,7 +18,8 @@ struct bytes {
 using integer = long long;
 
 struct job_row {
-  std::string id, kind, queue, payload, owner, submission_id, unique_key, parent, depends_on, needs, request_id;
+  std::string id, kind, queue, payload, owner, submission_id, unique_key, parent, depends_on, needs, request_id,
+    traceparent;
   integer on_dependency_failure = 0, not_before = 0, max_attempts = 0, first_delay_ms = 0, max_delay_ms = 0,
           exponential = 0, created_at = 0;
   std::string state, progress, result, last_error, lease_worker, worker_name, attempts;
@@ -36,7 +37,8 @@ struct job_row {
     f("unique_key", unique_key), f("parent", parent), f("depends_on", depends_on);
     f("on_dependency_failure", on_dependency_failure), f("not_before", not_before), f("max_attempts", max_attempts);
     f("first_delay_ms", first_delay_ms), f("max_delay_ms", max_delay_ms), f("exponential", exponential);
-    f("needs", needs), f("request_id", request_id), f("created_at", created_at);
+    f("needs", needs), f("request_id", request_id), f("traceparent", traceparent);
+    f("created_at", created_at);
   }
   template <class F>
   void changing(F&& f) {

@@ -56,7 +56,8 @@ void complete_spec(job_spec& spec, const std::string& prefix,
   else if (!looks_like_object(spec.payload))
     problem("payload", "must be a JSON object");
   for (auto [name, text] : {std::pair{"owner", &spec.owner}, std::pair{"submission_id", &spec.submission_id},
-                            std::pair{"unique_key", &spec.unique_key}, std::pair{"request_id", &spec.request_id}})
+                            std::pair{"unique_key", &spec.unique_key}, std::pair{"request_id", &spec.request_id},
+                            std::pair{"traceparent", &spec.traceparent}})
     if (text->size() > max_text)
       problem(name, "must not be longer than " + std::to_string(max_text) + " bytes");
   if (spec.needs.size() > max_needs

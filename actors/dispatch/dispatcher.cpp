@@ -49,6 +49,12 @@ caf::result<mesh::job_with_children> on_get(self_ptr self, const mesh::get_job& 
   return self->delegate(st.peers.history, x);
 }
 
+mesh::queue_list queues_of(const dispatcher_state& st) {
+  mesh::queue_list out{st.queue->queues()};
+  st.ended.add_to(out.queues);
+  return out;
+}
+
 caf::result<mesh::queue_list> on_change_queue(self_ptr self, const mesh::change_queue& x) {
   auto& st = self->state;
   if (!st.queue)
@@ -66,7 +72,7 @@ caf::result<mesh::queue_list> on_change_queue(self_ptr self, const mesh::change_
   if (!changed)
     return mesh::to_caf(changed.error());
   auto reply = self->make_response_promise<mesh::queue_list>();
-  answer_when_committed(self, reply, mesh::queue_list{st.queue->queues()});
+  answer_when_committed(self, reply, queues_of(st));
   return reply;
 }
 
@@ -95,7 +101,7 @@ dispatcher_self::behavior_type dispatcher_actor(self_ptr self, dispatcher_config
     [self](const mesh::get_queues&) -> caf::result<mesh::queue_list> {
       if (!self->state.queue)
         return mesh::to_caf(recovering_error);
-      return mesh::queue_list{self->state.queue->queues()};
+      return queues_of(self->state);
     },
     [self](const mesh::change_queue& x) { return on_change_queue(self, x); },
     [self](const mesh::get_workers&) -> caf::result<mesh::worker_list> {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/dispatch/ended_counts.hpp"
 #include "actors/dispatch/job_queue.hpp"
 #include "actors/dispatch/journal.hpp"
 #include "protocol/mesh/registry.hpp"
@@ -93,6 +94,7 @@ struct dispatcher_state {
   std::vector<std::function<void(const error*)>> waiting;
   /// Consequences of transitions that the next commit contains.
   ports::catalogue_changes catalogue;
+  ended_counts ended;
   std::unordered_map<worker_id, mesh::worker_link> links;
   std::unordered_map<caf::actor_addr, worker_id> link_owners;
 };

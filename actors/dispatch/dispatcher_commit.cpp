@@ -1,4 +1,5 @@
 #include "actors/dispatch/dispatcher_parts.hpp"
+#include "protocol/model/trace.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -32,6 +33,11 @@ void tell_observer(dispatcher_ptr self, const job& x) {
     self->send(st.peers.observer, job_changed{std::make_shared<const job>(x)});
 }
 
+/// For the end of a log line about this job.
+std::string cause_of(const job& x) {
+  return log_mark(x.spec.request_id, x.spec.traceparent);
+}
+
 /// `rows` are those that the effects were taken with.
 void perform(dispatcher_ptr self, effects& fx, const std::vector<ports::job_change>& rows) {
   auto& st = self->state;
@@ -50,6 +56,9 @@ void perform(dispatcher_ptr self, effects& fx, const std::vector<ports::job_chan
   mesh::publish_events events;
   for (auto position : fx.changed) {
     auto& x = rows[position].row;
+    st.ended.count(x);
+    if (x.state == job_state::failed)
+      spdlog::info("dispatcher: job {} ({}) failed: {}{}", x.id.str(), x.spec.kind, x.last_error.message, cause_of(x));
     for (auto& e : events_of(x, st.config.wanted))
       events.events.push_back(std::move(e));
     tell_observer(self, x);
@@ -79,7 +88,8 @@ consequences ended(const dispatcher_state& st, const job& x) {
   try {
     return st.config.on_ended(x);
   } catch (const std::exception& e) {
-    spdlog::error("dispatcher: what the end of job {} means for the catalogue can't be told: {}", x.id.str(), e.what());
+    spdlog::error("dispatcher: what the end of job {} means for the catalogue can't be told: {}{}", x.id.str(),
+                  e.what(), cause_of(x));
     return {};
   }
 }

@@ -117,7 +117,8 @@ std::vector<queue_stats> job_queue::queues() const {
   auto& q = *impl_;
   std::vector<queue_stats> out;
   auto add = [&](const limit_group& g) {
-    queue_stats s{g.settings, {}, {}};
+    queue_stats s;
+    s.settings = g.settings;
     for (size_t i = 0; i < g.by_state.size(); ++i)
       s.by_state[std::string{to_string(static_cast<job_state>(i))}] = g.by_state[i];
     if (auto* oldest = q.ready.oldest(g))

@@ -38,13 +38,13 @@ void fail_all(entries& xs, const error& err) {
 /// The fault lies in what was to be written, and not in the database.
 bool is_about_rows(const error& err) noexcept {
   switch (err.code) {
-    case errc::unavailable:
-    case errc::io:
-    case errc::storage_full:
-    case errc::timeout:
-      return false;
-    default:
-      return true;
+  case errc::unavailable:
+  case errc::io:
+  case errc::storage_full:
+  case errc::timeout:
+    return false;
+  default:
+    return true;
   }
 }
 
@@ -60,8 +60,8 @@ void commit_all(self_ptr self, ports::database& db, entries xs) {
   if (!committed) {
     if (xs.size() == 1 || !is_about_rows(committed.error()))
       return fail_all(xs, committed.error());
-    // One unit that can't be written fails alone: above all, a mistake in the catalogue must not cost the dispatcher its
-    // memory.
+    // One unit that can't be written fails alone: above all, a mistake in the catalogue must not cost the dispatcher
+    // its memory.
     for (auto& e : xs)
       commit_all(self, db, entries{std::move(e)});
     return;
@@ -114,7 +114,8 @@ std::vector<commit_lanes::entry> commit_lanes::next(size_t max_rows) {
   return taken;
 }
 
-journal_self::behavior_type journal_actor(self_ptr self, std::shared_ptr<ports::database> database, journal_config config) {
+journal_self::behavior_type journal_actor(self_ptr self, std::shared_ptr<ports::database> database,
+                                          journal_config config) {
   self->state.config = config;
   return {
     [self](commit_jobs& x) -> caf::result<mesh::done> {

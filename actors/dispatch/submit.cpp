@@ -223,6 +223,12 @@ result<std::vector<submit_receipt>> submission_call::run() {
 } // namespace
 
 void job_queue::impl::create(job_spec spec) {
+  // What a job makes has the same cause: a scan's ingests are of the request that asked for the scan.
+  auto* parent = spec.parent && spec.request_id.empty() && spec.traceparent.empty() ? find(spec.parent) : nullptr;
+  if (parent) {
+    spec.request_id = parent->row.spec.request_id;
+    spec.traceparent = parent->row.spec.traceparent;
+  }
   auto& e = jobs[spec.id];
   e.row.id = spec.id;
   e.row.spec = std::move(spec);

@@ -142,8 +142,8 @@ void job_queue::impl::start(entry& e, worker_record& w) {
   set_state(e, job_state::running);
   hold(e, w);
   auto& spec = e.row.spec;
-  outbox.assigned(w.id, {e.row.token(), spec.kind, spec.queue, spec.payload, spec.request_id, e.row.failures,
-                         spec.retry.max_attempts});
+  outbox.assigned(w.id, {e.row.token(), spec.kind, spec.queue, spec.payload, spec.request_id, spec.traceparent,
+                         e.row.failures, spec.retry.max_attempts});
 }
 
 void job_queue::impl::record_attempt(entry& e, attempt_end end, error_class cls, const error& err,

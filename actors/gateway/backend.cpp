@@ -42,6 +42,7 @@ void mesh_backend::submit(job_spec spec, ports::request_context ctx, ports::comp
 
 void mesh_backend::submit_checked(job_spec spec, ports::request_context ctx, ports::completion<submit_receipt> done) {
   spec.request_id = ctx.request_id;
+  spec.traceparent = ctx.traceparent;
   if (spec.owner.empty())
     spec.owner = ctx.owner;
   if (!ctx.submission_id.empty())
@@ -122,6 +123,15 @@ void mesh_backend::workers(ports::completion<std::vector<worker_info>> done) {
                          [](mesh::worker_list& x) { return std::move(x.workers); });
 }
 
+void mesh_backend::executors(ports::completion<ports::executor_figures> done) {
+  if (!peers_.executors)
+    return done(error{errc::not_found, "this node has no worker"});
+  ask<work::executor_stats>(peers_.executors, work::get_executor_stats{}, std::move(done),
+                            [](const work::executor_stats& x) {
+                              return ports::executor_figures{x.processes, x.busy, x.waiting, x.started, x.crashes};
+                            });
+}
+
 // -- catalogue --------------------------------------------------------------------------------------------------------
 
 std::string cache_key(const video_query& q) {
@@ -199,7 +209,13 @@ void mesh_backend::list_videos(video_query query, ports::completion<ports::rende
 }
 
 void mesh_backend::find_video(video_id id, ports::completion<video_detail> done) {
-  ask<video_detail>(peers_.catalogue, mesh::get_video{id}, std::move(done), same<video_detail>);
+  ask<video_detail>(peers_.catalogue, mesh::get_video{id}, std::move(done),
+                    [](video_detail& x) -> result<video_detail> {
+                      // Its row stays, so that a scan does not bring it back; for clients it is gone.
+                      if (x.item.state == video_state::removed)
+                        return {errc::not_found, "there is no video of this id"};
+                      return std::move(x);
+                    });
 }
 
 void mesh_backend::remove_video(video_id id, bool delete_file, ports::request_context, ports::completion<void> done) {
@@ -234,7 +250,7 @@ void mesh_backend::remove_library(library_id id, ports::completion<void> done) {
 }
 
 void mesh_backend::scan_library(library_id id, ports::request_context ctx, ports::completion<scan> done) {
-  ask<scan>(peers_.librarian, mesh::scan_library{id, ctx.request_id}, std::move(done), same<scan>);
+  ask<scan>(peers_.librarian, mesh::scan_library{id, ctx.request_id, ctx.traceparent}, std::move(done), same<scan>);
 }
 
 void mesh_backend::scans(ports::completion<std::vector<scan>> done) {

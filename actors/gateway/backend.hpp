@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/cache/cache.hpp"
+#include "actors/media/executor_pool.hpp"
 #include "protocol/mesh/local.hpp"
 #include "protocol/ports/backend.hpp"
 
@@ -20,6 +21,8 @@ struct gateway_peers {
   mesh::catalogue_reader catalogue;
   mesh::notifier notifier;
   mesh::supervisor root;
+  /// Of this node; invalid where there is no worker.
+  work::executor_pool executors{};
 };
 
 struct gateway_config {
@@ -63,6 +66,7 @@ public:
   void queues(ports::completion<std::vector<queue_stats>> done) override;
   void change_queue(ports::queue_change change, ports::completion<queue_stats> done) override;
   void workers(ports::completion<std::vector<worker_info>> done) override;
+  void executors(ports::completion<ports::executor_figures> done) override;
 
   ports::rendered_ptr cached_videos(const video_query& query) noexcept override;
   void list_videos(video_query query, ports::completion<ports::rendered_ptr> done) override;

@@ -6,12 +6,13 @@ namespace troupe::gateway {
 
 namespace {
 
-/// Both bodies of one answer, and an ETag that is the same for the same content whenever it was loaded.
+/// Both bodies of one answer, and an ETag that is the same for the same content whenever it was loaded: a weak one,
+/// because the bodies differ in `cached` and `lastUpdated`.
 ports::rendered_ptr finish(std::string content) {
   auto out = std::make_shared<ports::rendered>();
   auto hash = std::hash<std::string>{}(content);
   char etag[24];
-  std::snprintf(etag, sizeof(etag), "\"%016zx\"", hash);
+  std::snprintf(etag, sizeof(etag), "W/\"%016zx\"", hash);
   out->etag = etag;
   auto updated = ",\"lastUpdated\":\"" + to_iso8601(system_clocks{}.wall()) + "\"}";
   out->fresh_body = content + ",\"cached\":false" + updated;

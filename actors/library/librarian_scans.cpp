@@ -75,6 +75,7 @@ caf::result<scan> start_scan(librarian_ptr self, const mesh::scan_library& x) {
   spec.payload = encode(scan_payload{active.item.id, x.id, home->second.root});
   spec.unique_key = "scan:" + x.id.str();
   spec.request_id = x.request_id;
+  spec.traceparent = x.traceparent;
   // In memory before the first await: a second request gets this one.
   auto item = active.item;
   st.scans.emplace(item.id, std::move(active));

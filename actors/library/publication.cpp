@@ -66,6 +66,7 @@ result<dispatch::consequences> publish_download(const std::string& data_folder, 
   spec.parent = x.id;
   spec.owner = x.spec.owner;
   spec.request_id = x.spec.request_id;
+  spec.traceparent = x.spec.traceparent;
   dispatch::consequences out;
   out.follow_ups.push_back(std::move(spec));
   return out;

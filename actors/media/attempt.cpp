@@ -2,6 +2,7 @@
 
 #include "protocol/model/job_kinds.hpp"
 #include "protocol/model/json.hpp"
+#include "protocol/model/trace.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -30,7 +31,8 @@ attempt_outcome run_attempt(attempt& a, const work_function& work) {
     try {
       return work(a);
     } catch (const std::exception& e) {
-      spdlog::error("{}: the work on {} threw: {}", a.what().kind, a.what().token.str(), e.what());
+      spdlog::error("{}: the work on {} threw: {}{}", a.what().kind, a.what().token.str(), e.what(),
+                    log_mark(a.what().request_id, a.what().traceparent));
       return {errc::internal, "the work failed in an unexpected way"};
     }
   }();

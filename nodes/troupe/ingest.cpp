@@ -148,7 +148,7 @@ exit_code scan_and_follow(session& s, const library& home) {
   auto start = steady::now();
   // First follow, then start: nothing falls between.
   auto events = node.follow({"jobs", "library:" + home.category});
-  auto x = node.ask<scan>(node.node().librarian, mesh::scan_library{home.id, {}});
+  auto x = node.ask<scan>(node.node().librarian, mesh::scan_library{home.id, {}, {}});
   live_line line;
   auto looked = steady::now();
   while (!ended(x)) {

@@ -51,7 +51,7 @@ exit_code scan(session& s, const std::string& which, bool wait) {
   if (wait)
     return scan_and_follow(s, home);
   auto& node = s.connect();
-  auto x = node.ask<troupe::scan>(node.node().librarian, mesh::scan_library{home.id, {}});
+  auto x = node.ask<troupe::scan>(node.node().librarian, mesh::scan_library{home.id, {}, {}});
   print_line(s.json() ? outward_json(x)
                       : "scan/" + x.id.str() + " started; follow it with: troupe jobs watch " + x.job);
   return exit_code::ok;

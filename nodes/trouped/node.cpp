@@ -131,8 +131,10 @@ void make_backend(parts& p) {
   // What an earlier life left in Redis may be older than the database.
   p.cache->invalidate("videos");
   auto handles = local_admin_handles(p);
-  gateway::gateway_peers peers{handles.jobs,      handles.queues,   handles.librarian,
-                               handles.catalogue, handles.notifier, handles.root};
+  gateway::gateway_peers peers{
+    handles.jobs, handles.queues, handles.librarian, handles.catalogue, handles.notifier, handles.root, {}};
+  if (p.settings.has_role("worker"))
+    peers.executors = p.book->of<work::executor_pool>("executor_pool");
   gateway::gateway_config config{p.folder->path(), seconds{10},          nullptr,
                                  *p.cache,         p.settings.cache.ttl, p.settings.cache.ttl};
   config.health = [board = p.board] { return board.last(); };

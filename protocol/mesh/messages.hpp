@@ -12,7 +12,7 @@
 #define TROUPE_INSPECT(type, ...)                                                                                      \
   template <class Inspector>                                                                                           \
   typename Inspector::result_type inspect(Inspector& f, type& x) {                                                     \
-    (void) x;                                                                                                          \
+    (void)x;                                                                                                           \
     return f(__VA_ARGS__);                                                                                             \
   }
 
@@ -188,8 +188,9 @@ TROUPE_INSPECT(remove_library, x.id)
 struct scan_library {
   library_id id;
   std::string request_id;
+  std::string traceparent;
 };
-TROUPE_INSPECT(scan_library, x.id, x.request_id)
+TROUPE_INSPECT(scan_library, x.id, x.request_id, x.traceparent)
 
 struct remove_video {
   video_id id;

@@ -4,6 +4,7 @@
 #include "protocol/model/ids.hpp"
 #include "protocol/model/time.hpp"
 
+#include <array>
 #include <map>
 #include <string>
 #include <vector>
@@ -97,15 +98,17 @@ struct job_spec {
   retry_policy retry;
   /// What a worker must offer beside the kind, e.g. "library:<id>".
   std::vector<std::string> needs;
+  /// Of the request that caused it: X-Request-ID and traceparent (trace.hpp).
   std::string request_id;
+  std::string traceparent;
 
   bool operator==(const job_spec&) const = default;
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, job_spec& x) {
-  return f(x.id, x.kind, x.queue, x.priority, x.payload, x.owner, x.submission_id, x.unique_key, x.parent,
-           x.depends_on, x.on_dependency_failure, x.run_at, x.retry, x.needs, x.request_id);
+  return f(x.id, x.kind, x.queue, x.priority, x.payload, x.owner, x.submission_id, x.unique_key, x.parent, x.depends_on,
+           x.on_dependency_failure, x.run_at, x.retry, x.needs, x.request_id, x.traceparent);
 }
 
 struct job_progress {
@@ -190,9 +193,9 @@ struct job {
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, job& x) {
-  return f(x.id, x.spec, x.state, x.attempt, x.failures, x.interruptions, x.progress, x.result, x.last_error,
-           x.created, x.started, x.finished, x.run_at, x.lease_term, x.lease_worker, x.worker_name,
-           x.lease_embedded, x.cancel_requested, x.attempts, x.archived);
+  return f(x.id, x.spec, x.state, x.attempt, x.failures, x.interruptions, x.progress, x.result, x.last_error, x.created,
+           x.started, x.finished, x.run_at, x.lease_term, x.lease_worker, x.worker_name, x.lease_embedded,
+           x.cancel_requested, x.attempts, x.archived);
 }
 
 /// What a submission got: the job made, or the one that was there already.
@@ -225,17 +228,38 @@ typename Inspector::result_type inspect(Inspector& f, queue_settings& x) {
   return f(x.name, x.paused, x.max_running, x.max_depth);
 }
 
+/// Upper bounds of ended_jobs::durations, seconds.
+inline constexpr std::array<double, 12> job_duration_bounds{0.05, 0.25, 1, 2.5, 5, 15, 30, 60, 300, 900, 3600, 14400};
+
+/// What has ended since the dispatcher of now began; only rises.
+struct ended_jobs {
+  /// completed, failed, cancelled.
+  std::map<std::string, uint64_t> by_state;
+  /// Failed attempts that a further one follows, by error class.
+  std::map<std::string, uint64_t> retries;
+  /// Of completed and failed ones, from the start of the last attempt to the end: how many within each bound and over
+  /// the one before; the last element is over all bounds. Empty: none.
+  std::vector<uint64_t> durations;
+  milliseconds duration_total{0};
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, ended_jobs& x) {
+  return f(x.by_state, x.retries, x.durations, x.duration_total);
+}
+
 struct queue_stats {
   queue_settings settings;
   /// Jobs by state; the terminal ones count what is in the hot set.
   std::map<std::string, uint64_t> by_state;
   /// Age of the oldest queued job.
   milliseconds oldest_queued{0};
+  ended_jobs ended{};
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, queue_stats& x) {
-  return f(x.settings, x.by_state, x.oldest_queued);
+  return f(x.settings, x.by_state, x.oldest_queued, x.ended);
 }
 
 struct job_query {

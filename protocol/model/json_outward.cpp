@@ -129,6 +129,7 @@ std::string detail_json(const job& x, const std::vector<job_id>& children) {
   out.id("parent", x.spec.parent).raw("dependsOn", ids(x.spec.depends_on));
   out.text("onDependencyFailure", x.spec.on_dependency_failure == child_failure::fail ? "fail" : "proceed");
   out.raw("needs", strings(x.spec.needs)).text_or_null("requestId", x.spec.request_id);
+  out.text_or_null("traceparent", x.spec.traceparent);
   out.raw("retry", std::move(retry).str()).number("failures", x.failures).number("interruptions", x.interruptions);
   out.text_or_null("worker", x.worker_name).boolean("archived", x.archived);
   out.raw("attemptHistory", json_array(x.attempts, attempt_json));

@@ -7,7 +7,7 @@
 namespace troupe {
 
 /// Raised when a message below changes its meaning: a worker of another version is refused in the hello.
-inline constexpr uint32_t worker_protocol_version = 1;
+inline constexpr uint32_t worker_protocol_version = 2;
 
 /// How many jobs of a queue a worker takes at once: its credit. What it holds counts against it.
 struct queue_slots {
@@ -64,6 +64,7 @@ struct assignment {
   std::string queue;
   std::string payload;
   std::string request_id;
+  std::string traceparent;
   /// Attempts burnt before this one, of how many.
   uint32_t failures = 0;
   uint32_t max_attempts = 0;
@@ -71,7 +72,7 @@ struct assignment {
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, assignment& x) {
-  return f(x.token, x.kind, x.queue, x.payload, x.request_id, x.failures, x.max_attempts);
+  return f(x.token, x.kind, x.queue, x.payload, x.request_id, x.traceparent, x.failures, x.max_attempts);
 }
 
 struct progress_report {

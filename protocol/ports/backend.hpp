@@ -23,6 +23,8 @@ using completion = std::function<void(result<T>)>;
 /// Goes with every request into logs and into the jobs it makes.
 struct request_context {
   std::string request_id;
+  /// W3C trace context of the request (model/trace.hpp).
+  std::string traceparent;
   std::string owner;
   /// Idempotency-Key, prefixed with the route: becomes the submission id.
   std::string submission_id;
@@ -34,7 +36,7 @@ struct rendered {
   std::string cached_body;
   /// The same with "cached":false, for the one whose question filled the cache.
   std::string fresh_body;
-  /// Strong ETag with its quotes.
+  /// With its quotes; weak, because it stands for both bodies.
   std::string etag;
 };
 using rendered_ptr = std::shared_ptr<const rendered>;
@@ -66,6 +68,17 @@ struct queue_change {
   std::optional<uint32_t> max_depth;
 };
 
+/// The executor processes of this node's worker.
+struct executor_figures {
+  uint64_t processes = 0;
+  uint64_t busy = 0;
+  /// Operations that wait for one.
+  uint64_t waiting = 0;
+  /// Since the pool began.
+  uint64_t started = 0;
+  uint64_t crashes = 0;
+};
+
 struct replay {
   /// What the client missed, in order; or one event of type "snapshot" when that can't be told any more; empty when
   /// nothing was missed or nothing is known of the topic.
@@ -92,6 +105,8 @@ public:
   virtual void queues(completion<std::vector<queue_stats>> done) = 0;
   virtual void change_queue(queue_change change, completion<queue_stats> done) = 0;
   virtual void workers(completion<std::vector<worker_info>> done) = 0;
+  /// errc::not_found on a node without a worker.
+  virtual void executors(completion<executor_figures> done) = 0;
 
   // -- catalogue
   /// The page if L1 has it, stale or not (a refresh is started behind when stale); nullptr otherwise. Never waits.
@@ -101,8 +116,7 @@ public:
   /// `delete_file`: the original too, where a person asked for it; files of uploads and downloads always go.
   virtual void remove_video(video_id id, bool delete_file, request_context ctx, completion<void> done) = 0;
   virtual void edit_video(video_id id, std::optional<std::string> title, std::optional<std::string> category,
-                          completion<video_detail> done)
-    = 0;
+                          completion<video_detail> done) = 0;
   virtual void categories(completion<rendered_ptr> done) = 0;
   virtual void libraries(completion<std::vector<library>> done) = 0;
   /// errc::validation for a root that is not an absolute path of a readable folder, errc::conflict for one that lies

@@ -346,6 +346,20 @@ def sample(name=None):
     return files[0]
 
 
+def sample_metrics(node):
+    """The samples of /metrics by their text before the value; promtool has its say where it is installed."""
+    text = node.request("GET", "/metrics").body.decode()
+    promtool = os.environ.get("PROMTOOL") or shutil.which("promtool")
+    if promtool:
+        done = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise AssertionError(f"promtool: {done.stdout}{done.stderr}")
+    lines = [line.rsplit(" ", 1) for line in text.splitlines() if line and not line.startswith("#")]
+    found = {name: float(value) for name, value in lines}
+    assert len(found) == len(lines), "a sample is there twice"
+    return found
+
+
 def synth(target, *args, seconds=3, size="320x240", rate=25):
     """A small video made by the ffmpeg program."""
     subprocess.run(["ffmpeg", "-v", "error", "-nostdin", "-y", "-f", "lavfi", "-i",

@@ -10,6 +10,8 @@ const error no_job{errc::not_found, "there is no job of this id"};
 const error no_video{errc::not_found, "there is no video of this id"};
 const error no_library{errc::not_found, "there is no library of this id"};
 
+const error mesh_away{errc::unavailable, "the coordinator is away"};
+
 ports::rendered_ptr empty_page() {
   return std::make_shared<ports::rendered>(
     ports::rendered{R"({"videos":[],"page":1,"limit":20,"total":0,"totalPages":0,"cached":true})",
@@ -170,8 +172,18 @@ void fake_backend::remove_job(job_id id, ports::completion<void> done) {
 }
 
 void fake_backend::queues(ports::completion<std::vector<queue_stats>> done) {
-  queue_stats video{{"video", false, 5, 100'000}, {{"queued", 3}}, milliseconds{1500}};
-  reply<std::vector<queue_stats>>(std::move(done), std::vector<queue_stats>{video});
+  if (away)
+    return reply<std::vector<queue_stats>>(std::move(done), mesh_away);
+  queue_stats video{{"video", false, 5, 100'000}, {{"queued", 3}, {"running", 2}}, milliseconds{1500}, {}};
+  video.ended.by_state = {{"completed", 6}, {"failed", 1}};
+  video.ended.retries = {{"transient", 2}};
+  video.ended.durations.assign(job_duration_bounds.size() + 1, 0);
+  video.ended.durations[2] = 4;
+  video.ended.durations.back() = 3;
+  video.ended.duration_total = milliseconds{90'500};
+  queue_stats download{{"kind:download", false, 0, 100'000}, {{"queued", 9}}, milliseconds{0}, {}};
+  download.ended.by_state = {{"completed", 5}};
+  reply<std::vector<queue_stats>>(std::move(done), std::vector<queue_stats>{video, download});
 }
 
 void fake_backend::change_queue(ports::queue_change change, ports::completion<queue_stats> done) {
@@ -183,7 +195,23 @@ void fake_backend::change_queue(ports::queue_change change, ports::completion<qu
 }
 
 void fake_backend::workers(ports::completion<std::vector<worker_info>> done) {
-  reply<std::vector<worker_info>>(std::move(done), std::vector<worker_info>{});
+  if (away)
+    return reply<std::vector<worker_info>>(std::move(done), mesh_away);
+  // An old process that has not been given up yet, and the new one that took its place.
+  worker_info nas;
+  nas.id = worker_id{random_id()};
+  nas.node_name = "nas";
+  nas.credit = {{"video", 2}};
+  auto again = nas;
+  again.id = worker_id{random_id()};
+  nas.running.push_back({1, job_id{random_id()}, 1});
+  reply<std::vector<worker_info>>(std::move(done), std::vector<worker_info>{nas, again});
+}
+
+void fake_backend::executors(ports::completion<ports::executor_figures> done) {
+  if (away)
+    return reply<ports::executor_figures>(std::move(done), mesh_away);
+  reply<ports::executor_figures>(std::move(done), ports::executor_figures{2, 1, 4, 7, 3});
 }
 
 ports::rendered_ptr fake_backend::cached_videos(const video_query&) noexcept {

@@ -38,6 +38,8 @@ public:
   std::map<std::string, ports::replay> replays;
   health_report report;
   bool is_ready = true;
+  /// The mesh can't be asked for its figures.
+  bool away = false;
 
   /// Lets held completions go.
   void release();
@@ -58,6 +60,7 @@ public:
   void queues(ports::completion<std::vector<queue_stats>> done) override;
   void change_queue(ports::queue_change change, ports::completion<queue_stats> done) override;
   void workers(ports::completion<std::vector<worker_info>> done) override;
+  void executors(ports::completion<ports::executor_figures> done) override;
   ports::rendered_ptr cached_videos(const video_query& query) noexcept override;
   void list_videos(video_query query, ports::completion<ports::rendered_ptr> done) override;
   void find_video(video_id id, ports::completion<video_detail> done) override;

@@ -172,7 +172,7 @@ struct fixture : test_coordinator_fixture<config> {
   void assign(std::initializer_list<lease_token> tokens, std::string kind = "ingest") {
     mesh::assign x;
     for (auto& t : tokens)
-      x.jobs.push_back({t, kind, "metadata", "{}", "", 0, 3});
+      x.jobs.push_back({t, kind, "metadata", "{}", "", "", 0, 3});
     caf::anon_send(uut, x);
     run();
   }

@@ -392,4 +392,28 @@ CAF_TEST(a hello without a handle is refused) {
   submit_now(noop());
 }
 
+CAF_TEST(ended jobs are counted when they are committed and over a recovery) {
+  start();
+  join();
+  auto id = submit_now(noop());
+  auto counted = [&] {
+    for (auto& q : ask<mesh::queue_list>(dispatcher, mesh::get_queues{}).value().queues)
+      if (q.settings.name == "kind:noop")
+        return q.ended;
+    return ended_jobs{};
+  };
+  CAF_CHECK(counted().by_state.empty());
+  close_door();
+  hand_in(assigned->at(0).token);
+  CAF_CHECK(counted().by_state.empty());
+  open_door();
+  CAF_CHECK(get(id).state == job_state::completed);
+  CAF_CHECK_EQUAL(counted().by_state["completed"], 1u);
+  CAF_CHECK_EQUAL(counted().durations.size(), job_duration_bounds.size() + 1);
+  store.commit_failures = {errc::io};
+  CAF_CHECK(submit(noop()).code() == errc::io);
+  pass(milliseconds{1'000});
+  CAF_CHECK_EQUAL(counted().by_state["completed"], 1u);
+}
+
 CAF_TEST_FIXTURE_SCOPE_END()

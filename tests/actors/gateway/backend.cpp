@@ -257,4 +257,22 @@ CAF_TEST(a page is rendered once and forgotten when the catalogue changes) {
   CAF_CHECK(hit->cached_body.find("\"cached\":true") != std::string::npos);
 }
 
+CAF_TEST(a job keeps the cause of its request) {
+  ports::request_context ctx;
+  ctx.request_id = "r-1";
+  ctx.traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  answer<submit_receipt> made;
+  backend->submit(of_kind("noop"), ctx, made.completion());
+  run();
+  CAF_CHECK_EQUAL(store.jobs.at(made.value().id).spec.traceparent, ctx.traceparent);
+  CAF_CHECK_EQUAL(store.jobs.at(made.value().id).spec.request_id, "r-1");
+}
+
+CAF_TEST(executors are of a node with a worker) {
+  answer<ports::executor_figures> none;
+  backend->executors(none.completion());
+  run();
+  CAF_CHECK(none.failure().code == errc::not_found);
+}
+
 CAF_TEST_FIXTURE_SCOPE_END()

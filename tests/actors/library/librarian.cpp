@@ -77,7 +77,7 @@ struct fixture : coordinator_fixture {
   }
 
   scan scan_of(library_id id) {
-    return ask<scan>(librarian, mesh::scan_library{id, "r"}).value();
+    return ask<scan>(librarian, mesh::scan_library{id, "r", "t"}).value();
   }
 
   mesh::scan_batch batch(const scan& s, std::vector<std::string> paths) {
@@ -112,7 +112,7 @@ CAF_TEST(the built in libraries are made once) {
   auto list = ask<mesh::library_list>(librarian, mesh::get_libraries{}).value();
   CAF_CHECK_EQUAL(list.libraries.size(), 2u);
   CAF_CHECK(ask<mesh::done>(librarian, mesh::remove_library{uploads_library}).code() == errc::conflict);
-  CAF_CHECK(ask<scan>(librarian, mesh::scan_library{uploads_library, ""}).code() == errc::conflict);
+  CAF_CHECK(ask<scan>(librarian, mesh::scan_library{uploads_library, "", ""}).code() == errc::conflict);
   auto commits = store.commits;
   end();
   begin();
@@ -201,7 +201,7 @@ CAF_TEST(a check in between does not end a scan that is just being submitted) {
   begin();
   pass(milliseconds{4'900});
   close_door();
-  auto second = ask<scan>(librarian, mesh::scan_library{other.id, ""});
+  auto second = ask<scan>(librarian, mesh::scan_library{other.id, "", ""});
   pass(milliseconds{300});
   open_door();
   pass(milliseconds{100});
@@ -312,6 +312,17 @@ CAF_TEST(the end of a scan that the store did not take is written later) {
   CAF_CHECK(store.scans.at(s.id).status < scan_status::completed);
   pass(milliseconds{6'000});
   CAF_CHECK(store.scans.at(s.id).status == scan_status::completed);
+}
+
+CAF_TEST(what a scan finds has the cause of the scan) {
+  auto id = films();
+  join(10);
+  auto made = scan_of(id);
+  CAF_CHECK_EQUAL(next("scan").traceparent, "t");
+  ask<mesh::done>(librarian, batch(made, {"a.mkv"}));
+  auto ingest = next("ingest");
+  CAF_CHECK_EQUAL(ingest.request_id, "r");
+  CAF_CHECK_EQUAL(ingest.traceparent, "t");
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

@@ -2,6 +2,8 @@
 
 #include "nodes/logging/logging.hpp"
 
+#include "protocol/model/trace.hpp"
+
 #include <caf/make_message.hpp>
 #include <caf/test/unit_test.hpp>
 
@@ -26,6 +28,21 @@ CAF_TEST(part and request id become fields) {
   CAF_CHECK_EQUAL(x["message"], "the value is gone");
   CAF_CHECK_EQUAL(x["requestId"], "abc-1");
   CAF_CHECK_EQUAL(x["thread"], 7);
+}
+
+CAF_TEST(the trace that caused a line becomes a field) {
+  auto trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+  auto both = line("dispatcher: job 1 failed" + log_mark("r-1", "00-" + std::string{trace} + "-00f067aa0ba902b7-01"));
+  CAF_CHECK_EQUAL(both["message"], "job 1 failed");
+  CAF_CHECK_EQUAL(both["requestId"], "r-1");
+  CAF_CHECK_EQUAL(both["traceId"], trace);
+  auto only = line("x: y" + log_mark("", "00-" + std::string{trace} + "-00f067aa0ba902b7-01"));
+  CAF_CHECK_EQUAL(only["traceId"], trace);
+  CAF_CHECK(!only.contains("requestId"));
+  auto none = line("x: y" + log_mark("", "nonsense"));
+  CAF_CHECK_EQUAL(none["message"], "y");
+  auto other = line("x: took [1 of 2]");
+  CAF_CHECK_EQUAL(other["message"], "took [1 of 2]");
 }
 
 CAF_TEST(any text is one line of JSON) {

@@ -298,12 +298,31 @@ CAF_TEST(clients that vanish at any byte leave nothing behind) {
   CAF_FAIL("connections are left");
 }
 
-CAF_TEST(metrics have the names of the contract) {
+CAF_TEST(a transcode takes a profile by name or by its fields) {
   running_server s;
-  s.ask(get("/livez"));
-  auto metrics = s.ask(get("/metrics"));
-  CAF_REQUIRE(metrics.has_value());
-  for (auto name : {"http_requests_total{method=\"GET\",route=\"/livez\",status=\"200\"} 1", "process_open_fds ",
-                    "http_request_duration_seconds_bucket{", "queue_jobs_total{queue=\"video\",status=\"queued\"} 3"})
-    CAF_CHECK(metrics->body.find(name) != std::string::npos);
+  auto video = "/api/videos/" + s.backend.add_video(s.folder.path(), "film.mp4").str() + "/transcode";
+  auto ask = [&](std::string_view body) { return s.ask(with_body("POST", video, body)).value_or(raw_answer{}); };
+  CAF_CHECK_EQUAL(ask(R"({"profile":"web-720p"})").status, 202);
+  CAF_CHECK_EQUAL(ask(R"({"container":"mkv","videoCodec":"copy","audioCodec":"flac","maxWidth":640,"crf":20,)"
+                      R"("preset":"fast","faststart":false,"name":"small","whatever":1})")
+                    .status,
+                  202);
+  {
+    std::lock_guard guard{s.backend.mutex};
+    CAF_REQUIRE_EQUAL(s.backend.submitted.size(), 2u);
+    CAF_CHECK(s.backend.submitted[0].payload.find(R"("profile":"web-720p")") != std::string::npos);
+    auto& payload = s.backend.submitted[1].payload;
+    for (auto part :
+         {R"("profile":{"name":"small","container":"matroska","extension":"mkv")", R"("videoCodec":"copy")",
+          R"("audioCodec":"flac")", R"("preset":"fast")", R"("maxWidth":640)", R"("crf":20)", R"("faststart":false)"})
+      CAF_CHECK(payload.find(part) != std::string::npos);
+  }
+  auto bad = ask(R"({"container":"tee","videoCodec":"av1","audioCodec":7,"crf":52,"preset":"x","maxWidth":-1,)"
+                 R"("name":"../x","faststart":"yes"})");
+  CAF_CHECK_EQUAL(bad.status, 400);
+  for (auto field : {"container", "videoCodec", "audioCodec", "crf", "preset", "maxWidth", "name", "faststart"})
+    CAF_CHECK(bad.body.find("\"" + std::string{field} + "\":") != std::string::npos);
+  CAF_CHECK_EQUAL(ask(R"({"container":"mp4","name":"remux"})").status, 400);
+  CAF_CHECK_EQUAL(ask(R"({"profile":7})").status, 400);
+  CAF_CHECK_EQUAL(ask("{}").status, 400);
 }

@@ -7,6 +7,7 @@
 #include "net/rate_limit.hpp"
 #include "net/route.hpp"
 #include "net/url.hpp"
+#include "net/validators.hpp"
 
 #include "tests/support/seeds.hpp"
 
@@ -152,9 +153,17 @@ CAF_TEST(accept and quality) {
 }
 
 CAF_TEST(etags dates and keys) {
-  CAF_CHECK(etag_listed("\"a\", W/\"b\"", "\"b\""));
-  CAF_CHECK(etag_listed("*", "\"b\""));
-  CAF_CHECK(!etag_listed("\"a,b\"", "\"b\""));
+  CAF_CHECK(if_none_match("\"a\", W/\"b\"", "\"b\""));
+  CAF_CHECK(if_none_match("\"b\"", "W/\"b\""));
+  CAF_CHECK(if_none_match("\"b-br\"", "\"b\""));
+  CAF_CHECK(if_none_match("*", "\"b\""));
+  CAF_CHECK(!if_none_match("\"a,b\"", "\"b\""));
+  CAF_CHECK(if_match("\"a\", \"b\"", "\"b\""));
+  CAF_CHECK(if_match("\"b-gzip\"", "\"b\""));
+  CAF_CHECK(if_match("*", "\"b\""));
+  CAF_CHECK(!if_match("W/\"b\"", "\"b\""));
+  CAF_CHECK(!if_match("W/\"b\"", "W/\"b\""));
+  CAF_CHECK(!if_match("", "\"b\""));
   CAF_CHECK_EQUAL(http_date(784111777), "Sun, 06 Nov 1994 08:49:37 GMT");
   for (auto text : {"Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"})
     CAF_CHECK(parse_http_date(text) == 784111777);

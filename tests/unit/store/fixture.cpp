@@ -144,6 +144,7 @@ job random_job(std::mt19937_64& rng) {
   if (rng() % 2)
     s.needs = {"library:x", "it's"};
   s.request_id = random_text(rng);
+  s.traceparent = random_text(rng);
   x.created = random_time(rng);
   change_job(rng, x);
   return x;
