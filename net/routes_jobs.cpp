@@ -5,6 +5,7 @@
 #include "protocol/model/job_kinds.hpp"
 #include "protocol/model/json.hpp"
 #include "protocol/model/json_writer.hpp"
+#include "protocol/model/outward_text.hpp"
 
 namespace troupe::net {
 
@@ -149,13 +150,14 @@ void log(exchange& x) {
   with_job(x, [](exchange& self, const ports::job_view& found) {
     object_writer out;
     out.id("id", found.item.id);
-    out.raw("attempts", json_array(found.item.attempts, [](const attempt_record& a) {
-              object_writer one;
-              one.number("attempt", a.number).text("worker", a.worker).time("startedAt", a.started);
-              one.time("endedAt", a.ended).text("end", to_string(a.end)).text("operation", a.operation);
-              one.text("log", a.log_tail);
-              return std::move(one).str();
-            }));
+    out.raw(
+      "attempts", json_array(found.item.attempts, [](const attempt_record& a) {
+        object_writer one;
+        one.number("attempt", a.number).text("worker", a.worker).time("startedAt", a.started);
+        one.time("endedAt", a.ended).text("end", to_string(a.end)).text("operation", without_folders(a.operation));
+        one.text("log", without_folders(a.log_tail));
+        return std::move(one).str();
+      }));
     self.answer(json_response(200, std::move(out).str()));
   });
 }
@@ -166,7 +168,10 @@ void explain(exchange& x) {
     return;
   auto tell = [id = *id](exchange& self, const ports::explanation& why) {
     object_writer out;
-    out.id("id", id).text("status", to_string(why.state)).raw("reasons", json_array(why.reasons, json_quote));
+    out.id("id", id)
+      .text("status", to_string(why.state))
+      .raw("reasons",
+           json_array(why.reasons, [](const std::string& reason) { return json_quote(without_folders(reason)); }));
     self.answer(json_response(200, std::move(out).str()));
   };
   x.app().backend.explain(*id, then<ports::explanation>(x, tell));
