@@ -245,10 +245,15 @@ void add_job_routes(std::vector<route>& out) {
   out.push_back(r);
   out.push_back(make(verb::get, "/api/jobs/{id}/log", "Log tail of each attempt", log, 200, "The log"));
   out.push_back(make(verb::get, "/api/jobs/{id}/explain", "Why a job is not running", explain, 200, "The reasons"));
-  out.push_back(make(verb::post, "/api/jobs/{id}/cancel", "Cancel a job", change<&ports::backend::cancel>, 200,
-                     "The job as it is now"));
-  out.push_back(make(verb::post, "/api/jobs/{id}/retry", "Run a failed or cancelled job again",
-                     change<&ports::backend::retry>, 200, "The job as it is now"));
+  r = make(verb::post, "/api/jobs/{id}/cancel", "Cancel a job", change<&ports::backend::cancel>, 200,
+           "The job as it is now");
+  r.answers.push_back({409, "It has ended already"});
+  out.push_back(r);
+  r = make(verb::post, "/api/jobs/{id}/retry", "Run a failed or cancelled job again, archived or not",
+           change<&ports::backend::retry>, 200, "The job as it is now");
+  r.answers.push_back({409, "It has not failed, or what it depends on has"});
+  r.answers.push_back({429, "The queue is full"});
+  out.push_back(r);
   out.push_back(make(verb::post, "/api/jobs/{id}/promote", "Run a waiting job next", change<&ports::backend::promote>,
                      200, "The job as it is now"));
   out.push_back(make(verb::del, "/api/jobs/{id}", "Remove a finished job", remove, 200, "Removed"));
