@@ -150,6 +150,8 @@ void world::perform(in_flight& f) {
       PROMISE(rows_.contains(id), "an acknowledged job is in the database");
       acknowledged_.insert(id);
     }
+  for (auto id : f.removals)
+    PROMISE(!rows_.contains(id), "a removed job is gone");
   for (auto& [id, token] : f.answers)
     if (auto* w = worker(id); w && chance(90))
       std::erase_if(w->items, [&, t = token](auto& i) { return i.what.token == t; });

@@ -59,6 +59,8 @@ struct in_flight {
   std::vector<job_id> acks;
   /// Jobs that were retried before it was taken.
   std::set<job_id> retried;
+  /// Jobs that were removed before it was taken.
+  std::vector<job_id> removals;
   /// Running jobs that were cancelled before it was taken.
   std::vector<std::pair<worker_id, lease_token>> cancelled;
   /// Outcomes that are answered when it is committed.
@@ -108,6 +110,11 @@ private:
   // world_clients.cpp
   void client_acts();
   void submit();
+  void submit_circle();
+  std::vector<job_spec> random_specs();
+  /// Jobs of each queue and kind that have not ended.
+  std::map<std::string, uint64_t> depths() const;
+  void check_depths(std::map<std::string, uint64_t> before);
   void check_receipt(const job_spec& spec, const submit_receipt& r);
   void act_on_job();
   void act_on_archived(const job& row);

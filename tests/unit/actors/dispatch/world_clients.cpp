@@ -23,7 +23,7 @@ void world::client_acts() {
     change_settings();
 }
 
-void world::submit() {
+std::vector<job_spec> world::random_specs() {
   std::vector<job_spec> specs(1 + pick(3));
   std::set<job_id> mine;
   for (auto& s : specs) {
@@ -52,16 +52,40 @@ void world::submit() {
       mine.insert(s.id);
     }
   }
+  return specs;
+}
+
+std::map<std::string, uint64_t> world::depths() const {
+  std::map<std::string, uint64_t> out;
+  for (auto* j : jobs())
+    if (!is_terminal(j->state)) {
+      ++out[j->spec.queue];
+      ++out["kind:" + j->spec.kind];
+    }
+  return out;
+}
+
+void world::check_depths(std::map<std::string, uint64_t> before) {
+  for (auto& [name, n] : depths())
+    PROMISE(n <= before[name] || n <= queue_->settings_of(name)->max_depth, "queues are bounded");
+}
+
+void world::submit_circle() {
+  job_spec a, b;
+  a.kind = b.kind = "noop";
+  a.id = job_id{{rng_() | 1, rng_()}};
+  b.id = job_id{{rng_() | 1, rng_()}};
+  a.depends_on = {b.id};
+  b.depends_on = {a.id};
+  auto got = queue_->submit({a, b});
+  PROMISE(!got && got.error().code == errc::validation, "jobs that wait for each other are refused");
+}
+
+void world::submit() {
+  if (chance(3))
+    submit_circle();
+  auto specs = random_specs();
   auto before = queue_->size();
-  auto depths = [&] {
-    std::map<std::string, uint64_t> out;
-    for (auto* j : jobs())
-      if (!is_terminal(j->state)) {
-        ++out[j->spec.queue];
-        ++out["kind:" + j->spec.kind];
-      }
-    return out;
-  };
   auto depth_before = depths();
   auto got = queue_->submit(specs);
   if (!got) {
@@ -79,11 +103,12 @@ void world::submit() {
     ++met[r.existing ? "existing" : "submitted"];
     check_receipt(specs[i], r);
   }
-  for (auto& [name, n] : depths())
-    PROMISE(n == depth_before[name] || n <= queue_->settings_of(name)->max_depth, "queues are bounded");
+  check_depths(std::move(depth_before));
 }
 
 void world::check_receipt(const job_spec& spec, const submit_receipt& r) {
+  if (!r.existing && spec.run_at > clock_.wall() && r.state != job_state::waiting && !is_terminal(r.state))
+    PROMISE(r.state == job_state::delayed && queue_->find(r.id)->run_at == spec.run_at, "not before its time");
   auto made = made_by_.find(spec.submission_id);
   if (made != made_by_.end() && acknowledged_.contains(made->second) && !removal_asked_.contains(made->second))
     PROMISE(r.existing && r.id == made->second, "a submission id makes one job only");
@@ -102,6 +127,7 @@ void world::act_on_job() {
     return;
   }
   auto before = *found;
+  auto depth_before = depths();
   auto now = [&] { return queue_->find(id)->state; };
   switch (pick(4)) {
   case 0:
@@ -118,6 +144,7 @@ void world::act_on_job() {
     break;
   case 1:
     if (auto r = queue_->retry(id)) {
+      check_depths(std::move(depth_before));
       ++met["retry"];
       next_.retried.insert(id);
       PROMISE(before.state == job_state::failed || before.state == job_state::cancelled, "completed jobs stay so");
@@ -135,6 +162,7 @@ void world::act_on_job() {
       ++met["remove"];
       PROMISE(is_terminal(before.state), "only what has ended can be removed");
       removal_asked_.insert(id);
+      next_.removals.push_back(id);
     }
   }
 }
@@ -152,13 +180,16 @@ void world::act_on_archived(const job& row) {
   for (auto* x : jobs())
     if (x->spec.parent == row.id)
       children.push_back(x->id);
+  auto depth_before = depths();
   if (chance(30)) {
     PROMISE(queue_->remove_archived(row).has_value(), "an archived job can be removed");
     PROMISE(!queue_->find(row.id), "removed");
     removal_asked_.insert(row.id);
+    next_.removals.push_back(row.id);
     ++met["remove archived"];
   } else if (auto r = queue_->retry_archived(row, children, history)) {
     ++met["retry archived"];
+    check_depths(std::move(depth_before));
     next_.retried.insert(row.id);
     auto* now = queue_->find(row.id);
     PROMISE(row.state == job_state::failed || row.state == job_state::cancelled, "completed jobs stay so");
