@@ -5,6 +5,7 @@
 #include "protocol/model/job_kinds.hpp"
 #include "protocol/model/json.hpp"
 #include "protocol/model/json_writer.hpp"
+#include "protocol/model/outward_text.hpp"
 
 namespace troupe::net {
 
@@ -150,13 +151,14 @@ void log(exchange& x) {
     object_writer out;
     out.id("id", found.item.id).text_or_null("requestId", found.item.spec.request_id);
     out.text_or_null("traceparent", found.item.spec.traceparent);
-    out.raw("attempts", json_array(found.item.attempts, [](const attempt_record& a) {
-              object_writer one;
-              one.number("attempt", a.number).text("worker", a.worker).time("startedAt", a.started);
-              one.time("endedAt", a.ended).text("end", to_string(a.end)).text("operation", a.operation);
-              one.text("log", a.log_tail);
-              return std::move(one).str();
-            }));
+    out.raw(
+      "attempts", json_array(found.item.attempts, [](const attempt_record& a) {
+        object_writer one;
+        one.number("attempt", a.number).text("worker", a.worker).time("startedAt", a.started);
+        one.time("endedAt", a.ended).text("end", to_string(a.end)).text("operation", without_folders(a.operation));
+        one.text("log", without_folders(a.log_tail));
+        return std::move(one).str();
+      }));
     self.answer(json_response(200, std::move(out).str()));
   });
 }
@@ -167,7 +169,10 @@ void explain(exchange& x) {
     return;
   auto tell = [id = *id](exchange& self, const ports::explanation& why) {
     object_writer out;
-    out.id("id", id).text("status", to_string(why.state)).raw("reasons", json_array(why.reasons, json_quote));
+    out.id("id", id)
+      .text("status", to_string(why.state))
+      .raw("reasons",
+           json_array(why.reasons, [](const std::string& reason) { return json_quote(without_folders(reason)); }));
     self.answer(json_response(200, std::move(out).str()));
   };
   x.app().backend.explain(*id, then<ports::explanation>(x, tell));
@@ -241,10 +246,15 @@ void add_job_routes(std::vector<route>& out) {
   out.push_back(r);
   out.push_back(make(verb::get, "/api/jobs/{id}/log", "Log tail of each attempt", log, 200, "The log"));
   out.push_back(make(verb::get, "/api/jobs/{id}/explain", "Why a job is not running", explain, 200, "The reasons"));
-  out.push_back(make(verb::post, "/api/jobs/{id}/cancel", "Cancel a job", change<&ports::backend::cancel>, 200,
-                     "The job as it is now"));
-  out.push_back(make(verb::post, "/api/jobs/{id}/retry", "Run a failed or cancelled job again",
-                     change<&ports::backend::retry>, 200, "The job as it is now"));
+  r = make(verb::post, "/api/jobs/{id}/cancel", "Cancel a job", change<&ports::backend::cancel>, 200,
+           "The job as it is now");
+  r.answers.push_back({409, "It has ended already"});
+  out.push_back(r);
+  r = make(verb::post, "/api/jobs/{id}/retry", "Run a failed or cancelled job again, archived or not",
+           change<&ports::backend::retry>, 200, "The job as it is now");
+  r.answers.push_back({409, "It has not failed, or what it depends on has"});
+  r.answers.push_back({429, "The queue is full"});
+  out.push_back(r);
   out.push_back(make(verb::post, "/api/jobs/{id}/promote", "Run a waiting job next", change<&ports::backend::promote>,
                      200, "The job as it is now"));
   out.push_back(make(verb::del, "/api/jobs/{id}", "Remove a finished job", remove, 200, "Removed"));

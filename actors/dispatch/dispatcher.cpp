@@ -6,49 +6,6 @@ namespace {
 
 using self_ptr = dispatcher_ptr;
 
-caf::result<job> on_action(self_ptr self, const mesh::act_on_job& x) {
-  auto& st = self->state;
-  if (!st.queue)
-    return mesh::to_caf(recovering_error);
-  auto act = [&]() -> result<job> {
-    switch (x.action) {
-    case mesh::job_action::cancel:
-      return st.queue->cancel(x.id);
-    case mesh::job_action::retry:
-      return st.queue->retry(x.id);
-    case mesh::job_action::promote:
-      return st.queue->promote(x.id);
-    case mesh::job_action::remove:
-      break;
-    }
-    auto* found = st.queue->find(x.id);
-    job before = found ? *found : job{};
-    TROUPE_TRY(st.queue->remove(x.id));
-    return before;
-  };
-  auto after = act();
-  if (!after)
-    return mesh::to_caf(after.error());
-  auto reply = self->make_response_promise<job>();
-  answer_when_committed(self, reply, std::move(*after));
-  return reply;
-}
-
-caf::result<mesh::job_with_children> on_get(self_ptr self, const mesh::get_job& x) {
-  auto& st = self->state;
-  // What memory says may not be committed yet: then the answer waits with it.
-  if (auto* found = st.queue ? st.queue->find(x.id) : nullptr) {
-    auto reply = self->make_response_promise<mesh::job_with_children>();
-    mesh::job_with_children answer{*found, st.queue->children_of(x.id)};
-    if (st.queue->dirty() || st.commit_in_flight)
-      answer_when_committed(self, reply, std::move(answer));
-    else
-      reply.deliver(std::move(answer));
-    return reply;
-  }
-  return self->delegate(st.peers.history, x);
-}
-
 mesh::queue_list queues_of(const dispatcher_state& st) {
   mesh::queue_list out{st.queue->queues()};
   st.ended.add_to(out.queues);
@@ -58,7 +15,7 @@ mesh::queue_list queues_of(const dispatcher_state& st) {
 caf::result<mesh::queue_list> on_change_queue(self_ptr self, const mesh::change_queue& x) {
   auto& st = self->state;
   if (!st.queue)
-    return mesh::to_caf(recovering_error);
+    return mesh::to_caf(not_now(self->state));
   auto settings = st.queue->settings_of(x.name);
   if (!settings)
     return mesh::to_caf(settings.error());
@@ -90,23 +47,16 @@ dispatcher_self::behavior_type dispatcher_actor(self_ptr self, dispatcher_config
     [self](mesh::submit_jobs& x) { return on_submit(self, x); },
     [self](const mesh::act_on_job& x) { return on_action(self, x); },
     [self](const mesh::get_job& x) { return on_get(self, x); },
-    [self](const mesh::explain_job& x) -> caf::result<mesh::job_explanation> {
-      if (!self->state.queue)
-        return mesh::to_caf(recovering_error);
-      auto why = self->state.queue->explain(x.id);
-      if (!why)
-        return mesh::to_caf(why.error());
-      return mesh::job_explanation{why->state, std::move(why->reasons)};
-    },
+    [self](const mesh::explain_job& x) { return on_explain(self, x); },
     [self](const mesh::get_queues&) -> caf::result<mesh::queue_list> {
       if (!self->state.queue)
-        return mesh::to_caf(recovering_error);
+        return mesh::to_caf(not_now(self->state));
       return queues_of(self->state);
     },
     [self](const mesh::change_queue& x) { return on_change_queue(self, x); },
     [self](const mesh::get_workers&) -> caf::result<mesh::worker_list> {
       if (!self->state.queue)
-        return mesh::to_caf(recovering_error);
+        return mesh::to_caf(not_now(self->state));
       return mesh::worker_list{self->state.queue->workers()};
     },
     [self](const job_query& x) -> caf::result<job_page> { return self->delegate(self->state.peers.history, x); },

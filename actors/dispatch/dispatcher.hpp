@@ -35,8 +35,12 @@ struct dispatcher_config {
   std::shared_ptr<uint64_t> life = std::make_shared<uint64_t>(0);
   /// Where the present term is told to others of this process; may be nullptr.
   std::shared_ptr<std::atomic<uint64_t>> term;
-  /// After a failed commit or recovery, before the next try.
+  /// After a failed recovery, before the next try; after a second failed commit in a row, before the queue is read
+  /// again. Doubled with each further one, up to max_recovery_delay.
   milliseconds recovery_delay{500};
+  milliseconds max_recovery_delay{5'000};
+  /// Called once, with the dispatcher, when the queue is in memory. May be empty.
+  std::function<void(caf::local_actor*)> ready;
   /// An observer gets job_changed for each changed job that `observed` wants.
   std::function<bool(const job&)> observed;
   /// The result JSON of a completed attempt → what it publishes. An error fails the attempt for good. Called on the
@@ -75,14 +79,24 @@ struct dispatcher_peers {
   dispatch::observer observer;
 };
 
+/// Something to be done with a job that is not in memory, while its row is read from the history.
+struct archived_action {
+  mesh::job_action action = mesh::job_action::cancel;
+  caf::typed_response_promise<job> reply;
+};
+
 struct dispatcher_state {
   dispatcher_state() = default;
 
   dispatcher_config config;
   dispatcher_peers peers;
   std::mt19937_64 random;
-  /// nullptr while recovering: every request is answered errc::unavailable.
+  /// nullptr while recovering: every request is answered with not_now().
   std::unique_ptr<job_queue> queue;
+  /// What is wrong with the database since the last commit that worked; errc::none when nothing is.
+  error cause{errc::none, {}};
+  /// How long to wait with reading the queue after the next failed commit.
+  milliseconds reload_delay{0};
   bool recovering = false;
   bool term_raised = false;
   bool commit_in_flight = false;
@@ -95,6 +109,8 @@ struct dispatcher_state {
   /// Consequences of transitions that the next commit contains.
   ports::catalogue_changes catalogue;
   ended_counts ended;
+  /// By job, in order of arrival: of each only one read is under way, so that what is decided on it is decided once.
+  std::unordered_map<job_id, std::vector<archived_action>> archived_actions;
   std::unordered_map<worker_id, mesh::worker_link> links;
   std::unordered_map<caf::actor_addr, worker_id> link_owners;
 };

@@ -3,6 +3,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+
 namespace troupe::dispatch {
 
 namespace {
@@ -74,14 +76,25 @@ void answer_all(answers& waiting, const error* err) {
     f(err);
 }
 
-/// Memory and store may differ now: drop memory, answer everybody, read again.
+/// Memory and store may differ now: drop memory, answer everybody, read again. The read takes time with the number of
+/// jobs in memory, and undoing the batch would not. But an undo needs what every record was before (placing, limits,
+/// dependents, leases, keys), kept at every commit for one that hardly ever comes, and rules of its own that only a
+/// broken disk would test; the read is what each start does. It is bounded in time instead: at once the first time,
+/// then, until a commit works again, ever more rarely. Meanwhile requests are answered with what is wrong.
 void drop_memory(dispatcher_ptr self, const error& err) {
   auto& st = self->state;
   spdlog::error("dispatcher: a commit failed, the queue is read again from the database: {}", err.message);
   st.queue.reset();
   st.catalogue = {};
+  if (!is_about_rows(err))
+    st.cause = err;
   answer_all(st.waiting, &err);
-  start_recovery(self);
+  auto wait = st.reload_delay;
+  st.reload_delay = std::clamp(2 * wait, st.config.recovery_delay, st.config.max_recovery_delay);
+  if (wait == milliseconds{0})
+    start_recovery(self);
+  else
+    self->delayed_send(self, wait, recover_atom::value);
 }
 
 consequences ended(const dispatcher_state& st, const job& x) {
@@ -111,6 +124,8 @@ void add_ended(dispatcher_state& st, const batch& taken) {
 void committed(dispatcher_ptr self, const ports::unit_of_work& unit, effects& fx, answers& waiting) {
   auto& st = self->state;
   st.commit_in_flight = false;
+  st.cause = error{errc::none, {}};
+  st.reload_delay = milliseconds{0};
   if (!unit.catalogue.empty() && st.config.catalogue_changed)
     st.config.catalogue_changed();
   // The journal writes while these effects are performed; those of its next commit wait for that commit.
@@ -160,12 +175,18 @@ void recovered(dispatcher_ptr self, recovery& got) {
   st.links.clear();
   st.link_owners.clear();
   spdlog::info("dispatcher: {} jobs in memory, term {}", count, got.term);
+  if (auto ready = std::exchange(st.config.ready, nullptr))
+    ready(self);
   queue_flush(self);
 }
 
 } // namespace
 
-const error recovering_error{errc::unavailable, "the job queue is being read from the database; try again in a moment"};
+error not_now(const dispatcher_state& st) {
+  if (st.cause.code != errc::none)
+    return st.cause;
+  return {errc::unavailable, "the job queue is being read from the database; try again in a moment"};
+}
 
 void queue_flush(dispatcher_ptr self) {
   auto& st = self->state;
@@ -201,7 +222,8 @@ void start_recovery(dispatcher_ptr self) {
     .then([self](recovery& got) { recovered(self, got); },
           [self](caf::error& e) {
             self->state.recovering = false;
-            spdlog::error("dispatcher: can't read the queue, trying again: {}", mesh::from_caf(e).message);
+            self->state.cause = mesh::from_caf(e);
+            spdlog::error("dispatcher: can't read the queue, trying again: {}", self->state.cause.message);
             self->delayed_send(self, self->state.config.recovery_delay, recover_atom::value);
           });
 }

@@ -8,8 +8,9 @@ namespace troupe::dispatch {
 
 using dispatcher_ptr = dispatcher_self::stateful_pointer<dispatcher_state>;
 
-/// The answer to every request while the queue is read from the store.
-extern const error recovering_error;
+/// The answer to every request while there is no queue in memory: what is wrong with the database (a full disk must
+/// not look like a short wait), or errc::unavailable while it is just being read.
+error not_now(const dispatcher_state& st);
 
 // -- dispatcher_commit.cpp
 /// Commits what has changed as soon as no other commit is in flight; whatever arrives until then goes with it.
@@ -36,6 +37,22 @@ void answer_when_committed(dispatcher_ptr self, caf::typed_response_promise<T> r
       reply.deliver(std::move(value));
   });
 }
+
+// -- dispatcher_history.cpp
+/// For reads of the history: the store's reader is asked for single rows only.
+constexpr std::chrono::seconds history_timeout{10};
+
+/// The answer about a job whose row in the history was overtaken by what happened to it.
+error job_moved(job_id id);
+
+/// Reads jobs that are not in memory, one after the other. Those that exist nowhere are left out; any other error ends
+/// it.
+void read_history(dispatcher_ptr self, std::vector<job_id> ids, std::function<void(result<std::vector<job>>)> then);
+caf::result<mesh::job_with_children> on_get(dispatcher_ptr self, const mesh::get_job& x);
+caf::result<mesh::job_explanation> on_explain(dispatcher_ptr self, const mesh::explain_job& x);
+
+// -- dispatcher_actions.cpp
+caf::result<job> on_action(dispatcher_ptr self, const mesh::act_on_job& x);
 
 // -- dispatcher_submit.cpp
 caf::result<mesh::submitted> on_submit(dispatcher_ptr self, mesh::submit_jobs& x);

@@ -9,8 +9,6 @@ namespace {
 using reply_type = caf::typed_response_promise<mesh::submitted>;
 using receipts_ptr = std::shared_ptr<std::vector<submit_receipt>>;
 
-constexpr std::chrono::seconds history_timeout{10};
-
 /// Receipts of jobs that are archived: the queue knows that they ended, the history how.
 void look_up_ends(dispatcher_ptr self, std::vector<size_t> left, receipts_ptr receipts, reply_type reply) {
   if (left.empty()) {
@@ -36,7 +34,7 @@ void look_up_ends(dispatcher_ptr self, std::vector<size_t> left, receipts_ptr re
 void submit_now(dispatcher_ptr self, std::vector<job_spec> specs, const std::vector<job>& history, reply_type reply) {
   auto& st = self->state;
   if (!st.queue) {
-    reply.deliver(mesh::to_caf(recovering_error));
+    reply.deliver(mesh::to_caf(not_now(self->state)));
     return;
   }
   auto made = st.queue->submit(std::move(specs), history);
@@ -57,41 +55,26 @@ void submit_now(dispatcher_ptr self, std::vector<job_spec> specs, const std::vec
   });
 }
 
-/// Dependencies that are no longer in memory are looked up in the history, one after the other, before the submission.
-void look_up_dependencies(dispatcher_ptr self, std::vector<job_id> left, std::shared_ptr<std::vector<job>> found,
-                          std::shared_ptr<std::vector<job_spec>> specs, reply_type reply) {
-  if (left.empty())
-    return submit_now(self, std::move(*specs), *found, reply);
-  auto id = left.back();
-  left.pop_back();
-  self->request(self->state.peers.history, history_timeout, mesh::get_job{id})
-    .then(
-      [=](mesh::job_with_children& x) mutable {
-        found->push_back(std::move(x.item));
-        look_up_dependencies(self, std::move(left), found, specs, reply);
-      },
-      [=](caf::error& e) mutable {
-        // One that exists nowhere is the submission's mistake, and the queue says so.
-        if (mesh::from_caf(e).code != errc::not_found)
-          reply.deliver(std::move(e));
-        else
-          look_up_dependencies(self, std::move(left), found, specs, reply);
-      });
-}
-
 } // namespace
 
 caf::result<mesh::submitted> on_submit(dispatcher_ptr self, mesh::submit_jobs& x) {
   auto& st = self->state;
   if (!st.queue)
-    return mesh::to_caf(recovering_error);
+    return mesh::to_caf(not_now(self->state));
   auto reply = self->make_response_promise<mesh::submitted>();
   auto unknown = st.queue->unknown_dependencies(x.specs);
-  if (unknown.empty())
+  if (unknown.empty()) {
     submit_now(self, std::move(x.specs), {}, reply);
-  else
-    look_up_dependencies(self, std::move(unknown), std::make_shared<std::vector<job>>(),
-                         std::make_shared<std::vector<job_spec>>(std::move(x.specs)), reply);
+    return reply;
+  }
+  // One that exists nowhere is the submission's mistake, and the queue says so.
+  auto specs = std::make_shared<std::vector<job_spec>>(std::move(x.specs));
+  read_history(self, std::move(unknown), [=](result<std::vector<job>> found) mutable {
+    if (found)
+      submit_now(self, std::move(*specs), *found, reply);
+    else
+      reply.deliver(mesh::to_caf(found.error()));
+  });
   return reply;
 }
 

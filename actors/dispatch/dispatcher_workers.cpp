@@ -58,7 +58,7 @@ caf::result<worker_welcome> on_hello(dispatcher_ptr self, const worker_hello& he
   if (!link)
     return mesh::to_caf({errc::protocol, "worker " + hello.node_name + " said hello without a handle to answer to"});
   if (!st.queue)
-    return mesh::to_caf(recovering_error);
+    return mesh::to_caf(not_now(self->state));
   if (auto old = st.links.find(hello.id); old != st.links.end())
     st.link_owners.erase(old->second.address());
   st.links[hello.id] = link;
@@ -79,7 +79,7 @@ caf::result<worker_welcome> on_hello(dispatcher_ptr self, const worker_hello& he
 caf::result<mesh::leases_renewed> on_renew(dispatcher_ptr self, const mesh::renew_leases& x) {
   auto& st = self->state;
   if (!st.queue)
-    return mesh::to_caf(recovering_error);
+    return mesh::to_caf(not_now(self->state));
   auto renewed = st.queue->renew(x.worker, x.held);
   // One that was silent for too long gets work again.
   queue_flush(self);
@@ -107,7 +107,7 @@ void on_progress(dispatcher_ptr self, const mesh::report_progress& x) {
 caf::result<mesh::handed_in> on_hand_in(dispatcher_ptr self, mesh::hand_in& x) {
   auto& st = self->state;
   if (!st.queue)
-    return mesh::to_caf(recovering_error);
+    return mesh::to_caf(not_now(self->state));
   mesh::handed_in answer;
   for (auto& outcome : x.outcomes) {
     auto token = outcome.token;
@@ -125,8 +125,13 @@ caf::result<mesh::handed_in> on_hand_in(dispatcher_ptr self, mesh::hand_in& x) {
 caf::result<mesh::done> on_leave(dispatcher_ptr self, const mesh::leave& x) {
   auto& st = self->state;
   if (!st.queue)
-    return mesh::to_caf(recovering_error);
+    return mesh::to_caf(not_now(self->state));
   st.queue->leave(x.worker);
+  // It gets nothing more, and the end of its link is no news.
+  if (auto link = st.links.find(x.worker); link != st.links.end()) {
+    st.link_owners.erase(link->second.address());
+    st.links.erase(link);
+  }
   auto reply = self->make_response_promise<mesh::done>();
   answer_when_committed(self, reply, mesh::done{});
   return reply;

@@ -41,7 +41,7 @@ public:
           + std::to_string(e_.row.attempt));
       break;
     default:
-      ended();
+      return explain_ended(e_.row);
     }
     return {e_.row.state, std::move(reasons_)};
   }
@@ -77,14 +77,6 @@ private:
     else
       say("retry " + std::to_string(e_.row.failures) + " of " + std::to_string(e_.row.spec.retry.max_attempts - 1)
           + " is due at " + until + ", after: " + last.failure.message);
-  }
-
-  void ended() {
-    if (e_.row.state == job_state::completed)
-      say("it completed at " + to_iso8601(e_.row.finished));
-    else
-      say("it " + std::string{e_.row.state == job_state::failed ? "failed" : "was cancelled"} + " at "
-          + to_iso8601(e_.row.finished) + ": " + e_.row.last_error.message + "; retry it to run it again");
   }
 
   void closed(const limit_group& g, const std::string& what) {
@@ -171,6 +163,15 @@ private:
 };
 
 } // namespace
+
+explanation explain_ended(const job& row) {
+  auto at = " at " + to_iso8601(row.finished);
+  if (row.state == job_state::completed)
+    return {row.state, {"it completed" + at}};
+  return {row.state,
+          {"it " + std::string{row.state == job_state::failed ? "failed" : "was cancelled"} + at + ": "
+           + row.last_error.message + "; retry it to run it again"}};
+}
 
 result<explanation> job_queue::explain(job_id id) const {
   auto* e = impl_->find(id);

@@ -47,7 +47,7 @@ std::string data_of(const job& x) {
     out += ",\"parent\":\"" + x.spec.parent.str() + "\"";
   // A worker's text: events must stay JSON whatever it is.
   if (x.state == job_state::completed && is_json(x.result))
-    out += ",\"result\":" + x.result;
+    out += ",\"result\":" + json_without_folders(x.result);
   if (x.last_error.code != errc::none && x.state != job_state::completed)
     out += ",\"error\":" + json_quote(without_folders(x.last_error.message));
   out += '}';

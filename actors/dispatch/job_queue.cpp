@@ -6,17 +6,17 @@
 
 namespace troupe::dispatch {
 
-namespace {
-
 error no_such_job(job_id id) {
   return {errc::not_found, "there is no job " + id.str() + " among the present ones"};
 }
 
-error wrong_state(const entry& e, const char* what) {
-  return {errc::conflict, "job " + e.row.id.str() + " is " + std::string{to_string(e.row.state)} + ": " + what};
+error wrong_state(const job& row, const char* what) {
+  return {errc::conflict, "job " + row.id.str() + " is " + std::string{to_string(row.state)} + ": " + what};
 }
 
-} // namespace
+error ended_already(const job& row) {
+  return wrong_state(row, "it has ended already");
+}
 
 job_queue::job_queue(queue_config config, const clock& clk, std::function<uint64_t()> random) :
   impl_(std::make_unique<impl>(std::move(config), clk, std::move(random))) {
@@ -31,36 +31,9 @@ result<job> job_queue::cancel(job_id id) {
   if (!e)
     return no_such_job(id);
   if (is_terminal(e->row.state))
-    return wrong_state(*e, "it has ended already");
+    return ended_already(e->row);
   impl_->cancel_tree(*e);
   return e->row;
-}
-
-result<job> job_queue::retry(job_id id) {
-  auto& q = *impl_;
-  auto* e = q.find(id);
-  if (!e)
-    return no_such_job(id);
-  auto& row = e->row;
-  if (row.state != job_state::failed && row.state != job_state::cancelled)
-    return wrong_state(*e, "only failed and cancelled jobs can be retried");
-  if (row.spec.on_dependency_failure == child_failure::fail)
-    for (auto dep : row.spec.depends_on)
-      if (auto* d = q.find(dep); d && (d->row.state == job_state::failed || d->row.state == job_state::cancelled))
-        return error{errc::conflict, "it depends on job " + dep.str() + ", which is "
-                                       + std::string{to_string(d->row.state)} + ": retry that one first"};
-  auto& key = row.spec.unique_key;
-  if (!key.empty()) {
-    auto [other, mine] = q.unique_keys.try_emplace(key, e);
-    if (!mine)
-      return error{errc::conflict, "job " + other->second->row.id.str() + " with the same unique key is active"};
-  }
-  row.failures = row.interruptions = 0;
-  row.cancel_requested = false;
-  row.finished = {};
-  row.progress = {};
-  q.make_pending(*e);
-  return row;
 }
 
 result<job> job_queue::promote(job_id id) {
@@ -69,32 +42,12 @@ result<job> job_queue::promote(job_id id) {
   if (!e)
     return no_such_job(id);
   if (e->row.state != job_state::queued && e->row.state != job_state::delayed)
-    return wrong_state(*e, "only queued and delayed jobs can be promoted");
+    return wrong_state(e->row, "only queued and delayed jobs can be promoted");
   q.leave_state(*e);
   e->row.spec.priority = 1;
   q.set_state(*e, job_state::queued);
   q.ready.add(*e);
   return e->row;
-}
-
-result<void> job_queue::remove(job_id id) {
-  auto& q = *impl_;
-  auto* e = q.find(id);
-  if (!e)
-    return no_such_job(id);
-  if (!is_terminal(e->row.state))
-    return wrong_state(*e, "cancel it before removing it");
-  if (e->waiting_dependents > 0)
-    return wrong_state(*e, "other jobs that depend on it still wait; cancel those first");
-  q.no_longer_terminal(*e);
-  --e->queue->by_state[static_cast<size_t>(e->row.state)];
-  --e->kind->by_state[static_cast<size_t>(e->row.state)];
-  q.submitted.remove(e->row.spec.submission_id);
-  q.ready.unbind(*e);
-  q.outbox.removed(*e);
-  q.forget_children(*e);
-  q.jobs.erase(id);
-  return {};
 }
 
 const job* job_queue::find(job_id id) const noexcept {

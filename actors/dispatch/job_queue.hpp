@@ -12,6 +12,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 
 namespace troupe::dispatch {
 
@@ -21,6 +22,9 @@ struct queue_config {
   /// A running job that was interrupted through no fault of its own more often than this fails with class crash, so
   /// that a job which takes its node down can't do so for ever.
   uint32_t max_interruptions = 20;
+  /// How many ended jobs of a kind stay in memory, instead of the kind's own numbers. For all kinds.
+  std::optional<uint32_t> keep_completed;
+  std::optional<uint32_t> keep_failed;
   /// Settings of queues ("video") and kinds ("kind:transcode") that the database has none for.
   std::vector<queue_settings> defaults;
   /// Whoever speaks of a running job is believed, whatever lease it has or had. For one purpose: a test harness shows
@@ -60,6 +64,12 @@ struct renewal {
   bool known = true;
 };
 
+/// What a person is told of a job that has ended and is wanted to end: errc::conflict.
+error ended_already(const job& row);
+
+/// Why a job that has ended is not running.
+explanation explain_ended(const job& row);
+
 class job_queue {
 public:
   /// @param random yields 64 random bits a call (ids, jitter). The clock outlives the queue.
@@ -86,14 +96,24 @@ public:
   result<std::vector<submit_receipt>> submit(std::vector<job_spec> specs, const std::vector<job>& history = {});
   /// Dependencies that neither memory nor the call itself knows: archived, or not there at all.
   std::vector<job_id> unknown_dependencies(const std::vector<job_spec>& specs) const;
+  /// Those of a job that is to be retried; none when it isn't in memory.
+  std::vector<job_id> unknown_dependencies(job_id id) const;
   /// A running job: cancel is requested and its lease revoked; the state changes at once. Terminal: errc::conflict.
   result<job> cancel(job_id id);
-  /// failed or cancelled → queued with attempts unspent (attempt numbers go on). Otherwise errc::conflict.
-  result<job> retry(job_id id);
+  /// failed or cancelled → queued with attempts unspent (attempt numbers go on). Otherwise errc::conflict;
+  /// errc::rate_limited with retry_after when its queue is full, as for a submission. `history` as for submit.
+  result<job> retry(job_id id, const std::vector<job>& history = {});
   /// queued or delayed → queued with priority 1. Otherwise errc::conflict.
   result<job> promote(job_id id);
   /// Terminal jobs only.
   result<void> remove(job_id id);
+  /// The same for a job that is archived, `row` as the history has it: it comes back into memory under its id.
+  /// `children`: the jobs that name it as their parent. errc::conflict when it is in memory after all.
+  result<job> retry_archived(job row, const std::vector<job_id>& children, const std::vector<job>& history = {});
+  /// An archived job is forgotten: its row, and its submission id.
+  result<void> remove_archived(const job& row);
+  /// It left memory so lately that its row may not be committed yet.
+  bool archived_lately(job_id id) const noexcept;
   /// nullptr when it is not in the hot set.
   const job* find(job_id id) const noexcept;
   /// Hot children only.

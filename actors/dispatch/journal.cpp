@@ -35,19 +35,6 @@ void fail_all(entries& xs, const error& err) {
     e.reply.deliver(mesh::to_caf(err));
 }
 
-/// The fault lies in what was to be written, and not in the database.
-bool is_about_rows(const error& err) noexcept {
-  switch (err.code) {
-  case errc::unavailable:
-  case errc::io:
-  case errc::storage_full:
-  case errc::timeout:
-    return false;
-  default:
-    return true;
-  }
-}
-
 void commit_all(self_ptr self, ports::database& db, entries xs) {
   auto writer = writer_of(self, db);
   if (!writer)
@@ -97,6 +84,18 @@ caf::result<recovery> recover(self_ptr self, ports::database& db, bool raise) {
 }
 
 } // namespace
+
+bool is_about_rows(const error& err) noexcept {
+  switch (err.code) {
+    case errc::unavailable:
+    case errc::io:
+    case errc::storage_full:
+    case errc::timeout:
+      return false;
+    default:
+      return true;
+  }
+}
 
 std::vector<commit_lanes::entry> commit_lanes::next(size_t max_rows) {
   std::vector<entry> taken;

@@ -63,6 +63,9 @@ using flush_atom = caf::atom_constant<caf::atom("flush")>;
 /// The journal with what it sends to itself.
 using journal_self = journal::extend<mesh::tell<flush_atom>>;
 
+/// The fault lies in what was to be written, and not in the database.
+bool is_about_rows(const error& err) noexcept;
+
 struct journal_config {
   /// A commit takes units until it has this many rows; a larger unit is committed alone.
   size_t max_rows = 500;

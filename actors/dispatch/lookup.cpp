@@ -2,6 +2,13 @@
 
 namespace troupe::dispatch {
 
+namespace {
+
+/// When a full queue is worth another try.
+constexpr milliseconds full_queue_retry{5'000};
+
+} // namespace
+
 job_queue::impl::impl(queue_config cfg, const clock& c, std::function<uint64_t()> rnd) :
   config(std::move(cfg)), clk(c), random(std::move(rnd)), ids(random), submitted(random()) {
   for (auto name : queue_names())
@@ -57,11 +64,39 @@ kind_state& job_queue::impl::kind_of(const std::string& name) {
     // Without a setting of its own only the queue bounds it.
     k.settings.max_depth = UINT32_MAX;
     if (auto* rules = find_job_kind(name)) {
-      k.keep_completed = rules->keep_completed;
-      k.keep_failed = rules->keep_failed;
+      k.keep_completed = config.keep_completed.value_or(rules->keep_completed);
+      k.keep_failed = config.keep_failed.value_or(rules->keep_failed);
     }
   }
   return k;
+}
+
+ended_jobs ends_of(const std::vector<job>& rows) {
+  ended_jobs out;
+  for (auto& row : rows)
+    if (is_terminal(row.state))
+      out.emplace(row.id, ended_job{row.state, row.last_error});
+  return out;
+}
+
+std::optional<ended_job> job_queue::impl::ended(job_id id, const ended_jobs& history) const {
+  if (auto* e = find(id))
+    return is_terminal(e->row.state) ? std::optional{ended_job{e->row.state, e->row.last_error}} : std::nullopt;
+  if (auto i = recently_archived.find(id); i != recently_archived.end())
+    return i->second;
+  if (auto i = history.find(id); i != history.end())
+    return i->second;
+  return std::nullopt;
+}
+
+result<void> job_queue::impl::check_room(const limit_group& g, uint64_t more) {
+  if (g.depth() + more <= g.settings.max_depth)
+    return {};
+  error full{errc::rate_limited, g.settings.name + " is full: " + std::to_string(g.depth()) + " of "
+                                   + std::to_string(g.settings.max_depth)
+                                   + " jobs wait or run; try again later or raise its max_depth"};
+  full.retry_after = full_queue_retry;
+  return full;
 }
 
 job_id job_queue::impl::fresh_id() {

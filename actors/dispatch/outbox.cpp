@@ -21,6 +21,10 @@ void outbox::removed(entry& e) {
     removed_.push_back(e.row.id);
 }
 
+void outbox::removed(job_id id) {
+  removed_.push_back(id);
+}
+
 void outbox::settings(const queue_settings& s) {
   settings_[s.name] = s;
 }

@@ -14,6 +14,8 @@ public:
   void touch(entry& e, bool changed);
   /// It leaves memory because it was removed.
   void removed(entry& e);
+  /// One that is not in memory.
+  void removed(job_id id);
   void settings(const queue_settings& s);
   void assigned(worker_id worker, assignment a);
   void revoked(worker_id worker, const lease_token& token);

@@ -9,14 +9,25 @@
 #include "actors/dispatch/submissions.hpp"
 
 #include <deque>
+#include <optional>
 
 namespace troupe::dispatch {
 
-/// A job that left memory not long ago, for submissions that depend on it.
+/// A job that left memory, for jobs that depend on it.
 struct ended_job {
   job_state state = job_state::completed;
   error last_error{errc::none, {}};
 };
+
+using ended_jobs = std::unordered_map<job_id, ended_job>;
+
+/// Those of the rows that have ended.
+ended_jobs ends_of(const std::vector<job>& rows);
+
+// job_queue.cpp
+error no_such_job(job_id id);
+/// errc::conflict; `what` says what would have to be done or asked instead.
+error wrong_state(const job& row, const char* what);
 
 struct job_queue::impl {
   impl(queue_config cfg, const clock& c, std::function<uint64_t()> rnd);
@@ -42,7 +53,7 @@ struct job_queue::impl {
   std::set<std::pair<mono_time, entry*>> delays;
   /// Workers by when they were last heard; those that are suspect are not in it unless they hold nothing.
   intrusive_list<worker_record, &worker_record::silence_hook> silence;
-  std::unordered_map<job_id, ended_job> recently_archived;
+  ended_jobs recently_archived;
   std::deque<job_id> archive_order;
   std::vector<kind_state*> over_retention;
   uint64_t finish_count = 0;
@@ -57,6 +68,10 @@ struct job_queue::impl {
   queue_state& queue_of(const std::string& name);
   kind_state& kind_of(const std::string& name);
   job_id fresh_id();
+  /// How a job ended, by memory and by what the caller knows of the history.
+  std::optional<ended_job> ended(job_id id, const ended_jobs& history) const;
+  /// errc::rate_limited when so many more jobs don't fit in.
+  static result<void> check_room(const limit_group& g, uint64_t more);
 
   // transitions.cpp: each leaves all structures consistent
   /// Takes the job out of what its present state keeps it in.
@@ -94,7 +109,14 @@ struct job_queue::impl {
   void trim();
   void archive(entry& e);
 
+  // retry.cpp
+  result<void> check_retry(const job& row, const std::vector<job>& history);
+  /// As if it had never run, but for its attempt number. Checked before.
+  void run_again(entry& e);
+
   // recover.cpp
+  /// A row of the database comes into memory; what depends on other jobs (parent, state) is left to the caller.
+  entry& load(job row);
   void restore_states(std::vector<entry*>& all);
   void settle_recovered(const std::vector<entry*>& all);
 

@@ -17,24 +17,27 @@ void job_queue::recover(uint64_t term, uint64_t life, ports::recovered_jobs reco
   std::vector<entry*> all;
   all.reserve(recovered.jobs.size());
   q.jobs.reserve(recovered.jobs.size());
-  for (auto& row : recovered.jobs) {
-    auto& e = q.jobs[row.id];
-    e.row = std::move(row);
-    complete_policy(e.row.spec.retry, find_job_kind(e.row.spec.kind));
-    e.kind = &q.kind_of(e.row.spec.kind);
-    e.queue = &q.queue_of(e.row.spec.queue);
-    e.written = true;
-    ++e.queue->by_state[static_cast<size_t>(e.row.state)];
-    ++e.kind->by_state[static_cast<size_t>(e.row.state)];
-    q.submitted.add(e.row.spec.submission_id, e.row.id);
-    if (!e.row.spec.unique_key.empty() && !is_terminal(e.row.state))
-      q.unique_keys[e.row.spec.unique_key] = &e;
-    q.ready.bind(e);
-    all.push_back(&e);
-  }
+  for (auto& row : recovered.jobs)
+    all.push_back(&q.load(std::move(row)));
   for (auto* e : all)
     q.adopt(*e);
   q.restore_states(all);
+}
+
+entry& job_queue::impl::load(job row) {
+  auto& e = jobs[row.id];
+  e.row = std::move(row);
+  complete_policy(e.row.spec.retry, find_job_kind(e.row.spec.kind));
+  e.kind = &kind_of(e.row.spec.kind);
+  e.queue = &queue_of(e.row.spec.queue);
+  e.written = true;
+  ++e.queue->by_state[static_cast<size_t>(e.row.state)];
+  ++e.kind->by_state[static_cast<size_t>(e.row.state)];
+  submitted.add(e.row.spec.submission_id, e.row.id);
+  if (!e.row.spec.unique_key.empty() && !is_terminal(e.row.state))
+    unique_keys[e.row.spec.unique_key] = &e;
+  ready.bind(e);
+  return e;
 }
 
 void job_queue::impl::restore_states(std::vector<entry*>& all) {

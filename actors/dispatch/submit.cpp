@@ -8,17 +8,11 @@ namespace troupe::dispatch {
 
 namespace {
 
-/// When a full queue is worth another try.
-constexpr milliseconds full_queue_retry{5'000};
-
 /// One call of submit: nothing of the queue changes until all of it is known to be right.
 class submission_call {
 public:
   submission_call(job_queue::impl& q, std::vector<job_spec> specs, const std::vector<job>& history) :
-    q_(q), specs_(std::move(specs)), receipts_(specs_.size()) {
-    for (auto& row : history)
-      if (is_terminal(row.state))
-        history_.emplace(row.id, ended_job{row.state, row.last_error});
+    q_(q), specs_(std::move(specs)), receipts_(specs_.size()), history_(ends_of(history)) {
   }
 
   result<std::vector<submit_receipt>> run();
@@ -37,13 +31,12 @@ private:
   std::string prefix(size_t i) const {
     return specs_.size() == 1 ? "" : "jobs[" + std::to_string(i) + "].";
   }
-  std::optional<ended_job> ended(job_id id) const;
 
   job_queue::impl& q_;
   std::vector<job_spec> specs_;
   std::vector<submit_receipt> receipts_;
   std::vector<std::pair<std::string, std::string>> problems_;
-  std::unordered_map<job_id, ended_job> history_;
+  ended_jobs history_;
   /// Specs that become jobs, by id; and ids that the caller chose for jobs that were there already.
   std::unordered_map<job_id, size_t> fresh_;
   std::unordered_map<job_id, job_id> renamed_;
@@ -97,16 +90,6 @@ void submission_call::identify() {
   }
 }
 
-std::optional<ended_job> submission_call::ended(job_id id) const {
-  if (auto* e = q_.find(id))
-    return is_terminal(e->row.state) ? std::optional{ended_job{e->row.state, e->row.last_error}} : std::nullopt;
-  if (auto i = q_.recently_archived.find(id); i != q_.recently_archived.end())
-    return i->second;
-  if (auto i = history_.find(id); i != history_.end())
-    return i->second;
-  return std::nullopt;
-}
-
 void submission_call::check_dependencies(size_t i) {
   auto& spec = specs_[i];
   for (auto& id : spec.depends_on)
@@ -119,7 +102,7 @@ void submission_call::check_dependencies(size_t i) {
   for (auto id : spec.depends_on) {
     if (fresh_.contains(id))
       continue;
-    auto end = ended(id);
+    auto end = q_.ended(id, history_);
     if (!end && !q_.find(id))
       problem(i, "depends_on", "job " + id.str() + " does not exist");
     else if (end && end->state != job_state::completed && spec.on_dependency_failure == child_failure::fail)
@@ -179,13 +162,7 @@ result<void> submission_call::check_room() const {
     ++wanted[&q_.kinds.find(specs_[i].kind)->second];
   }
   for (auto& [g, n] : wanted)
-    if (g->depth() + n > g->settings.max_depth) {
-      error full{errc::rate_limited, g->settings.name + " is full: " + std::to_string(g->depth()) + " of "
-                                       + std::to_string(g->settings.max_depth)
-                                       + " jobs wait or run; try again later or raise its max_depth"};
-      full.retry_after = full_queue_retry;
-      return full;
-    }
+    TROUPE_TRY(job_queue::impl::check_room(*g, n));
   return {};
 }
 

@@ -77,8 +77,8 @@ child_spec sub_supervisor(supervisor_config config, restart_kind kind) {
   return spec;
 }
 
-void signal_ready(caf::event_based_actor* child, const caf::actor& supervisor) {
-  child->send(supervisor, child_ready{});
+void signal_ready(caf::local_actor* child, const caf::actor& supervisor) {
+  caf::send_as(caf::actor_cast<caf::actor>(caf::actor_cast<caf::strong_actor_ptr>(child)), supervisor, child_ready{});
 }
 
 result<void> stop_supervisor(caf::actor_system& sys, const mesh::supervisor& top, milliseconds grace) {

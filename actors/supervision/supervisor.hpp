@@ -65,7 +65,7 @@ mesh::supervisor spawn_supervisor(caf::actor_system& sys, supervisor_config conf
 child_spec sub_supervisor(supervisor_config config, restart_kind kind = restart_kind::permanent);
 
 /// Called by a child with awaits_ready, in its own thread; `supervisor` is what its start function was given.
-void signal_ready(caf::event_based_actor* child, const caf::actor& supervisor);
+void signal_ready(caf::local_actor* child, const caf::actor& supervisor);
 
 /// Stops a top supervisor and waits until everything below it is down. Blocks: never in an actor.
 /// errc::timeout: something did not end within the grace although it was killed; the message names no more than the

@@ -53,12 +53,8 @@ dispatch::dispatcher_config dispatcher_settings(parts& p) {
     return catalogue::on_completed(data, x, result);
   };
   c.on_ended = catalogue::on_ended;
-  c.catalogue_changed = [cache = *p.cache] {
-    cache.invalidate("videos");
-  };
-  c.wanted = [interest = p.interest](std::string_view topic) {
-    return interest->wanted(topic);
-  };
+  c.catalogue_changed = [cache = *p.cache] { cache.invalidate("videos"); };
+  c.wanted = [interest = p.interest](std::string_view topic) { return interest->wanted(topic); };
   return c;
 }
 
@@ -73,14 +69,23 @@ supervisor_config dispatch_concern(parts& p) {
     return self->spawn<caf::detached>(dispatch::journal_actor, db, dispatch::journal_config{});
   }));
   auto config = dispatcher_settings(p);
-  c.children.push_back(child("dispatcher", [config, book = p.book](caf::event_based_actor* self) {
+  auto dispatcher = child("dispatcher", [config, book = p.book](caf::event_based_actor* self) {
     dispatch::dispatcher_peers peers;
     peers.journal = book->of<dispatch::journal>("journal");
     peers.notifier = book->of<mesh::notifier>("notifier");
     peers.history = book->of<catalogue::job_history>("history");
     peers.observer = book->of<dispatch::observer>("librarian");
-    return self->spawn(dispatch::dispatcher_actor, config, peers);
-  }));
+    auto mine = config;
+    mine.ready = [supervisor = caf::actor_cast<caf::actor>(self)](caf::local_actor* it) {
+      supervision::signal_ready(it, supervisor);
+    };
+    return self->spawn(dispatch::dispatcher_actor, std::move(mine), peers);
+  });
+  // Whoever submits, joins or asks is started after it has read the queue. It tries until it can: the start as a whole
+  // has a limit of its own (start_roles).
+  dispatcher.awaits_ready = true;
+  dispatcher.ready_timeout = milliseconds{0};
+  c.children.push_back(std::move(dispatcher));
   return c;
 }
 
@@ -95,9 +100,7 @@ supervisor_config library_concern(parts& p) {
   catalogue::librarian_config config;
   config.data_folder = p.folder->path();
   config.files = p.files;
-  config.catalogue_changed = [cache = *p.cache] {
-    cache.invalidate("videos");
-  };
+  config.catalogue_changed = [cache = *p.cache] { cache.invalidate("videos"); };
   c.children.push_back(child("librarian", [config, book = p.book](caf::event_based_actor* self) {
     catalogue::librarian_peers peers;
     peers.journal = book->of<dispatch::journal>("journal");

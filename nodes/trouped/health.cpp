@@ -6,6 +6,9 @@ namespace troupe::node {
 
 namespace {
 
+/// Workers that lost their coordinator try again at least this often.
+constexpr std::chrono::seconds time_to_join{10};
+
 /// A connection of its own: the check must not queue behind what it checks.
 std::function<result<void>()> database_ping(std::shared_ptr<ports::database> db) {
   auto reader = std::make_shared<std::unique_ptr<ports::store_reader>>();
@@ -53,7 +56,7 @@ supervision::child_spec health_children(parts& p) {
   c.checks.push_back({"redis", health::check_redis(p.redis)});
   c.checks.push_back({"youtube-dl", health::check_youtube_dl(host::program_version(p.settings.health.yt_dlp))});
   c.checks.push_back({"resources", health::check_resources({})});
-  c.checks.push_back({"cluster", health::check_cluster(worker_count(p))});
+  c.checks.push_back({"cluster", health::check_cluster(worker_count(p), p.clocks, time_to_join)});
   supervision::child_spec spec;
   spec.name = "health_supervisor";
   spec.start = [&p, c](caf::event_based_actor*) -> caf::expected<caf::actor> {

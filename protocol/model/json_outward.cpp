@@ -1,5 +1,5 @@
 // What clients see (contract.md): camelCase, ISO 8601, seconds, bytes. JSON that is stored already (payloads, results,
-// probes) is passed on as it is, after a check that it is JSON.
+// probes) is passed on after a check that it is JSON; payloads and results without the folders in them.
 
 #include "protocol/model/json.hpp"
 #include "protocol/model/json_writer.hpp"
@@ -55,7 +55,7 @@ void status_fields(object_writer& out, const job& x, const std::vector<job_id>& 
     .numbers("counters", x.progress.counters);
   out.number("attempts", counted_attempts(x)).number("maxAttempts", x.spec.retry.max_attempts);
   out.time("createdAt", x.created).time("startedAt", x.started).time("finishedAt", x.finished);
-  out.foreign("result", x.result);
+  out.foreign("result", json_without_folders(x.result));
   if (x.last_error.code == errc::none)
     out.null("error");
   else
@@ -124,7 +124,7 @@ std::string detail_json(const job& x, const std::vector<job_id>& children) {
   retry.number("maxDelay", seconds(x.spec.retry.max_delay)).boolean("exponential", x.spec.retry.exponential);
   object_writer out;
   status_fields(out, x, children);
-  out.foreign("payload", x.spec.payload).text_or_null("owner", x.spec.owner);
+  out.foreign("payload", json_without_folders(x.spec.payload)).text_or_null("owner", x.spec.owner);
   out.text_or_null("submissionId", x.spec.submission_id).text_or_null("uniqueKey", x.spec.unique_key);
   out.id("parent", x.spec.parent).raw("dependsOn", ids(x.spec.depends_on));
   out.text("onDependencyFailure", x.spec.on_dependency_failure == child_failure::fail ? "fail" : "proceed");

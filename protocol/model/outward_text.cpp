@@ -1,5 +1,8 @@
 #include "protocol/model/outward_text.hpp"
 
+#include "protocol/model/json.hpp"
+#include "protocol/model/json_writer.hpp"
+
 #include <algorithm>
 
 namespace troupe {
@@ -42,6 +45,37 @@ std::string without_folders(std::string_view text) {
       path.remove_suffix(1);
     out += path.substr(path.rfind('/') + 1);
     i = end;
+  }
+  return out;
+}
+
+namespace {
+
+/// `literal` is a JSON string with its quotes.
+std::string outward_literal(std::string_view literal) {
+  if (literal.find_first_of("/\\") == std::string_view::npos)
+    return std::string{literal};
+  auto decoded = decode_strings("[" + std::string{literal} + "]");
+  return json_quote(decoded ? without_folders(decoded->at(0)) : std::string{});
+}
+
+} // namespace
+
+std::string json_without_folders(std::string_view json) {
+  if (!is_json(json))
+    return without_folders(json);
+  std::string out;
+  out.reserve(json.size());
+  for (size_t i = 0; i < json.size();) {
+    if (json[i] != '"') {
+      out += json[i++];
+      continue;
+    }
+    auto end = i + 1;
+    while (json[end] != '"')
+      end += json[end] == '\\' ? 2 : 1;
+    out += outward_literal(json.substr(i, end + 1 - i));
+    i = end + 1;
   }
   return out;
 }

@@ -11,4 +11,8 @@ namespace troupe {
 /// since names may hold spaces: in doubt more is left out, never less.
 std::string without_folders(std::string_view text);
 
+/// The same for every string in a JSON text (payloads and results hold the paths that workers open): what it means
+/// otherwise stays. Anything but valid JSON is taken as one text.
+std::string json_without_folders(std::string_view json);
+
 } // namespace troupe

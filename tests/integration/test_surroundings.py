@@ -1,5 +1,6 @@
 """What a node depends on: Redis, the clock, its configuration, its folder. Each may be away or wrong."""
 
+import json
 import os
 import pathlib
 import shutil
@@ -218,3 +219,20 @@ class Folder(FaultTest):
             self.assertEqual(node.data.read_text(), "a letter")
         finally:
             node.close()
+
+
+class PlainStart(FaultTest):
+    """Whoever needs another part is started after it is ready: nothing to warn of, from the first start on."""
+
+    def test_no_warning(self):
+        with Node(log__format="json") as node:
+            for _ in range(3):
+                self.whole(node)
+                node.wait_job(node.post("/api/jobs", {"kind": "noop"})["jobId"])
+                # Two rounds of checks.
+                time.sleep(2.5)
+                self.assertEqual(node.stop(), 0)
+                lines = [json.loads(line) for line in node.log.read_text().splitlines() if line.startswith("{")]
+                self.assertGreater(len(lines), 3)
+                self.assertEqual([x for x in lines if x["level"] not in ("trace", "debug", "info")], [])
+                node.start()

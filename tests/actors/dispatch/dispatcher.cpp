@@ -131,6 +131,58 @@ CAF_TEST(a failed commit answers everybody and the queue goes on from the store)
   CAF_CHECK(get(first).state == job_state::queued);
 }
 
+CAF_TEST(while the disk is full everybody hears so and the queue is read ever more rarely) {
+  start();
+  store.commit_failures = std::deque<errc>(100, errc::storage_full);
+  CAF_CHECK(submit(noop()).code() == errc::storage_full);
+  // The first time it is read again at once.
+  CAF_CHECK_EQUAL(store.recoveries, 2u);
+  CAF_CHECK(submit(noop()).code() == errc::storage_full);
+  CAF_CHECK_EQUAL(store.recoveries, 2u);
+  auto commits = store.commits;
+  for (int i = 0; i < 50; ++i)
+    CAF_CHECK(submit(noop()).code() == errc::storage_full);
+  CAF_CHECK_EQUAL(store.commits, commits);
+  CAF_CHECK(ask<mesh::queue_list>(dispatcher, mesh::get_queues{}).code() == errc::storage_full);
+  // Half a minute of tries: read 500, 1000, 2000, 4000, 5000, 5000 … ms after each other.
+  for (int i = 0; i < 300; ++i) {
+    submit(noop());
+    pass(milliseconds{100});
+  }
+  CAF_CHECK(store.recoveries >= 8 && store.recoveries <= 11);
+  store.commit_failures.clear();
+  pass(milliseconds{5'000});
+  submit_now(noop());
+  // All is well again: the next failure is a first one.
+  auto recoveries = store.recoveries;
+  store.commit_failures = {errc::storage_full};
+  CAF_CHECK(submit(noop()).code() == errc::storage_full);
+  CAF_CHECK_EQUAL(store.recoveries, recoveries + 1);
+  submit_now(noop());
+}
+
+CAF_TEST(a row that the database does not take is not told to strangers as what is wrong) {
+  start();
+  store.commit_failures = {errc::conflict, errc::conflict};
+  CAF_CHECK(submit(noop()).code() == errc::conflict);
+  CAF_CHECK(submit(noop()).code() == errc::conflict);
+  CAF_CHECK(submit(noop()).code() == errc::unavailable);
+}
+
+CAF_TEST(it says once that it is ready when the queue is in memory) {
+  int ready = 0;
+  config.ready = [&](caf::local_actor*) {
+    CAF_CHECK_EQUAL(store.recoveries, 1u);
+    ++ready;
+  };
+  start();
+  CAF_CHECK_EQUAL(ready, 1);
+  store.commit_failures = {errc::io};
+  submit(noop());
+  CAF_CHECK_EQUAL(store.recoveries, 2u);
+  CAF_CHECK_EQUAL(ready, 1);
+}
+
 CAF_TEST(an embedded worker of this life keeps its lease over a failed commit) {
   start();
   join(1, {}, true);

@@ -25,6 +25,22 @@ CAF_TEST(of a path only the name is left) {
   check("/", "/");
 }
 
+CAF_TEST(of the paths within JSON only the names are left) {
+  auto check = [](std::string_view json, std::string_view expected) {
+    CAF_CHECK_EQUAL(json_without_folders(json), std::string{expected});
+  };
+  check("", "");
+  check(R"({"n":1,"a":[true,null,"x y"]})", R"({"n":1,"a":[true,null,"x y"]})");
+  check(R"({"path":"/data/uploads/a.mkv","url":"https://example.org/a/b"})",
+        R"({"path":"a.mkv","url":"https://example.org/a/b"})");
+  check(R"(["\/srv\/secret\/a.mkv","\u002fsrv\u002fb",["/x/\"q\".mkv"]])", R"(["a.mkv","b",["\"q\".mkv"]])");
+  check(R"({"stream":"/api/videos/1/stream","relative":"films/a.mkv"})",
+        R"({"stream":"/api/videos/1/stream","relative":"films/a.mkv"})");
+  check(R"("a\\")", R"("a\\")");
+  // No JSON: one text.
+  check(R"({"path":"/srv/secret/a.mkv)", R"({"path":"a.mkv)");
+}
+
 CAF_TEST(errors of jobs videos and scans show no folders) {
   job j;
   j.state = job_state::failed;
@@ -35,6 +51,8 @@ CAF_TEST(errors of jobs videos and scans show no folders) {
   a.log_tail = "open /srv/secret/a.mkv\nfailed";
   j.attempts.push_back(a);
   j.progress.message = "reading /srv/secret/a.mkv";
+  j.spec.payload = R"({"path":"/srv/secret/a.mkv"})";
+  j.result = R"({"path":"\/srv\/secret\/a.mkv"})";
   video v;
   v.problem = j.last_error;
   scan s;

@@ -6,8 +6,6 @@ namespace troupe::dispatch::test {
 
 namespace {
 
-constexpr milliseconds lease{15'000};
-
 bool covers(const std::vector<std::string>& have, const std::vector<std::string>& need) {
   return std::all_of(need.begin(), need.end(),
                      [&](auto& n) { return std::find(have.begin(), have.end(), n) != have.end(); });
@@ -58,7 +56,7 @@ void world::check_rows(const in_flight& f) {
       continue;
     auto& was = old->second;
     PROMISE(row.attempt >= was.attempt, "attempt numbers rise");
-    PROMISE(!was.archived, "archived rows are left alone");
+    PROMISE(!was.archived || f.retried.contains(row.id), "archived rows are left alone");
     if (was.state == job_state::completed)
       PROMISE(row.state == job_state::completed && row.attempt == was.attempt && row.result == was.result,
               "no two completions");
@@ -120,6 +118,8 @@ void world::check_tick(const std::unordered_map<job_id, was>& before) {
         PROMISE(now->state == job_state::running && now->token() == was.lease, "a live lease is left alone");
       }
     }
+    if (was.state == job_state::delayed && now->state != job_state::delayed)
+      PROMISE(due_.at(id) <= clock_.now, "nothing that is delayed runs early");
     if (was.state == job_state::delayed && now->state == job_state::delayed && was.attempt > 0) {
       auto since = delayed_since_.try_emplace(id, clock_.now).first->second;
       PROMISE(clock_.now - since <= was.longest_delay, "no clock makes a retry wait longer than its rule");
@@ -200,6 +200,7 @@ void world::check_world() {
       for (auto d : deps)
         if (auto* x = queue_->find(d))
           PROMISE(!is_terminal(x->state) || x->state == job_state::completed, "a failed dependency fails the job");
+    PROMISE(is_terminal(j.state) || j.interruptions <= max_interruptions, "no job interrupts its node for ever");
     if (j.state != job_state::waiting)
       continue;
     ++met["waiting"];
@@ -272,17 +273,79 @@ void world::check_recovered() {
 }
 
 void world::check_retention() {
-  std::map<std::string, uint64_t> completed;
+  std::map<std::string, std::set<job_id>> completed, failed;
   // Those that a waiting job depends on stay beyond the number.
   uint64_t wanted = 0;
   for (auto* j : jobs()) {
-    if (j->state == job_state::completed && !queue_->find(j->spec.parent))
-      ++completed[j->spec.kind];
     if (j->state == job_state::waiting)
       wanted += j->spec.depends_on.size();
+    if (is_terminal(j->state) && !queue_->find(j->spec.parent))
+      (j->state == job_state::completed ? completed : failed)[j->spec.kind].insert(j->id);
   }
-  for (auto& [kind, n] : completed)
-    PROMISE(n <= find_job_kind(kind)->keep_completed + wanted, "only the last completed jobs stay in memory");
+  for (auto& [kind, ids] : completed)
+    PROMISE(ids.size() <= keep_completed_ + wanted, "only the last completed jobs stay in memory");
+  for (auto& [kind, ids] : failed)
+    PROMISE(ids.size() <= keep_failed_ + wanted, "only the last failed jobs stay in memory");
+  // What leaves memory has ended, and nothing waits for it.
+  for (auto& change : next_.what.rows)
+    if (auto& row = change.row; row.archived) {
+      ++met["archived"];
+      PROMISE(is_terminal(row.state), "only what has ended leaves memory");
+      auto& kept = row.state == job_state::completed ? completed[row.spec.kind] : failed[row.spec.kind];
+      auto keep = row.state == job_state::completed ? keep_completed_ : keep_failed_;
+      PROMISE(kept.size() >= keep, "the last ones stay in memory");
+      PROMISE(!queue_->find(row.spec.parent), "children stay while their parent does");
+      for (auto* j : jobs())
+        PROMISE(j->state != job_state::waiting
+                  || std::find(j->spec.depends_on.begin(), j->spec.depends_on.end(), row.id)
+                       == j->spec.depends_on.end(),
+                "what is waited for stays in memory");
+    }
+}
+
+void world::check_unique(const job& row) {
+  for (auto& [id, other] : rows_) {
+    if (id == row.id)
+      continue;
+    PROMISE(row.spec.submission_id.empty() || other.spec.submission_id != row.spec.submission_id,
+            "a submission id is in the database once");
+    PROMISE(row.spec.unique_key.empty() || is_terminal(row.state) || is_terminal(other.state)
+              || other.spec.unique_key != row.spec.unique_key,
+            "a unique key is held once, also within a batch");
+  }
+}
+
+void world::check_revoked() {
+  for (auto& [worker, token] : next_.cancelled) {
+    auto is_it = [&, t = token](auto& x) { return x.second.token == t; };
+    auto sent = [&](auto& list) { return std::any_of(list.begin(), list.end(), is_it); };
+    bool assigned = sent(old_assignments_) || std::any_of(flying_.begin(), flying_.end(), [&](auto& f) {
+                      return sent(f.what.effects.assignments);
+                    });
+    auto& told = next_.what.effects.revocations;
+    PROMISE(!assigned || std::find(told.begin(), told.end(), std::pair{worker, token}) != told.end(),
+            "the worker of a cancelled job is told");
+  }
+}
+
+void world::check_delays() {
+  for (auto* j : jobs()) {
+    if (j->state != job_state::delayed) {
+      due_.erase(j->id);
+      continue;
+    }
+    auto wait = std::max(milliseconds{0}, j->run_at - clock_.wall());
+    if (!due_.try_emplace(j->id, clock_.now + wait).second || j->attempt == 0)
+      continue;
+    auto& rule = j->spec.retry;
+    auto& last = j->attempts.back();
+    auto least = rule.first_delay;
+    if (last.end == attempt_end::failed && last.cls == error_class::throttled)
+      least = last.failure.retry_after > milliseconds{0} ? last.failure.retry_after : rule.first_delay;
+    else if (rule.exponential)
+      least = std::min(rule.first_delay * (1 << (j->failures - 1)), rule.max_delay) * 8 / 10;
+    PROMISE(wait >= least, "a retry waits as long as its rule says");
+  }
 }
 
 } // namespace troupe::dispatch::test

@@ -89,6 +89,8 @@ CAF_TEST(the simulated worlds met everything) {
                     "retry",
                     "promote",
                     "remove",
+                    "retry archived",
+                    "remove archived",
                     "waiting",
                     "failed permanent",
                     "failed transient",

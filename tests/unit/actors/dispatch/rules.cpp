@@ -89,6 +89,32 @@ CAF_TEST(a job fails when its attempts are spent and numbers go on after a retry
   CAF_CHECK_EQUAL(start(id).attempt, 4u);
 }
 
+CAF_TEST(of very many attempts the last twenty are on record) {
+  join(alice);
+  auto id = submit();
+  for (int i = 0; i < 25; ++i)
+    end(start(id), attempt_end::released);
+  auto& record = queue.find(id)->attempts;
+  CAF_REQUIRE_EQUAL(record.size(), 20u);
+  CAF_CHECK_EQUAL(record.front().number, 6u);
+  CAF_CHECK_EQUAL(record.back().number, 25u);
+}
+
+CAF_TEST(a full queue takes no retry until there is room) {
+  CAF_REQUIRE(queue.change_queue({"default", false, 0, 1}).has_value());
+  join(alice);
+  auto failed = submit();
+  end(start(failed), attempt_end::failed, error_class::permanent);
+  auto other = submit();
+  auto refused = queue.retry(failed);
+  CAF_REQUIRE(!refused);
+  CAF_CHECK(refused.error().code == errc::rate_limited);
+  CAF_CHECK(refused.error().retry_after.count() > 0);
+  CAF_CHECK(state(failed) == job_state::failed);
+  end(start(other));
+  CAF_CHECK(queue.retry(failed).has_value());
+}
+
 CAF_TEST(the wall clock moves no lease and no delay) {
   join(alice, {}, 2);
   auto a = submit();

@@ -23,6 +23,10 @@ struct broken_promise : std::runtime_error {
       throw broken_promise(std::string{what} + " [" #cond "]");                                                        \
   } while (false)
 
+/// Of every world.
+constexpr milliseconds lease{15'000};
+constexpr uint32_t max_interruptions = 6;
+
 class virtual_clock final : public clock {
 public:
   timestamp wall() const override {
@@ -55,6 +59,10 @@ struct in_flight {
   std::vector<job_id> acks;
   /// Jobs that were retried before it was taken.
   std::set<job_id> retried;
+  /// Jobs that were removed before it was taken.
+  std::vector<job_id> removals;
+  /// Running jobs that were cancelled before it was taken.
+  std::vector<std::pair<worker_id, lease_token>> cancelled;
   /// Outcomes that are answered when it is committed.
   std::vector<std::pair<worker_id, lease_token>> answers;
 };
@@ -91,16 +99,6 @@ private:
   // world.cpp
   void restart();
   void step();
-  void client_acts();
-  void submit();
-  void act_on_job();
-  void change_settings();
-  void workers_act();
-  void worker_acts(sim_worker& w);
-  void come_online(sim_worker& w);
-  void deliver_outcome(sim_worker& w, const assignment& a, bool repeat);
-  attempt_outcome random_outcome(const assignment& a);
-  void disturb();
   void advance(milliseconds by);
   void place();
   void take();
@@ -108,7 +106,28 @@ private:
   void commit(in_flight& f);
   void perform(in_flight& f);
   void settle();
+
+  // world_clients.cpp
+  void client_acts();
+  void submit();
+  void submit_circle();
+  std::vector<job_spec> random_specs();
+  /// Jobs of each queue and kind that have not ended.
+  std::map<std::string, uint64_t> depths() const;
+  void check_depths(std::map<std::string, uint64_t> before);
+  void check_receipt(const job_spec& spec, const submit_receipt& r);
+  void act_on_job();
+  void act_on_archived(const job& row);
+  void change_settings();
   job_id random_job();
+
+  // world_workers.cpp
+  void workers_act();
+  void worker_acts(sim_worker& w);
+  void come_online(sim_worker& w);
+  void deliver_outcome(sim_worker& w, const assignment& a, bool repeat);
+  attempt_outcome random_outcome(const assignment& a);
+  void disturb();
   sim_worker* worker(worker_id id);
 
   // promises.cpp
@@ -122,6 +141,11 @@ private:
   void check_explained(const job& j);
   void check_recovered();
   void check_retention();
+  /// Of a row that goes into the database: what its constraints say.
+  void check_unique(const job& row);
+  void check_revoked();
+  /// Jobs that are delayed and were not when this was called last: for how long?
+  void check_delays();
   bool could_run(const job& j, const worker_info& w, const std::map<std::pair<worker_id, std::string>, uint32_t>& used);
   /// Jobs in memory.
   std::vector<const job*> jobs() const;
@@ -130,6 +154,8 @@ private:
   void rules_of_lease(const job& j);
 
   std::mt19937_64 rng_;
+  uint32_t keep_completed_ = 0;
+  uint32_t keep_failed_ = 0;
   virtual_clock clock_;
   std::unique_ptr<job_queue> queue_;
 
@@ -149,6 +175,10 @@ private:
   std::map<job_id, milliseconds> lease_ends_;
   /// When a delayed job was first seen so in this life of the queue.
   std::map<job_id, milliseconds> delayed_since_;
+  /// When a delayed job may run, by the clock that nobody sets.
+  std::map<job_id, milliseconds> due_;
+  /// Submission id → the job that it made.
+  std::map<std::string, job_id> made_by_;
   std::vector<std::pair<worker_id, assignment>> old_assignments_;
   bool calm_ = false;
   uint64_t submissions_ = 0;
