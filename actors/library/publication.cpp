@@ -1,5 +1,6 @@
 #include "actors/library/publication.hpp"
 
+#include "actors/media/cleanup.hpp"
 #include "actors/media/payloads.hpp"
 
 #include <algorithm>
@@ -24,6 +25,11 @@ job_spec spec_of(const work::ingest_payload& payload) {
   return spec;
 }
 
+/// Its videos have no row before their ingest has ended. Those of other libraries got theirs from a scan.
+bool is_built_in(library_id id) {
+  return id == uploads_library || id == downloads_library;
+}
+
 result<dispatch::consequences> publish_ingest(const std::string& text) {
   auto made = work::decode_ingest_result(text);
   if (!made)
@@ -31,7 +37,8 @@ result<dispatch::consequences> publish_ingest(const std::string& text) {
   made->item.state = video_state::ready;
   made->item.created = made->item.updated = wall_now();
   dispatch::consequences out;
-  out.catalogue.ingested.push_back(std::move(made->item));
+  auto& rows = is_built_in(made->item.library) ? out.catalogue.added : out.catalogue.ingested;
+  rows.push_back(std::move(made->item));
   return out;
 }
 
@@ -145,7 +152,7 @@ dispatch::consequences on_ended(const job& x) {
     return out;
   auto payload = work::decode_ingest_payload(x.spec.payload);
   // A scan's file has its row already and shows what is wrong with it; an upload that is no video gets none.
-  if (!payload || payload->library == uploads_library || payload->library == downloads_library)
+  if (!payload || is_built_in(payload->library))
     return out;
   video v;
   v.id = payload->video;
@@ -162,14 +169,37 @@ dispatch::consequences on_ended(const job& x) {
 }
 
 bool is_observed(const job& x) {
-  return x.spec.kind == "ingest" || x.spec.kind == "scan";
+  return x.spec.kind == "ingest" || x.spec.kind == "transcode" || x.spec.kind == "scan";
 }
 
-std::optional<ingest_target> target_of_ingest(const job& x) {
-  auto payload = work::decode_ingest_payload(x.spec.payload);
-  if (!payload)
-    return std::nullopt;
-  return ingest_target{payload->library, payload->video};
+std::optional<job_target> target_of(const job& x) {
+  if (x.spec.kind == "ingest") {
+    if (auto payload = work::decode_ingest_payload(x.spec.payload))
+      return job_target{payload->video, payload->library};
+  } else if (x.spec.kind == "transcode") {
+    if (auto payload = work::decode_transcode_payload(x.spec.payload))
+      return job_target{payload->video, {}};
+  }
+  return std::nullopt;
+}
+
+std::vector<std::string> files_of_result(const job& x) {
+  std::vector<std::string> out;
+  auto add = [&](const std::string& file) {
+    auto owner = work::owner_of(name_of(file));
+    bool ours = file.starts_with("artwork/") || file.starts_with("renditions/");
+    if (ours && owner && owner->job == x.id && file.find("..") == std::string::npos)
+      out.push_back(file);
+  };
+  if (x.spec.kind == "ingest") {
+    if (auto made = work::decode_ingest_result(x.result))
+      for (auto& picture : made->item.thumbnails)
+        add(picture.file);
+  } else if (x.spec.kind == "transcode") {
+    if (auto made = work::decode_transcode_result(x.result))
+      add(made->item.file);
+  }
+  return out;
 }
 
 std::string category_of_ingest(const job& x) {

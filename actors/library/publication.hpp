@@ -24,12 +24,16 @@ dispatch::consequences on_ended(const job& x);
 /// dispatcher_config::observed: what the librarian wants to hear of.
 bool is_observed(const job& x);
 
-/// The video that an ingest job is for, with its library; nothing when the payload can't be read.
-struct ingest_target {
-  library_id library;
+/// The video that an ingest or transcode job is for; nothing for other jobs, or when the payload can't be read.
+struct job_target {
   video_id video;
+  /// None of a transcode job.
+  library_id library;
 };
-std::optional<ingest_target> target_of_ingest(const job& x);
+std::optional<job_target> target_of(const job& x);
+/// The files that the result of a completed ingest or transcode job names, relative to the data folder: only what
+/// carries the job's own id.
+std::vector<std::string> files_of_result(const job& x);
 
 /// Category of the video of an ingest job, as its payload says.
 std::string category_of_ingest(const job& x);

@@ -205,7 +205,7 @@ CAF_TEST(nothing is published of a result that is too large) {
     dispatch::consequences out;
     video v;
     v.id = film;
-    out.catalogue.ingested.push_back(v);
+    out.catalogue.added.push_back(v);
     return out;
   };
   start();
