@@ -30,10 +30,23 @@ bool is_built_in(library_id id) {
   return id == uploads_library || id == downloads_library;
 }
 
-result<dispatch::consequences> publish_ingest(const std::string& text) {
+/// Refuses an answer that is about something else than was asked for.
+result<void> check_same(std::string_view what, const std::string& asked, const std::string& answered) {
+  if (asked == answered)
+    return {};
+  return {errc::internal, "the worker's answer is of " + std::string{what} + " " + answered + ", but the job is of "
+                            + std::string{what} + " " + asked};
+}
+
+result<dispatch::consequences> publish_ingest(const job& x, const std::string& text) {
   auto made = work::decode_ingest_result(text);
   if (!made)
     return {errc::internal, "the worker's answer can't be read: " + made.error().message};
+  auto asked = work::decode_ingest_payload(x.spec.payload);
+  if (!asked)
+    return std::move(asked).error();
+  TROUPE_TRY(check_same("video", asked->video.str(), made->item.id.str()));
+  TROUPE_TRY(check_same("library", asked->library.str(), made->item.library.str()));
   made->item.state = video_state::ready;
   made->item.created = made->item.updated = wall_now();
   dispatch::consequences out;
@@ -46,7 +59,11 @@ result<dispatch::consequences> publish_transcode(const job& x, const std::string
   auto made = work::decode_transcode_result(text);
   if (!made)
     return {errc::internal, "the worker's answer can't be read: " + made.error().message};
+  auto asked = work::decode_transcode_payload(x.spec.payload);
+  if (!asked)
+    return std::move(asked).error();
   auto& r = made->item;
+  TROUPE_TRY(check_same("video", asked->video.str(), r.video.str()));
   // One rendition a job, whoever says it how often.
   r.id = rendition_id{x.id.raw};
   r.made_by = x.id.str();
@@ -138,7 +155,7 @@ job_spec ingest_upload_spec(const std::string& uploads_root, const std::string& 
 
 result<dispatch::consequences> on_completed(const std::string& data_folder, const job& x, const std::string& text) {
   if (x.spec.kind == "ingest")
-    return publish_ingest(text);
+    return publish_ingest(x, text);
   if (x.spec.kind == "transcode")
     return publish_transcode(x, text);
   if (x.spec.kind == "download")

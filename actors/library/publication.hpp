@@ -17,7 +17,7 @@ job_spec ingest_spec(const library& home, const video& item, job_id parent);
 job_spec ingest_upload_spec(const std::string& uploads_root, const std::string& path, const std::string& original_name,
                             const std::string& category);
 
-/// dispatcher_config::on_completed. errc::internal when a result can't be read.
+/// dispatcher_config::on_completed. errc::internal when a result can't be read, or is of another video than the job.
 result<dispatch::consequences> on_completed(const std::string& data_folder, const job& x, const std::string& result);
 /// dispatcher_config::on_ended: a failed ingest is shown at its video.
 dispatch::consequences on_ended(const job& x);
