@@ -30,6 +30,9 @@ caf::result<mesh::done> drop_video(librarian_ptr self, mesh::remove_video what);
 caf::result<video_detail> change_video(librarian_ptr self, mesh::edit_video what);
 /// What a job made of a video that was removed meanwhile has changed no row (the store sees to that): its files go.
 void drop_late_result(librarian_ptr self, const job& x);
+/// What a download has fetched so far goes with it when it is cancelled or fails for good: no attempt of it may be
+/// running then that could do it.
+void drop_unfinished_download(librarian_ptr self, const job& x);
 
 // -- librarian_scans.cpp
 caf::result<scan> start_scan(librarian_ptr self, const mesh::scan_library& x);

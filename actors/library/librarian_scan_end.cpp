@@ -196,6 +196,8 @@ void on_job_changed(librarian_ptr self, const job& x) {
   drop_late_result(self, x);
   if (x.spec.kind == "scan")
     on_scan_job(self, x);
+  else if (x.spec.kind == "download")
+    drop_unfinished_download(self, x);
   else if (x.spec.kind == "ingest")
     on_ingest_job(self, x);
 }

@@ -96,11 +96,16 @@ void remove_files(librarian_ptr self, std::vector<std::string> files) {
   };
   run_blocking(self, work, [](const error& problem) {
     if (problem.code != errc::none)
-      spdlog::warn("librarian: a file of a removed video is left to the cleanup: {}", problem.message);
+      spdlog::warn("librarian: a file that nobody needs any more is left to the cleanup: {}", problem.message);
   });
 }
 
 } // namespace
+
+void drop_unfinished_download(librarian_ptr self, const job& x) {
+  if (x.state == job_state::failed || x.state == job_state::cancelled)
+    remove_files(self, leavings_of_download(x));
+}
 
 void drop_late_result(librarian_ptr self, const job& x) {
   auto& st = self->state;

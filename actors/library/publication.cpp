@@ -1,5 +1,6 @@
 #include "actors/library/publication.hpp"
 
+#include "actors/media/attempt.hpp"
 #include "actors/media/cleanup.hpp"
 #include "actors/media/payloads.hpp"
 
@@ -186,7 +187,7 @@ dispatch::consequences on_ended(const job& x) {
 }
 
 bool is_observed(const job& x) {
-  return x.spec.kind == "ingest" || x.spec.kind == "transcode" || x.spec.kind == "scan";
+  return x.spec.kind == "ingest" || x.spec.kind == "transcode" || x.spec.kind == "download" || x.spec.kind == "scan";
 }
 
 std::optional<job_target> target_of(const job& x) {
@@ -217,6 +218,12 @@ std::vector<std::string> files_of_result(const job& x) {
       add(made->item.file);
   }
   return out;
+}
+
+std::vector<std::string> leavings_of_download(const job& x) {
+  // The part first: an attempt that is still ending takes the state away when its part is gone.
+  auto part = "tmp/" + x.id.str() + ".part";
+  return {part, part + ".state", "downloads/" + work::output_name(x.token())};
 }
 
 std::string category_of_ingest(const job& x) {

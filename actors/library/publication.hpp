@@ -34,6 +34,8 @@ std::optional<job_target> target_of(const job& x);
 /// The files that the result of a completed ingest or transcode job names, relative to the data folder: only what
 /// carries the job's own id.
 std::vector<std::string> files_of_result(const job& x);
+/// What a download that has failed for good or was cancelled may leave, relative to the data folder.
+std::vector<std::string> leavings_of_download(const job& x);
 
 /// Category of the video of an ingest job, as its payload says.
 std::string category_of_ingest(const job& x);

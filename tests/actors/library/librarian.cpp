@@ -445,6 +445,40 @@ CAF_TEST(an upload that is removed before its ingest has ended is not there yet 
   CAF_CHECK(store.videos.empty());
 }
 
+CAF_TEST(a download that ends without a film takes what it has fetched along) {
+  join(10);
+  auto start_download = [this] {
+    job_spec spec;
+    spec.kind = "download";
+    spec.payload = encode(work::download_payload{"https://example.org/f.mp4", "", ""});
+    submit_now(spec);
+    return next("download").token;
+  };
+  auto part = [](const lease_token& token) { return "/data/tmp/" + token.job.str() + ".part"; };
+  auto broken = [](const lease_token& token) {
+    attempt_outcome out;
+    out.token = token;
+    out.end = attempt_end::failed;
+    out.failure = {errc::io, "the connection broke"};
+    out.cls = error_class::transient;
+    return out;
+  };
+  auto running = start_download();
+  auto waiting = start_download();
+  auto failing = start_download();
+  ask<mesh::handed_in>(dispatcher, mesh::hand_in{me, {broken(waiting)}});
+  CAF_CHECK(get(waiting.job).state == job_state::delayed);
+  hand_in(failing, "{}", attempt_end::failed);
+  CAF_CHECK(eventually([&] { return disk->removed().contains(part(failing) + ".state"); }));
+  CAF_CHECK(!disk->removed().contains(part(running)));
+  CAF_CHECK(!disk->removed().contains(part(waiting)));
+  for (auto& token : {running, waiting}) {
+    ask<job>(dispatcher, mesh::act_on_job{token.job, mesh::job_action::cancel});
+    CAF_CHECK(eventually([&] { return disk->removed().contains(part(token) + ".state"); }));
+    CAF_CHECK(disk->removed().contains(part(token)));
+  }
+}
+
 CAF_TEST(the end of a scan that the store did not take is written later) {
   auto id = films();
   join(10);
