@@ -48,6 +48,8 @@ struct workshop {
   /// Downloads: no file is larger; addresses of private networks only where that is configured.
   uint64_t max_download_bytes = uint64_t{200} << 30;
   bool allow_private = false;
+  /// So often is what a download has fetched made durable: a kill costs no more than that.
+  milliseconds checkpoint_interval{2'000};
   /// Where the file of a video is on this node. Blocks. Payloads of people name videos, never paths.
   std::function<result<std::string>(video_id)> find_source;
 };

@@ -13,6 +13,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 using namespace troupe;
 using namespace troupe::work;
@@ -75,6 +76,8 @@ struct fake_attempt final : attempt {
     asked = x;
     CAF_CHECK_EQUAL(::write(x.descriptor, "0123", 4), 4);
     told({x.offset + 4, 8, "\"v1\""});
+    if (auto f = std::exchange(meanwhile, {}))
+      f();
     if (broken)
       return *broken;
     return ports::http_response{200, "video/mp4", "\"v1\"", served_name, x.offset + 4, false};
@@ -85,6 +88,8 @@ struct fake_attempt final : attempt {
   bool verified = true;
   std::optional<exec::op> fail_at;
   std::function<void(exec::op)> before;
+  /// Once, in the middle of a download.
+  std::function<void()> meanwhile;
   std::vector<std::string> stages;
   std::optional<error> broken;
   ports::http_download asked;
@@ -139,9 +144,7 @@ struct fixture {
   }
   void ask_transcode() {
     a.job.payload = encode(transcode_payload{video_id{{1, 1}}, *find_profile("web-720p")});
-    shop.find_source = [this](video_id) -> result<std::string> {
-      return root + "/in/film.MP4";
-    };
+    shop.find_source = [this](video_id) -> result<std::string> { return root + "/in/film.MP4"; };
   }
 
   std::string root;
@@ -295,6 +298,68 @@ CAF_TEST(what was fetched after the last sync is not gone on from) {
   CAF_REQUIRE(second.has_value());
   CAF_CHECK_EQUAL(a.asked.offset, 4u);
   CAF_CHECK_EQUAL(*shop.files->read_text(decode_download_result(*second)->path), "01230123");
+}
+
+CAF_TEST(a download that was killed goes on from what was made durable) {
+  a.job.payload = encode(download_payload{"https://example.org/f.mp4", "", ""});
+  shop.checkpoint_interval = milliseconds{5};
+  auto tmp = shop.data_folder + "/tmp";
+  auto at_kill = root + "/at-kill";
+  a.meanwhile = [&] {
+    auto state = tmp + "/" + a.job.token.job.str() + ".part.state";
+    for (int i = 0; i < 2'000 && !fs::exists(state); ++i)
+      std::this_thread::sleep_for(milliseconds{1});
+    fs::copy(tmp, at_kill);
+  };
+  a.broken = error{errc::not_found, "the end of the first attempt"};
+  CAF_CHECK(!download(a, shop));
+  CAF_CHECK(left().empty());
+  // As if the process had died there, with no chance to put anything in order.
+  fs::copy(at_kill, tmp);
+  ++a.job.token.attempt;
+  a.broken.reset();
+  auto second = download(a, shop);
+  CAF_REQUIRE(second.has_value());
+  CAF_CHECK_EQUAL(a.asked.offset, 4u);
+  CAF_CHECK_EQUAL(a.asked.validator, "\"v1\"");
+  CAF_CHECK_EQUAL(*shop.files->read_text(decode_download_result(*second)->path), "01230123");
+  CAF_CHECK_EQUAL(left(), std::vector{"downloads/" + base() + "/evil_.mp4"});
+}
+
+CAF_TEST(two attempts at once never write one file) {
+  a.job.payload = encode(download_payload{"https://example.org/f.mp4", "", ""});
+  auto b = a;
+  ++b.job.token.attempt;
+  result<std::string> second{errc::internal, ""};
+  a.meanwhile = [&] { second = download(b, shop); };
+  auto first = download(a, shop);
+  CAF_REQUIRE(first.has_value() && second.has_value());
+  CAF_CHECK_EQUAL(b.asked.offset, 0u);
+  for (auto* made : {&first, &second})
+    CAF_CHECK_EQUAL(*shop.files->read_text(decode_download_result(**made)->path), "0123");
+  CAF_CHECK_EQUAL(left().size(), 2u);
+  // One that breaks off beside another leaves nothing of its own and the other's part alone.
+  b.broken = error{errc::io, "the connection broke"};
+  a.broken = b.broken;
+  a.meanwhile = [&] { second = download(b, shop); };
+  CAF_CHECK(!download(a, shop));
+  auto part = "tmp/" + a.job.token.job.str() + ".part";
+  CAF_CHECK_EQUAL(left().size(), 4u);
+  CAF_CHECK(fs::exists(shop.data_folder + "/" + part + ".state"));
+}
+
+CAF_TEST(a download whose part was taken away with its job leaves nothing) {
+  a.job.payload = encode(download_payload{"https://example.org/f.mp4", "", ""});
+  shop.checkpoint_interval = milliseconds{1};
+  a.broken = error{errc::cancelled};
+  a.meanwhile = [&] {
+    auto part = shop.data_folder + "/tmp/" + a.job.token.job.str() + ".part";
+    a.stop = true;
+    fs::remove(part);
+    fs::remove(part + ".state");
+  };
+  CAF_CHECK(!download(a, shop));
+  CAF_CHECK_EQUAL(left(), std::vector<std::string>{});
 }
 
 CAF_TEST(a part of another url or after a permanent error is not used) {
