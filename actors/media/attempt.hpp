@@ -86,8 +86,10 @@ struct source {
   std::string hint;
 };
 result<source> open_source(const workshop& shop, const std::string& path);
-/// errc::io (transient) when the name means another content by now.
+/// errc::io (transient) when the name means another content by now; errc::not_found when the file is gone.
 result<void> check_unchanged(const workshop& shop, const source& src);
+/// Why an operation on the source failed: that the file was changed or removed meanwhile, if it was; else `failed`.
+error reason_of(attempt& a, const workshop& shop, const source& src, error failed);
 
 /// A probe of the source on an executor.
 result<media_info> extract_metadata(attempt& a, const source& src);

@@ -45,10 +45,10 @@ struct fake_attempt final : attempt {
     info.format = "mov,mp4";
     info.duration = 12.5;
     info.streams.resize(1);
-    info.streams[0].kind = "video";
-    info.streams[0].codec = "h264";
-    info.streams[0].width = 640;
-    info.streams[0].height = 360;
+    info.streams[0].kind = sound ? "audio" : "video";
+    info.streams[0].codec = sound ? "mp3" : "h264";
+    info.streams[0].width = sound ? 0 : 640;
+    info.streams[0].height = sound ? 0 : 360;
     if (x.op == exec::op::probe)
       out.body = encode(info);
     if (x.op == exec::op::thumbnail) {
@@ -85,6 +85,8 @@ struct fake_attempt final : attempt {
 
   assignment job;
   bool stop = false;
+  /// The file is sound without film.
+  bool sound = false;
   bool verified = true;
   std::optional<exec::op> fail_at;
   std::function<void(exec::op)> before;
@@ -193,6 +195,44 @@ CAF_TEST(whatever fails leaves no file) {
   CAF_CHECK_EQUAL(*shop.files->read_text(root + "/in/film.MP4"), "bytes");
 }
 
+CAF_TEST(sound gets a picture and is worth having without one) {
+  a.sound = true;
+  ask_ingest();
+  auto with = run_attempt(a, [&](attempt& x) { return ingest(x, shop); });
+  CAF_REQUIRE(with.end == attempt_end::completed);
+  auto row = decode_ingest_result(with.result);
+  CAF_CHECK_EQUAL(row->item.audio_codec, "mp3");
+  CAF_CHECK_EQUAL(row->item.video_codec, "");
+  CAF_CHECK(!row->item.thumbnails.empty());
+  CAF_CHECK_EQUAL(left().size(), row->item.thumbnails.size());
+  fs::remove_all(shop.data_folder);
+  a.fail_at = exec::op::thumbnail;
+  auto without = run_attempt(a, [&](attempt& x) { return ingest(x, shop); });
+  CAF_REQUIRE(without.end == attempt_end::completed);
+  CAF_CHECK(decode_ingest_result(without.result)->item.thumbnails.empty());
+  CAF_CHECK(left().empty());
+}
+
+CAF_TEST(a source that is removed while it is read is named and not tried again) {
+  for (auto failing : {std::optional<exec::op>{}, std::optional{exec::op::transcode}, std::optional{exec::op::probe}}) {
+    put("in/film.MP4", "bytes");
+    // A file that loses its end may well be what the executor fails at.
+    a.fail_at = failing;
+    a.before = [&](exec::op x) {
+      if (x == failing.value_or(exec::op::transcode))
+        fs::remove(root + "/in/film.MP4");
+    };
+    ask_transcode();
+    auto out = run_attempt(a, [&](attempt& x) { return transcode(x, shop); });
+    CAF_CHECK(out.end == attempt_end::failed);
+    CAF_CHECK(out.failure.code == errc::not_found);
+    CAF_CHECK(out.cls == error_class::permanent);
+    CAF_CHECK(out.failure.message.find(root + "/in/film.MP4: the file was removed") == 0);
+    CAF_CHECK(out.failure.message.find("scan its library") != std::string::npos);
+    CAF_CHECK(left().empty());
+  }
+}
+
 CAF_TEST(a source that changes while it is read is tried again) {
   a.before = [&](exec::op x) {
     if (x == exec::op::thumbnail || x == exec::op::transcode)
@@ -208,6 +248,12 @@ CAF_TEST(a source that changes while it is read is tried again) {
   CAF_REQUIRE(!again);
   CAF_CHECK(again.error().code == errc::io);
   CAF_CHECK(left().empty());
+  // Also when the executor stumbles over the change.
+  put("in/film.MP4", "bytes");
+  a.fail_at = exec::op::transcode;
+  auto stumbled = run_attempt(a, [&](attempt& x) { return transcode(x, shop); });
+  CAF_CHECK(stumbled.failure.code == errc::io);
+  CAF_CHECK(stumbled.cls == error_class::transient);
 }
 
 CAF_TEST(transcode verifies before it publishes) {
