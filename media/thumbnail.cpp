@@ -215,7 +215,9 @@ result<chosen> choose(input& source, std::string& upright, bool& swaps) {
   if (auto* stream = source.cover())
     if (auto cover = cover_picture(*stream))
       return cover;
-  return waveform(source, *source.first(AVMEDIA_TYPE_AUDIO));
+  if (auto* stream = source.first(AVMEDIA_TYPE_AUDIO))
+    return waveform(source, *stream);
+  return {errc::bad_media, "there is nothing in the file that a picture can be made of"};
 }
 
 } // namespace

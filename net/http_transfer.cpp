@@ -266,7 +266,7 @@ void http_transfer::report(bool last) {
   if (!progress_ || (!last && now < last_report_ + progress_interval))
     return;
   last_report_ = now;
-  progress_({position_, total_.value_or(0)});
+  progress_({position_, total_.value_or(0), validator()});
 }
 
 std::string http_transfer::field(const std::string& name) const {

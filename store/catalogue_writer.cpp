@@ -13,9 +13,15 @@ constexpr auto place_and_version = [](video_row& r, auto f) {
   r.place(f);
   r.version(f);
 };
-constexpr auto version_and_facts = [](video_row& r, auto f) {
+constexpr auto state_and_facts = [](video_row& r, auto f) {
+  f("state", r.state);
+  f("updated_at", r.updated_at);
+  r.facts(f);
+};
+constexpr auto version_facts_and_key = [](video_row& r, auto f) {
   r.version(f);
   r.facts(f);
+  r.key(f);
 };
 constexpr auto path_and_key = [](video_row& r, auto f) {
   f("path", r.path);
@@ -51,12 +57,11 @@ catalogue_writer::catalogue_writer(soci::session& sql, const engine& eng) :
          insert_sql<video_row>("videos") + " ON CONFLICT (id) DO UPDATE SET "
            + take_excluded<video_row>(place_and_version),
          every_column),
+  added_(sql, eng, insert_sql<video_row>("videos") + " ON CONFLICT (id) DO NOTHING", every_column),
   ingested_(sql, eng,
-            insert_sql<video_row>("videos") + " ON CONFLICT (id) DO UPDATE SET "
-              + take_excluded<video_row>(version_and_facts)
-              + " WHERE videos.size = excluded.size AND videos.mtime_ns = excluded.mtime_ns"
-                " AND videos.inode = excluded.inode AND videos.state <> 'removed'",
-            every_column),
+            "UPDATE videos SET " + assignments<video_row>(state_and_facts)
+              + " WHERE id = :id AND size = :size AND mtime_ns = :mtime_ns AND inode = :inode AND state <> 'removed'",
+            version_facts_and_key),
   state_(sql, eng, "UPDATE videos SET state = :state, updated_at = :updated_at WHERE id = :id", state_and_key),
   edit_(sql, eng,
         "UPDATE videos SET title = :title, title_folded = :title_folded, category = :category,"
@@ -69,7 +74,7 @@ catalogue_writer::catalogue_writer(soci::session& sql, const engine& eng) :
   has_video_.exchange(soci::into(video_count_));
   has_video_.exchange(soci::use(wanted_video_, "id"));
   has_video_.alloc();
-  has_video_.prepare("SELECT count(*) FROM videos WHERE id = :id");
+  has_video_.prepare("SELECT count(*) FROM videos WHERE id = :id AND state <> 'removed'");
   has_video_.define_and_bind();
 }
 
@@ -115,6 +120,10 @@ void catalogue_writer::apply(const ports::catalogue_changes& x) {
   }
   remove(x);
   apply_found(x.found);
+  for (auto& v : x.added) {
+    set_all(added_.row, v);
+    added_.execute();
+  }
   for (auto& v : x.ingested) {
     set_all(ingested_.row, v);
     ingested_.execute();

@@ -13,6 +13,7 @@ public:
 
 private:
   void remove(const ports::catalogue_changes& x);
+  /// There, and not removed by a person.
   bool has_video(video_id id);
   void apply_found(const std::vector<video>& found);
 
@@ -21,6 +22,7 @@ private:
   change<library_row> remove_library_videos_;
   change<video_row> vacate_;
   change<video_row> found_;
+  change<video_row> added_;
   change<video_row> ingested_;
   change<video_row> state_;
   change<video_row> edit_;

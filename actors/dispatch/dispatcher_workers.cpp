@@ -9,6 +9,7 @@ namespace {
 void append(ports::catalogue_changes& to, ports::catalogue_changes&& from) {
   auto move_all = [](auto& dst, auto& src) { std::move(src.begin(), src.end(), std::back_inserter(dst)); };
   move_all(to.found, from.found);
+  move_all(to.added, from.added);
   move_all(to.ingested, from.ingested);
   move_all(to.states, from.states);
   move_all(to.renditions, from.renditions);

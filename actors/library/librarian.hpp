@@ -7,6 +7,7 @@
 #include <deque>
 #include <functional>
 #include <unordered_map>
+#include <unordered_set>
 
 namespace troupe::catalogue {
 
@@ -75,6 +76,8 @@ struct librarian_state {
   std::vector<scan> unwritten;
   /// Categories whose listeners have not yet been told that something changed.
   std::unordered_map<std::string, uint64_t> touched;
+  /// Removed by a person since this librarian started; see drop_late_result.
+  std::unordered_set<video_id> removed;
   bool update_queued = false;
   bool check_queued = false;
 };

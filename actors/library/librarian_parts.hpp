@@ -25,6 +25,15 @@ constexpr std::chrono::seconds read_timeout{10};
 /// Reads libraries and unfinished scans from the store; makes the built-in libraries; tries again until it works.
 void load(librarian_ptr self);
 
+// -- librarian_videos.cpp
+caf::result<mesh::done> drop_video(librarian_ptr self, mesh::remove_video what);
+caf::result<video_detail> change_video(librarian_ptr self, mesh::edit_video what);
+/// What a job made of a video that was removed meanwhile has changed no row (the store sees to that): its files go.
+void drop_late_result(librarian_ptr self, const job& x);
+/// What a download has fetched so far goes with it when it is cancelled or fails for good: no attempt of it may be
+/// running then that could do it.
+void drop_unfinished_download(librarian_ptr self, const job& x);
+
 // -- librarian_scans.cpp
 caf::result<scan> start_scan(librarian_ptr self, const mesh::scan_library& x);
 caf::result<mesh::done> take_scan_batch(librarian_ptr self, mesh::scan_batch x);

@@ -167,25 +167,9 @@ void on_scan_job(librarian_ptr self, const job& x) {
   check_end(self, id);
 }
 
-/// An ingest that was under way when its library was removed has brought its row back.
-void drop_orphan(librarian_ptr self, const job& x) {
-  auto target = target_of_ingest(x);
-  if (!self->state.loaded || !target || self->state.libraries.contains(target->library))
-    return;
-  ports::unit_of_work unit;
-  unit.catalogue.removed_videos.push_back(target->video);
-  commit(self, std::move(unit), [self, category = category_of_ingest(x)](const error* err) {
-    if (err)
-      spdlog::warn("librarian: a video of a removed library was not removed: {}", err->message);
-    else
-      touch(self, category);
-  });
-}
-
 void on_ingest_job(librarian_ptr self, const job& x) {
   if (!is_terminal(x.state))
     return;
-  drop_orphan(self, x);
   touch(self, category_of_ingest(x));
   auto* active = scan_of_job(self->state, x.spec.parent);
   if (!active)
@@ -209,8 +193,11 @@ void ask_scan_job(librarian_ptr self, const active_scan& x) {
 }
 
 void on_job_changed(librarian_ptr self, const job& x) {
+  drop_late_result(self, x);
   if (x.spec.kind == "scan")
     on_scan_job(self, x);
+  else if (x.spec.kind == "download")
+    drop_unfinished_download(self, x);
   else if (x.spec.kind == "ingest")
     on_ingest_job(self, x);
 }

@@ -1,5 +1,7 @@
 #include "actors/library/publication.hpp"
 
+#include "actors/media/attempt.hpp"
+#include "actors/media/cleanup.hpp"
 #include "actors/media/payloads.hpp"
 
 #include <algorithm>
@@ -24,14 +26,33 @@ job_spec spec_of(const work::ingest_payload& payload) {
   return spec;
 }
 
-result<dispatch::consequences> publish_ingest(const std::string& text) {
+/// Its videos have no row before their ingest has ended. Those of other libraries got theirs from a scan.
+bool is_built_in(library_id id) {
+  return id == uploads_library || id == downloads_library;
+}
+
+/// Refuses an answer that is about something else than was asked for.
+result<void> check_same(std::string_view what, const std::string& asked, const std::string& answered) {
+  if (asked == answered)
+    return {};
+  return {errc::internal, "the worker's answer is of " + std::string{what} + " " + answered + ", but the job is of "
+                            + std::string{what} + " " + asked};
+}
+
+result<dispatch::consequences> publish_ingest(const job& x, const std::string& text) {
   auto made = work::decode_ingest_result(text);
   if (!made)
     return {errc::internal, "the worker's answer can't be read: " + made.error().message};
+  auto asked = work::decode_ingest_payload(x.spec.payload);
+  if (!asked)
+    return std::move(asked).error();
+  TROUPE_TRY(check_same("video", asked->video.str(), made->item.id.str()));
+  TROUPE_TRY(check_same("library", asked->library.str(), made->item.library.str()));
   made->item.state = video_state::ready;
   made->item.created = made->item.updated = wall_now();
   dispatch::consequences out;
-  out.catalogue.ingested.push_back(std::move(made->item));
+  auto& rows = is_built_in(made->item.library) ? out.catalogue.added : out.catalogue.ingested;
+  rows.push_back(std::move(made->item));
   return out;
 }
 
@@ -39,7 +60,11 @@ result<dispatch::consequences> publish_transcode(const job& x, const std::string
   auto made = work::decode_transcode_result(text);
   if (!made)
     return {errc::internal, "the worker's answer can't be read: " + made.error().message};
+  auto asked = work::decode_transcode_payload(x.spec.payload);
+  if (!asked)
+    return std::move(asked).error();
   auto& r = made->item;
+  TROUPE_TRY(check_same("video", asked->video.str(), r.video.str()));
   // One rendition a job, whoever says it how often.
   r.id = rendition_id{x.id.raw};
   r.made_by = x.id.str();
@@ -132,7 +157,7 @@ job_spec ingest_upload_spec(const std::string& uploads_root, const std::string& 
 
 result<dispatch::consequences> on_completed(const std::string& data_folder, const job& x, const std::string& text) {
   if (x.spec.kind == "ingest")
-    return publish_ingest(text);
+    return publish_ingest(x, text);
   if (x.spec.kind == "transcode")
     return publish_transcode(x, text);
   if (x.spec.kind == "download")
@@ -146,7 +171,7 @@ dispatch::consequences on_ended(const job& x) {
     return out;
   auto payload = work::decode_ingest_payload(x.spec.payload);
   // A scan's file has its row already and shows what is wrong with it; an upload that is no video gets none.
-  if (!payload || payload->library == uploads_library || payload->library == downloads_library)
+  if (!payload || is_built_in(payload->library))
     return out;
   video v;
   v.id = payload->video;
@@ -163,14 +188,43 @@ dispatch::consequences on_ended(const job& x) {
 }
 
 bool is_observed(const job& x) {
-  return x.spec.kind == "ingest" || x.spec.kind == "scan";
+  return x.spec.kind == "ingest" || x.spec.kind == "transcode" || x.spec.kind == "download" || x.spec.kind == "scan";
 }
 
-std::optional<ingest_target> target_of_ingest(const job& x) {
-  auto payload = work::decode_ingest_payload(x.spec.payload);
-  if (!payload)
-    return std::nullopt;
-  return ingest_target{payload->library, payload->video};
+std::optional<job_target> target_of(const job& x) {
+  if (x.spec.kind == "ingest") {
+    if (auto payload = work::decode_ingest_payload(x.spec.payload))
+      return job_target{payload->video, payload->library};
+  } else if (x.spec.kind == "transcode") {
+    if (auto payload = work::decode_transcode_payload(x.spec.payload))
+      return job_target{payload->video, {}};
+  }
+  return std::nullopt;
+}
+
+std::vector<std::string> files_of_result(const job& x) {
+  std::vector<std::string> out;
+  auto add = [&](const std::string& file) {
+    auto owner = work::owner_of(name_of(file));
+    bool ours = file.starts_with("artwork/") || file.starts_with("renditions/");
+    if (ours && owner && owner->job == x.id && file.find("..") == std::string::npos)
+      out.push_back(file);
+  };
+  if (x.spec.kind == "ingest") {
+    if (auto made = work::decode_ingest_result(x.result))
+      for (auto& picture : made->item.thumbnails)
+        add(picture.file);
+  } else if (x.spec.kind == "transcode") {
+    if (auto made = work::decode_transcode_result(x.result))
+      add(made->item.file);
+  }
+  return out;
+}
+
+std::vector<std::string> leavings_of_download(const job& x) {
+  // The part first: an attempt that is still ending takes the state away when its part is gone.
+  auto part = "tmp/" + x.id.str() + ".part";
+  return {part, part + ".state", "downloads/" + work::output_name(x.token())};
 }
 
 std::string category_of_ingest(const job& x) {

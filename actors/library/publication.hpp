@@ -17,19 +17,25 @@ job_spec ingest_spec(const library& home, const video& item, job_id parent);
 job_spec ingest_upload_spec(const std::string& uploads_root, const std::string& path, const std::string& original_name,
                             const std::string& category);
 
-/// dispatcher_config::on_completed. errc::internal when a result can't be read.
+/// dispatcher_config::on_completed. errc::internal when a result can't be read, or is of another video than the job.
 result<dispatch::consequences> on_completed(const std::string& data_folder, const job& x, const std::string& result);
 /// dispatcher_config::on_ended: a failed ingest is shown at its video.
 dispatch::consequences on_ended(const job& x);
 /// dispatcher_config::observed: what the librarian wants to hear of.
 bool is_observed(const job& x);
 
-/// The video that an ingest job is for, with its library; nothing when the payload can't be read.
-struct ingest_target {
-  library_id library;
+/// The video that an ingest or transcode job is for; nothing for other jobs, or when the payload can't be read.
+struct job_target {
   video_id video;
+  /// None of a transcode job.
+  library_id library;
 };
-std::optional<ingest_target> target_of_ingest(const job& x);
+std::optional<job_target> target_of(const job& x);
+/// The files that the result of a completed ingest or transcode job names, relative to the data folder: only what
+/// carries the job's own id.
+std::vector<std::string> files_of_result(const job& x);
+/// What a download that has failed for good or was cancelled may leave, relative to the data folder.
+std::vector<std::string> leavings_of_download(const job& x);
 
 /// Category of the video of an ingest job, as its payload says.
 std::string category_of_ingest(const job& x);

@@ -73,9 +73,24 @@ result<source> open_source(const workshop& shop, const std::string& path) {
 
 result<void> check_unchanged(const workshop& shop, const source& src) {
   auto now = shop.files->version_of(src.path);
-  if (!now || *now != src.version)
-    return {errc::io, "the file was changed or removed while it was read"};
+  if (!now && now.error().code == errc::not_found)
+    return {errc::not_found, src.path
+                               + ": the file was removed or renamed while it was read; put it back or scan its "
+                                 "library, and start the job again"};
+  if (!now)
+    return std::move(now).error();
+  if (*now != src.version)
+    return {errc::io, src.path + ": the file was changed while it was read; leave it alone until the job has ended"};
   return {};
+}
+
+error reason_of(attempt& a, const workshop& shop, const source& src, error failed) {
+  auto same = check_unchanged(shop, src);
+  if (same || failed.code == errc::cancelled)
+    return failed;
+  // What the executor thought of it was about a file that is no more.
+  a.cls.reset();
+  return std::move(same).error();
 }
 
 result<media_info> extract_metadata(attempt& a, const source& src) {

@@ -48,6 +48,8 @@ struct workshop {
   /// Downloads: no file is larger; addresses of private networks only where that is configured.
   uint64_t max_download_bytes = uint64_t{200} << 30;
   bool allow_private = false;
+  /// So often is what a download has fetched made durable: a kill costs no more than that.
+  milliseconds checkpoint_interval{2'000};
   /// Where the file of a video is on this node. Blocks. Payloads of people name videos, never paths.
   std::function<result<std::string>(video_id)> find_source;
 };
@@ -84,8 +86,10 @@ struct source {
   std::string hint;
 };
 result<source> open_source(const workshop& shop, const std::string& path);
-/// errc::io (transient) when the name means another content by now.
+/// errc::io (transient) when the name means another content by now; errc::not_found when the file is gone.
 result<void> check_unchanged(const workshop& shop, const source& src);
+/// Why an operation on the source failed: that the file was changed or removed meanwhile, if it was; else `failed`.
+error reason_of(attempt& a, const workshop& shop, const source& src, error failed);
 
 /// A probe of the source on an executor.
 result<media_info> extract_metadata(attempt& a, const source& src);

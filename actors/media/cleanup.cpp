@@ -73,9 +73,11 @@ private:
     for (auto& name : names("tmp")) {
       if (auto token = lease_token::parse(name))
         candidates_.push_back({"tmp/" + name, {token->job, token->attempt}});
-      else if (name.ends_with(".part") || name.ends_with(".part.state"))
-        if (auto job = job_id::parse(name.substr(0, id_length)); job && name.find('.') == id_length)
+      else if (name.ends_with(".part") || name.ends_with(".part.state")) {
+        auto job = job_id::parse(name.substr(0, id_length));
+        if (job && (name.find('.') == id_length || owner_of(name)))
           candidates_.push_back({"tmp/" + name, {*job, 0}, candidate::kind::partial});
+      }
     }
   }
 

@@ -5,8 +5,8 @@
 namespace troupe::work {
 
 /// A plain http(s) URL into downloads/<job>-<attempt>/<name>; the result is a download_result (payloads.hpp).
-/// What has arrived is kept per job in tmp/<job>.part, and in tmp/<job>.part.state what it belongs to, so that the next
-/// attempt goes on from there; both go when the download is complete or fails for good.
+/// What has arrived is kept for the next attempt (partial_file.hpp); it goes when the download is complete or fails for
+/// good, and with a job that is cancelled (the coordinator sees to that, for no attempt may be running then).
 result<std::string> download(attempt& a, const workshop& shop);
 
 /// A name that is safe below any folder: the last component, without control characters, leading dots or '/'; valid

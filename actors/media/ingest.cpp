@@ -10,9 +10,10 @@ namespace troupe::work {
 
 namespace {
 
-/// Something that a picture can be taken from: film, or a cover.
+/// Something that a picture can be taken from: film, a cover, or sound (its waveform).
 bool has_picture(const media_info& media) {
-  return std::any_of(media.streams.begin(), media.streams.end(), [](auto& s) { return s.kind == "video"; });
+  return std::any_of(media.streams.begin(), media.streams.end(),
+                     [](auto& s) { return s.kind == "video" || s.kind == "audio"; });
 }
 
 /// Published files that are taken back unless all went well.
@@ -131,11 +132,17 @@ result<std::string> ingest(attempt& a, const workshop& shop) {
     return std::move(src).error();
   auto media = extract_metadata(a, *src);
   if (!media)
-    return std::move(media).error();
+    return reason_of(a, shop, *src, std::move(media).error());
   a.stage(0.5, "thumbnails", "taking pictures");
   auto pictures = make_thumbnails(a, shop, *src, *media);
-  if (!pictures)
-    return std::move(pictures).error();
+  if (!pictures) {
+    auto why = reason_of(a, shop, *src, std::move(pictures).error());
+    // Sound is worth having without a picture; film that shows none is damaged.
+    if (why.code != errc::bad_media || media->first("video") != nullptr)
+      return why;
+    a.cls.reset();
+    pictures = std::vector<picture>{};
+  }
   a.stage(0.9, "index", "adding to the catalogue");
   ingest_result out{describe(*asked, *src, *media)};
   out.item.thumbnails = std::move(*pictures);

@@ -102,13 +102,13 @@ result<std::string> transcode(attempt& a, const workshop& shop) {
     return std::move(src).error();
   auto media = extract_metadata(a, *src);
   if (!media)
-    return std::move(media).error();
+    return reason_of(a, shop, *src, std::move(media).error());
   scratch_folder scratch{shop, a.what().token};
   auto path = scratch.file("out." + extension);
   a.stage(encode_from, "transcode", "making " + asked->profile.name);
   auto encoded = encode_to(a, shop, *src, *media, asked->profile, path);
   if (!encoded)
-    return std::move(encoded).error();
+    return reason_of(a, shop, *src, std::move(encoded).error());
   a.operation = encoded->operation;
   TROUPE_TRY(check_unchanged(shop, *src));
   a.stage(verify_from, "verify", "reading the result to its end");

@@ -9,6 +9,8 @@
 
 #include <algorithm>
 #include <fstream>
+#include <map>
+#include <set>
 #include <sstream>
 
 extern char** environ; // NOLINT: POSIX
@@ -38,8 +40,7 @@ public:
     read_environment(from.environment);
     for (auto& override_text : from.overrides)
       read_override(override_text);
-    if (problems_.empty())
-      check_whole(values_, problems_);
+    check_whole(values_, [this](auto& key, auto& reason) { add_whole(key, reason); });
     if (!problems_.empty())
       return problems_.to_error();
     return values_;
@@ -53,25 +54,39 @@ private:
     return nullptr;
   }
 
-  void set(const std::string& place, std::string_view key, const raw_value& value) {
+  void set(const place& where, std::string_view key, const raw_value& value) {
     auto* f = find(key);
     if (!f)
-      problems_.unknown_key(place, key, table_);
-    else if (auto reason = assign(*f, value))
-      problems_.add(place, std::string{key} + " " + *reason);
+      return problems_.unknown_key(where, key, table_);
+    origins_[std::string{key}] = where;
+    if (auto reason = assign(*f, value)) {
+      problems_.add(where, std::string{key} + " " + *reason);
+      refused_.emplace(key);
+    }
+  }
+
+  /// Tells a problem of the whole where its key was set. One that was refused has its default now: nothing to judge.
+  void add_whole(const std::string& key, const std::string& reason) {
+    if (refused_.contains(key))
+      return;
+    auto origin = origins_.find(key);
+    if (origin == origins_.end())
+      problems_.add({key}, reason);
+    else
+      problems_.add(origin->second, key + " " + reason);
   }
 
   // -- file
 
-  static std::string place_of(const std::string& file, const toml::source_region& where) {
-    return file + ":" + std::to_string(where.begin.line);
+  static place place_of(const std::string& file, const toml::source_region& where) {
+    return {file + ":" + std::to_string(where.begin.line), where.begin.line};
   }
 
   void read_file(const std::string& path) {
     std::ifstream in{path, std::ios::binary};
     std::ostringstream text;
     if (!in || !(text << in.rdbuf())) {
-      problems_.add(path, "can't be read; give the path of a TOML file (cluster-config/trouped.toml has every key)");
+      problems_.add({path}, "can't be read; give the path of a TOML file (cluster-config/trouped.toml has every key)");
       return;
     }
     auto doc = toml::parse(text.str(), path);
@@ -129,11 +144,13 @@ private:
         set_library_key(place_of(path, key.source()), x, key.str(), raw_of(value));
       if (x.root.empty())
         problems_.add(place_of(path, item.source()), "libraries.root is missing: the folder's absolute path");
+      else if (!x.root.starts_with('/'))
+        problems_.add(place_of(path, item.source()), "libraries.root must be an absolute path");
       values_.libraries.push_back(std::move(x));
     }
   }
 
-  void set_library_key(const std::string& place, library_settings& x, std::string_view key, const raw_value& value) {
+  void set_library_key(const place& where, library_settings& x, std::string_view key, const raw_value& value) {
     const field rows[]{{"libraries.name", &x.name, "", 1, 200},
                        {"libraries.root", &x.root, "", 1, 4096},
                        {"libraries.category", &x.category, "", 0, 100}};
@@ -141,10 +158,10 @@ private:
       if (f.name() != key)
         continue;
       if (auto reason = assign(f, value))
-        problems_.add(place, std::string{f.key} + " " + *reason);
+        problems_.add(where, std::string{f.key} + " " + *reason);
       return;
     }
-    problems_.unknown_key(place, "libraries." + std::string{key}, rows);
+    problems_.unknown_key(where, "libraries." + std::string{key}, rows);
   }
 
   // -- environment
@@ -155,7 +172,7 @@ private:
         if (value.empty())
           continue;
         if (name == variable)
-          set("environment " + name, key, raw_value{value, true});
+          set({"environment " + name}, key, raw_value{value, true});
         else if (name == std::string{variable} + "_FILE" && find(key)->secret)
           read_secret_file(name, key, value);
       }
@@ -178,7 +195,7 @@ private:
           continue;
         }
       }
-      set("environment " + name, key, raw_value{value, true});
+      set({"environment " + name}, key, raw_value{value, true});
     }
   }
 
@@ -189,9 +206,9 @@ private:
     text.resize(static_cast<size_t>(std::max<std::streamsize>(in.gcount(), 0)));
     text.erase(text.find_last_not_of(" \t\r\n") + 1);
     if (text.empty())
-      problems_.add("environment " + variable, "the file that it names can't be read or is empty");
+      problems_.add({"environment " + variable}, "the file that it names can't be read or is empty");
     else
-      set("environment " + variable, key, raw_value{text, true});
+      set({"environment " + variable}, key, raw_value{text, true});
   }
 
   // -- command line
@@ -206,14 +223,17 @@ private:
   void read_override(const std::string& text) {
     auto split = text.find('=');
     if (split == std::string::npos || split == 0)
-      problems_.add("--set", "must be section.key=value, like --set gateway.port=3001" + quoted_key(text));
+      problems_.add({"--set"}, "must be section.key=value, like --set gateway.port=3001" + quoted_key(text));
     else
-      set("--set", text.substr(0, split), raw_value{text.substr(split + 1), true});
+      set({"--set"}, text.substr(0, split), raw_value{text.substr(split + 1), true});
   }
 
   settings values_;
   std::vector<field> table_ = fields(values_);
   problem_list problems_;
+  /// Where each key was set last, and the keys whose value was refused.
+  std::map<std::string, place, std::less<>> origins_;
+  std::set<std::string, std::less<>> refused_;
 };
 
 } // namespace

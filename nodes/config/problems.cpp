@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 
 namespace troupe::config {
 
@@ -45,7 +46,7 @@ size_t edit_distance(std::string_view a, std::string_view b) {
   return last[b.size()];
 }
 
-void problem_list::unknown_key(std::string place, std::string_view key, std::span<const field> table) {
+void problem_list::unknown_key(place where, std::string_view key, std::span<const field> table) {
   std::string_view nearest;
   size_t best = std::max<size_t>(2, key.size() / 4) + 1;
   std::string known;
@@ -65,10 +66,10 @@ void problem_list::unknown_key(std::string place, std::string_view key, std::spa
     reason += "; " + std::string{section} + " has " + known;
   else
     reason += "; cluster-config/trouped.toml lists every key";
-  add(std::move(place), std::move(reason));
+  add(std::move(where), std::move(reason));
 }
 
-void problem_list::unknown_section(std::string place, std::string_view section, std::span<const field> table) {
+void problem_list::unknown_section(place where, std::string_view section, std::span<const field> table) {
   std::string known = "libraries";
   std::string_view nearest;
   size_t best = 3;
@@ -81,44 +82,44 @@ void problem_list::unknown_section(std::string place, std::string_view section, 
       nearest = f.section();
     }
   }
-  add(std::move(place), "unknown section [" + std::string{section.substr(0, 100)} + "]; "
+  add(std::move(where), "unknown section [" + std::string{section.substr(0, 100)} + "]; "
                           + (nearest.empty() ? "there are " + known : "did you mean [" + std::string{nearest} + "]?"));
 }
 
 error problem_list::to_error() const {
+  auto rows = rows_;
+  std::ranges::stable_sort(
+    rows, {}, [](const row& x) { return x.where.line == 0 ? std::numeric_limits<uint32_t>::max() : x.where.line; });
   error out{errc::validation, {}};
-  for (auto& [place, reason] : rows_)
-    out.message += (out.message.empty() ? "" : "\n") + place + ": " + reason;
-  out.fields = rows_;
+  for (auto& [where, reason] : rows) {
+    out.message += (out.message.empty() ? "" : "\n") + where.text + ": " + reason;
+    out.fields.emplace_back(where.text, reason);
+  }
   return out;
 }
 
-void check_whole(const settings& x, problem_list& out) {
+void check_whole(const settings& x, const key_problem& wrong) {
   if (!is_loopback(x.gateway.address))
-    out.add("gateway.address", "must be a loopback address such as 127.0.0.1: there are no accounts yet, so anyone who "
-                               "reaches the API is an administrator; put a proxy that signs people in before it");
+    wrong("gateway.address", "must be a loopback address such as 127.0.0.1: there are no accounts yet, so anyone who "
+                             "reaches the API is an administrator; put a proxy that signs people in before it");
   if (!is_loopback(x.mesh.address))
-    out.add("mesh.address",
-            "must be a loopback address such as 127.0.0.1: connections between nodes are not encrypted");
+    wrong("mesh.address", "must be a loopback address such as 127.0.0.1: connections between nodes are not encrypted");
   if (x.gateway.port != 0 && x.gateway.port == x.mesh.port && x.has_role("gateway"))
-    out.add("mesh.port", "must differ from gateway.port (both are " + std::to_string(x.mesh.port) + ")");
+    wrong("mesh.port", "must differ from gateway.port (both are " + std::to_string(x.mesh.port) + ")");
   if (!x.has_role("coordinator") && x.mesh.coordinator.empty())
-    out.add("mesh.coordinator", "must name the coordinator's HOST:PORT, because this node is none itself (node.roles)");
+    wrong("mesh.coordinator", "must name the coordinator's HOST:PORT, because this node is none itself (node.roles)");
   if (!x.mesh.coordinator.empty() && !is_host_port(x.mesh.coordinator))
-    out.add("mesh.coordinator", "must be HOST:PORT, like 127.0.0.1:3002");
+    wrong("mesh.coordinator", "must be HOST:PORT, like 127.0.0.1:3002");
   if (x.mesh.connection_timeout < 2 * x.mesh.heartbeat)
-    out.add("mesh.connection_timeout", "must be at least twice mesh.heartbeat");
+    wrong("mesh.connection_timeout", "must be at least twice mesh.heartbeat");
   if (!x.database.url.empty() && !starts_with_any(x.database.url, {"postgresql://", "postgres://", "sqlite:"}))
-    out.add("database.url", "must start with postgresql:// or sqlite:");
+    wrong("database.url", "must start with postgresql:// or sqlite:");
   if (!x.redis.url.empty() && !starts_with_any(x.redis.url, {"redis://", "unix://"}))
-    out.add("redis.url", "must start with redis:// or unix://");
+    wrong("redis.url", "must start with redis:// or unix://");
   for (auto& origin : x.gateway.origins)
     if (!starts_with_any(origin, {"http://", "https://"})
         || origin.find('/', origin.find("//") + 2) != std::string::npos)
-      out.add("gateway.origins", "must hold origins like http://localhost:5173, without a path");
-  for (auto& l : x.libraries)
-    if (!l.root.starts_with('/'))
-      out.add("libraries.root", "must be an absolute path");
+      wrong("gateway.origins", "must hold origins like http://localhost:5173, without a path");
 }
 
 } // namespace troupe::config

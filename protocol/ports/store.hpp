@@ -33,24 +33,26 @@ struct catalogue_changes {
   /// A scan found or lost track of content: inserts, or sets library, path, version, category, state and updated;
   /// leaves title and everything that ingest wrote. (library, path) is unique.
   std::vector<video> found;
-  /// Ingest's result: inserts (uploads, downloads), or sets everything but created, library, path and category; an
-  /// existing row is left alone when its version is another one by now, or a person has removed it.
+  /// An upload or download that was ingested: inserts; the same id again is not an error and changes nothing.
+  std::vector<video> added;
+  /// Ingest's result for a file that a scan found: sets everything but created, library, path and category. Never
+  /// inserts, and leaves the row alone when its version is another one by now, or a person has removed it.
   std::vector<video> ingested;
   std::vector<state_change> states;
   /// PATCH by a person: title and category.
   std::vector<video> edited;
   /// With their renditions.
   std::vector<video_id> removed_videos;
-  /// Insert; the same id again is not an error and changes nothing. Skipped when the video is gone.
+  /// Insert; the same id again is not an error and changes nothing. Skipped when the video is gone or removed.
   std::vector<rendition> renditions;
   std::vector<rendition_id> removed_renditions;
   /// Insert or replace.
   std::vector<scan> scans;
 
   bool empty() const noexcept {
-    return libraries.empty() && removed_libraries.empty() && found.empty() && ingested.empty() && states.empty()
-           && edited.empty() && removed_videos.empty() && renditions.empty() && removed_renditions.empty()
-           && scans.empty();
+    return libraries.empty() && removed_libraries.empty() && found.empty() && added.empty() && ingested.empty()
+           && states.empty() && edited.empty() && removed_videos.empty() && renditions.empty()
+           && removed_renditions.empty() && scans.empty();
   }
 };
 
@@ -66,8 +68,8 @@ struct unit_of_work {
   size_t rows() const noexcept {
     auto& c = catalogue;
     return jobs.size() + removed_jobs.size() + queues.size() + c.libraries.size() + c.removed_libraries.size()
-           + c.found.size() + c.ingested.size() + c.states.size() + c.edited.size() + c.removed_videos.size()
-           + c.renditions.size() + c.removed_renditions.size() + c.scans.size();
+           + c.found.size() + c.added.size() + c.ingested.size() + c.states.size() + c.edited.size()
+           + c.removed_videos.size() + c.renditions.size() + c.removed_renditions.size() + c.scans.size();
   }
 };
 

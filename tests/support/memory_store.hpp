@@ -96,11 +96,12 @@ private:
         i->second.state = v.state;
       }
     }
-    for (auto& v : c.ingested) {
-      auto i = videos.find(v.id);
-      if (i == videos.end() || (i->second.version == v.version && i->second.state != video_state::removed))
-        videos[v.id] = v;
-    }
+    for (auto& v : c.added)
+      videos.emplace(v.id, v);
+    for (auto& v : c.ingested)
+      if (auto i = videos.find(v.id);
+          i != videos.end() && i->second.version == v.version && i->second.state != video_state::removed)
+        i->second = v;
     for (auto& s : c.states)
       if (auto i = videos.find(s.id); i != videos.end())
         i->second.state = s.state;
@@ -112,7 +113,8 @@ private:
     for (auto id : c.removed_videos)
       videos.erase(id);
     for (auto& r : c.renditions)
-      renditions.emplace(r.id, r);
+      if (auto i = videos.find(r.video); i != videos.end() && i->second.state != video_state::removed)
+        renditions.emplace(r.id, r);
     for (auto id : c.removed_renditions)
       renditions.erase(id);
     for (auto& s : c.scans)

@@ -27,9 +27,12 @@ struct fixture : coordinator_fixture {
   }
 
   std::string ingested() {
+    return ingested(film, uploads_library);
+  }
+  std::string ingested(video_id id, library_id home) {
     work::ingest_result made;
-    made.item.id = film;
-    made.item.library = uploads_library;
+    made.item.id = id;
+    made.item.library = home;
     made.item.path = "a.mkv";
     made.item.title = "a";
     made.item.category = "films";
@@ -252,12 +255,43 @@ CAF_TEST(a result that can not be read fails the job for good) {
   CAF_CHECK(store.videos.empty());
 }
 
+CAF_TEST(a result of another video than that of the job is refused and names both) {
+  start();
+  join(3);
+  video_id other{raw_id{4, 4}};
+  library_id elsewhere{raw_id{5, 5}};
+  auto refused = [&](const std::string& result) {
+    auto id = submit_now(ingest());
+    hand_in(assigned->back().token, result);
+    CAF_CHECK(get(id).state == job_state::failed);
+    CAF_CHECK_EQUAL(get(id).failures, 1u);
+    CAF_CHECK(store.videos.empty());
+    return get(id).last_error.message;
+  };
+  auto text = refused(ingested(other, uploads_library));
+  CAF_CHECK(text.find(other.str()) != std::string::npos);
+  CAF_CHECK(text.find(film.str()) != std::string::npos);
+  text = refused(ingested(film, elsewhere));
+  CAF_CHECK(text.find(elsewhere.str()) != std::string::npos);
+  work::transcode_payload wanted{film, *find_profile("remux")};
+  job_spec spec;
+  spec.kind = "transcode";
+  spec.payload = encode(wanted);
+  auto id = submit_now(spec);
+  work::transcode_result made;
+  made.item.video = other;
+  hand_in(assigned->back().token, encode(made));
+  CAF_CHECK(get(id).state == job_state::failed);
+  CAF_CHECK(get(id).last_error.message.find(other.str()) != std::string::npos);
+  CAF_CHECK(store.renditions.empty());
+}
+
 CAF_TEST(nothing is published of a result that is too large) {
   config.on_completed = [this](const job&, const std::string&) -> result<dispatch::consequences> {
     dispatch::consequences out;
     video v;
     v.id = film;
-    out.catalogue.ingested.push_back(v);
+    out.catalogue.added.push_back(v);
     return out;
   };
   start();

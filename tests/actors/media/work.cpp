@@ -13,6 +13,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 using namespace troupe;
 using namespace troupe::work;
@@ -44,10 +45,10 @@ struct fake_attempt final : attempt {
     info.format = "mov,mp4";
     info.duration = 12.5;
     info.streams.resize(1);
-    info.streams[0].kind = "video";
-    info.streams[0].codec = "h264";
-    info.streams[0].width = 640;
-    info.streams[0].height = 360;
+    info.streams[0].kind = sound ? "audio" : "video";
+    info.streams[0].codec = sound ? "mp3" : "h264";
+    info.streams[0].width = sound ? 0 : 640;
+    info.streams[0].height = sound ? 0 : 360;
     if (x.op == exec::op::probe)
       out.body = encode(info);
     if (x.op == exec::op::thumbnail) {
@@ -75,6 +76,8 @@ struct fake_attempt final : attempt {
     asked = x;
     CAF_CHECK_EQUAL(::write(x.descriptor, "0123", 4), 4);
     told({x.offset + 4, 8, "\"v1\""});
+    if (auto f = std::exchange(meanwhile, {}))
+      f();
     if (broken)
       return *broken;
     return ports::http_response{200, "video/mp4", "\"v1\"", served_name, x.offset + 4, false};
@@ -82,9 +85,13 @@ struct fake_attempt final : attempt {
 
   assignment job;
   bool stop = false;
+  /// The file is sound without film.
+  bool sound = false;
   bool verified = true;
   std::optional<exec::op> fail_at;
   std::function<void(exec::op)> before;
+  /// Once, in the middle of a download.
+  std::function<void()> meanwhile;
   std::vector<std::string> stages;
   std::optional<error> broken;
   ports::http_download asked;
@@ -139,9 +146,7 @@ struct fixture {
   }
   void ask_transcode() {
     a.job.payload = encode(transcode_payload{video_id{{1, 1}}, *find_profile("web-720p")});
-    shop.find_source = [this](video_id) -> result<std::string> {
-      return root + "/in/film.MP4";
-    };
+    shop.find_source = [this](video_id) -> result<std::string> { return root + "/in/film.MP4"; };
   }
 
   std::string root;
@@ -190,6 +195,44 @@ CAF_TEST(whatever fails leaves no file) {
   CAF_CHECK_EQUAL(*shop.files->read_text(root + "/in/film.MP4"), "bytes");
 }
 
+CAF_TEST(sound gets a picture and is worth having without one) {
+  a.sound = true;
+  ask_ingest();
+  auto with = run_attempt(a, [&](attempt& x) { return ingest(x, shop); });
+  CAF_REQUIRE(with.end == attempt_end::completed);
+  auto row = decode_ingest_result(with.result);
+  CAF_CHECK_EQUAL(row->item.audio_codec, "mp3");
+  CAF_CHECK_EQUAL(row->item.video_codec, "");
+  CAF_CHECK(!row->item.thumbnails.empty());
+  CAF_CHECK_EQUAL(left().size(), row->item.thumbnails.size());
+  fs::remove_all(shop.data_folder);
+  a.fail_at = exec::op::thumbnail;
+  auto without = run_attempt(a, [&](attempt& x) { return ingest(x, shop); });
+  CAF_REQUIRE(without.end == attempt_end::completed);
+  CAF_CHECK(decode_ingest_result(without.result)->item.thumbnails.empty());
+  CAF_CHECK(left().empty());
+}
+
+CAF_TEST(a source that is removed while it is read is named and not tried again) {
+  for (auto failing : {std::optional<exec::op>{}, std::optional{exec::op::transcode}, std::optional{exec::op::probe}}) {
+    put("in/film.MP4", "bytes");
+    // A file that loses its end may well be what the executor fails at.
+    a.fail_at = failing;
+    a.before = [&](exec::op x) {
+      if (x == failing.value_or(exec::op::transcode))
+        fs::remove(root + "/in/film.MP4");
+    };
+    ask_transcode();
+    auto out = run_attempt(a, [&](attempt& x) { return transcode(x, shop); });
+    CAF_CHECK(out.end == attempt_end::failed);
+    CAF_CHECK(out.failure.code == errc::not_found);
+    CAF_CHECK(out.cls == error_class::permanent);
+    CAF_CHECK(out.failure.message.find(root + "/in/film.MP4: the file was removed") == 0);
+    CAF_CHECK(out.failure.message.find("scan its library") != std::string::npos);
+    CAF_CHECK(left().empty());
+  }
+}
+
 CAF_TEST(a source that changes while it is read is tried again) {
   a.before = [&](exec::op x) {
     if (x == exec::op::thumbnail || x == exec::op::transcode)
@@ -205,6 +248,12 @@ CAF_TEST(a source that changes while it is read is tried again) {
   CAF_REQUIRE(!again);
   CAF_CHECK(again.error().code == errc::io);
   CAF_CHECK(left().empty());
+  // Also when the executor stumbles over the change.
+  put("in/film.MP4", "bytes");
+  a.fail_at = exec::op::transcode;
+  auto stumbled = run_attempt(a, [&](attempt& x) { return transcode(x, shop); });
+  CAF_CHECK(stumbled.failure.code == errc::io);
+  CAF_CHECK(stumbled.cls == error_class::transient);
 }
 
 CAF_TEST(transcode verifies before it publishes) {
@@ -295,6 +344,68 @@ CAF_TEST(what was fetched after the last sync is not gone on from) {
   CAF_REQUIRE(second.has_value());
   CAF_CHECK_EQUAL(a.asked.offset, 4u);
   CAF_CHECK_EQUAL(*shop.files->read_text(decode_download_result(*second)->path), "01230123");
+}
+
+CAF_TEST(a download that was killed goes on from what was made durable) {
+  a.job.payload = encode(download_payload{"https://example.org/f.mp4", "", ""});
+  shop.checkpoint_interval = milliseconds{5};
+  auto tmp = shop.data_folder + "/tmp";
+  auto at_kill = root + "/at-kill";
+  a.meanwhile = [&] {
+    auto state = tmp + "/" + a.job.token.job.str() + ".part.state";
+    for (int i = 0; i < 2'000 && !fs::exists(state); ++i)
+      std::this_thread::sleep_for(milliseconds{1});
+    fs::copy(tmp, at_kill);
+  };
+  a.broken = error{errc::not_found, "the end of the first attempt"};
+  CAF_CHECK(!download(a, shop));
+  CAF_CHECK(left().empty());
+  // As if the process had died there, with no chance to put anything in order.
+  fs::copy(at_kill, tmp);
+  ++a.job.token.attempt;
+  a.broken.reset();
+  auto second = download(a, shop);
+  CAF_REQUIRE(second.has_value());
+  CAF_CHECK_EQUAL(a.asked.offset, 4u);
+  CAF_CHECK_EQUAL(a.asked.validator, "\"v1\"");
+  CAF_CHECK_EQUAL(*shop.files->read_text(decode_download_result(*second)->path), "01230123");
+  CAF_CHECK_EQUAL(left(), std::vector{"downloads/" + base() + "/evil_.mp4"});
+}
+
+CAF_TEST(two attempts at once never write one file) {
+  a.job.payload = encode(download_payload{"https://example.org/f.mp4", "", ""});
+  auto b = a;
+  ++b.job.token.attempt;
+  result<std::string> second{errc::internal, ""};
+  a.meanwhile = [&] { second = download(b, shop); };
+  auto first = download(a, shop);
+  CAF_REQUIRE(first.has_value() && second.has_value());
+  CAF_CHECK_EQUAL(b.asked.offset, 0u);
+  for (auto* made : {&first, &second})
+    CAF_CHECK_EQUAL(*shop.files->read_text(decode_download_result(**made)->path), "0123");
+  CAF_CHECK_EQUAL(left().size(), 2u);
+  // One that breaks off beside another leaves nothing of its own and the other's part alone.
+  b.broken = error{errc::io, "the connection broke"};
+  a.broken = b.broken;
+  a.meanwhile = [&] { second = download(b, shop); };
+  CAF_CHECK(!download(a, shop));
+  auto part = "tmp/" + a.job.token.job.str() + ".part";
+  CAF_CHECK_EQUAL(left().size(), 4u);
+  CAF_CHECK(fs::exists(shop.data_folder + "/" + part + ".state"));
+}
+
+CAF_TEST(a download whose part was taken away with its job leaves nothing) {
+  a.job.payload = encode(download_payload{"https://example.org/f.mp4", "", ""});
+  shop.checkpoint_interval = milliseconds{1};
+  a.broken = error{errc::cancelled};
+  a.meanwhile = [&] {
+    auto part = shop.data_folder + "/tmp/" + a.job.token.job.str() + ".part";
+    a.stop = true;
+    fs::remove(part);
+    fs::remove(part + ".state");
+  };
+  CAF_CHECK(!download(a, shop));
+  CAF_CHECK_EQUAL(left(), std::vector<std::string>{});
 }
 
 CAF_TEST(a part of another url or after a permanent error is not used) {

@@ -133,6 +133,24 @@ CAF_TEST(all problems at once with file and line and what is allowed) {
   CAF_CHECK(mentions(x, "--set: unknown key wurst.x"));
 }
 
+CAF_TEST(problems are told in the order of the lines and all in one go) {
+  temp_file file{"[node]\nroles = [\"worker\"]\n[worker]\nvideos = 1\n[mesh]\nport = 3001\nadress = \"x\"\n"
+                 "[database]\nurl = \"mysql://x\"\n[[libraries]]\nroot = \"films\"\n"
+                 "[gateway]\nport = \"many\"\naddress = \"0.0.0.0\"\norigins = [\"http://a/b\"]\n[cash]\nsize = 1\n"};
+  auto x = load({file.path, {{"REDIS_URL", "http://x"}}, {"log.level=loud"}});
+  CAF_REQUIRE(!x);
+  std::vector<std::string> places;
+  for (auto& [where, reason] : x.error().fields)
+    places.push_back(where.starts_with(file.path + ":") ? where.substr(file.path.size() + 1) : where);
+  std::vector<std::string> expected{
+    "4", "7", "9", "10", "13", "14", "15", "16", "--set", "mesh.coordinator", "environment REDIS_URL"};
+  CAF_CHECK_EQUAL(places, expected);
+  // The same in the text, and with the key that a line is about.
+  auto text = x.error().message;
+  CAF_CHECK(text.find(":7: unknown key mesh.adress") < text.find(":9: database.url must start with postgresql://"));
+  CAF_CHECK(mentions(x, file.path + ":14: gateway.address must be a loopback address"));
+}
+
 CAF_TEST(a broken or missing file is an error with its line) {
   CAF_CHECK(mentions(from_file("[gateway]\nport = = 1\n"), ":2: "));
   CAF_CHECK(!from_file("[gateway\n"));

@@ -97,6 +97,7 @@ CAF_TEST(a whole file with all that is known of it) {
   CAF_REQUIRE(!progress.empty());
   CAF_CHECK_EQUAL(progress.back().received, 5u);
   CAF_CHECK_EQUAL(progress.back().total, 5u);
+  CAF_CHECK_EQUAL(progress.front().validator, "\"v1\"");
 }
 
 CAF_TEST(the name comes from the path and a weak tag is no validator) {

@@ -51,11 +51,13 @@ CAF_TEST(rows are read back as they were written and replaced) {
     for (int i = 0; i < 50; ++i) {
       auto lib = make_library(rng);
       auto v = random_video(rng, lib.id);
+      if (v.state == video_state::removed)
+        v.state = video_state::ready;
       auto r = random_rendition(rng, v.id);
       auto s = random_scan(rng, lib.id);
       ports::catalogue_changes x;
       x.libraries = {lib};
-      x.ingested = {v};
+      x.added = {v};
       x.renditions = {r};
       x.scans = {s};
       o.apply(x);
@@ -149,6 +151,28 @@ CAF_TEST(each writer changes only what is its own) {
     x.ingested = {ingested};
     o.apply(x);
     CAF_CHECK(o.read(v).state == video_state::removed);
+    x = {};
+    x.renditions = {random_rendition(rng, v.id)};
+    o.apply(x);
+    CAF_CHECK(must(o.reader->find_video(v.id)).renditions.empty());
+    x = {};
+    x.removed_videos = {v.id};
+    o.apply(x);
+    x = {};
+    x.ingested = {ingested};
+    o.apply(x);
+    CHECK_CODE(o.reader->find_video(v.id), errc::not_found);
+
+    // An upload that is told twice is the first one.
+    x = {};
+    x.added = {ingested};
+    o.apply(x);
+    CAF_REQUIRE(o.read(v) == ingested);
+    auto again = random_video(rng, lib.id);
+    again.id = v.id;
+    x.added = {again};
+    o.apply(x);
+    CAF_REQUIRE(o.read(v) == ingested);
   });
 }
 
@@ -190,8 +214,10 @@ CAF_TEST(what is removed takes along what belongs to it) {
     auto a = random_video(rng, lib.id);
     auto b = random_video(rng, lib.id);
     auto c = random_video(rng, library_id{random_raw_id(rng)});
-    for (auto* v : {&a, &b, &c})
+    for (auto* v : {&a, &b, &c}) {
       v->thumbnails.clear();
+      v->state = video_state::ready;
+    }
     ports::catalogue_changes x;
     x.libraries = {lib};
     x.found = {a, b, c};
@@ -341,10 +367,12 @@ CAF_TEST(files that rows name) {
     auto folder = make_library(rng);
     ports::catalogue_changes x;
     x.libraries = {uploads, downloads, folder};
+    ports::catalogue_changes removed;
     std::multiset<std::string> expected;
     for (auto* lib : {&uploads, &downloads, &folder}) {
       auto v = random_video(rng, lib->id);
-      v.state = video_state::removed;
+      v.state = video_state::ready;
+      removed.states.push_back({v.id, video_state::removed, from_ms(9)});
       for (auto& p : v.thumbnails)
         expected.insert(p.file);
       x.found.push_back(v);
@@ -354,6 +382,7 @@ CAF_TEST(files that rows name) {
     expected.insert("uploads/" + x.found[0].path);
     expected.insert("downloads/" + x.found[1].path);
     o.apply(x);
+    o.apply(removed);
     auto got = must(o.reader->referenced_files());
     CAF_CHECK((std::multiset<std::string>(got.begin(), got.end()) == expected));
   });

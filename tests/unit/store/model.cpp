@@ -53,11 +53,13 @@ void model::apply(const ports::unit_of_work& unit) {
       old.updated = v.updated;
     }
   }
+  for (auto& v : c.added)
+    videos.emplace(v.id, v);
   for (auto& v : c.ingested) {
-    auto [i, added] = videos.emplace(v.id, v);
-    auto& old = i->second;
-    if (added || old.version != v.version || old.state == video_state::removed)
+    auto i = videos.find(v.id);
+    if (i == videos.end() || i->second.version != v.version || i->second.state == video_state::removed)
       continue;
+    auto& old = i->second;
     auto merged = v;
     merged.library = old.library;
     merged.path = old.path;
@@ -71,7 +73,7 @@ void model::apply(const ports::unit_of_work& unit) {
       i->second.updated = s.at;
     }
   for (auto& r : c.renditions)
-    if (videos.count(r.video))
+    if (auto i = videos.find(r.video); i != videos.end() && i->second.state != video_state::removed)
       renditions.emplace(r.id, r);
 }
 
@@ -117,6 +119,8 @@ ports::unit_of_work random_unit(std::mt19937_64& rng, const model& now) {
   };
   if (rng() % 3 == 0)
     c.found.push_back(some_video());
+  if (rng() % 3 == 0)
+    c.added.push_back(some_video());
   if (rng() % 3 == 0)
     c.ingested.push_back(some_video());
   if (!now.videos.empty()) {
