@@ -1,0 +1,158 @@
+#pragma once
+
+// Work on real files with an executor and a server that answer as a test wants.
+
+#include "actors/media/cleanup.hpp"
+#include "actors/media/download.hpp"
+#include "actors/media/ingest.hpp"
+#include "actors/media/payloads.hpp"
+#include "actors/media/transcode.hpp"
+#include "host/files.hpp"
+#include "protocol/model/json.hpp"
+
+#include <caf/make_message.hpp>
+#include <caf/test/unit_test.hpp>
+
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+namespace troupe::test {
+
+using namespace troupe::work;
+namespace fs = std::filesystem;
+
+/// Answers operations as a healthy executor would, unless the test says otherwise.
+struct fake_attempt final : attempt {
+  const assignment& what() const noexcept override {
+    return job;
+  }
+  bool stopped() const noexcept override {
+    return stop;
+  }
+  void progress(job_progress x) override {
+    stages.push_back(x.stage);
+  }
+  executor_answer run(exec::request x, std::vector<shared_fd> fds,
+                      std::function<void(const exec::progress&)> told) override {
+    if (told)
+      told({0.5, 2, 1000, 1, 1, 1});
+    if (before)
+      before(x.op);
+    if (fail_at && *fail_at == x.op)
+      return {{errc::bad_media, "no frame can be read"}, error_class::permanent, {}, "last line\n"};
+    executor_answer out;
+    media_info info;
+    info.format = "mov,mp4";
+    info.duration = 12.5;
+    info.streams.resize(1);
+    info.streams[0].kind = sound ? "audio" : "video";
+    info.streams[0].codec = sound ? "mp3" : "h264";
+    info.streams[0].width = sound ? 0 : 640;
+    info.streams[0].height = sound ? 0 : 360;
+    if (x.op == exec::op::probe)
+      out.body = encode(info);
+    if (x.op == exec::op::thumbnail) {
+      exec::thumbnail_answer answer;
+      for (size_t i = 1; i < fds.size(); ++i) {
+        CAF_CHECK_EQUAL(::write(fds[i]->get(), "jpeg", 4), 4);
+        auto width = std::min(x.widths[i - 1], 640u);
+        answer.pictures.push_back({width, width * 9 / 16, 4});
+      }
+      out.body = exec::encode(answer);
+    }
+    if (x.op == exec::op::transcode) {
+      CAF_CHECK_EQUAL(::write(fds.at(1)->get(), "movie", 5), 5);
+      exec::transcode_answer answer;
+      answer.output = info;
+      answer.operation = "ffmpeg -i in out";
+      out.body = exec::encode(answer);
+    }
+    if (x.op == exec::op::verify)
+      out.body = exec::encode(exec::verify_answer{verified, {"frames are missing"}, 1, 12.5});
+    return out;
+  }
+  result<ports::http_response> download(ports::http_download x,
+                                        std::function<void(const ports::transfer_progress&)> told) override {
+    asked = x;
+    CAF_CHECK_EQUAL(::write(x.descriptor, "0123", 4), 4);
+    told({x.offset + 4, 8, "\"v1\""});
+    if (auto f = std::exchange(meanwhile, {}))
+      f();
+    if (broken)
+      return *broken;
+    return ports::http_response{200, "video/mp4", "\"v1\"", served_name, x.offset + 4, false};
+  }
+
+  assignment job;
+  bool stop = false;
+  /// The file is sound without film.
+  bool sound = false;
+  bool verified = true;
+  std::optional<exec::op> fail_at;
+  std::function<void(exec::op)> before;
+  /// Once, in the middle of a download.
+  std::function<void()> meanwhile;
+  std::vector<std::string> stages;
+  std::optional<error> broken;
+  ports::http_download asked;
+  std::string served_name = "../../evil\n.mp4";
+};
+
+struct clock_ahead final : clock {
+  timestamp wall() const override {
+    return std::chrono::floor<milliseconds>(std::chrono::system_clock::now()) + ahead;
+  }
+  mono_time mono() const override {
+    return {};
+  }
+  milliseconds ahead{0};
+};
+
+struct work_fixture {
+  work_fixture() {
+    std::string name = "/tmp/troupe-work-XXXXXX";
+    root = ::mkdtemp(name.data());
+    shop.files = std::make_shared<host::files>();
+    shop.data_folder = root + "/data";
+    put("in/film.MP4", "bytes");
+    a.job.token = {3, job_id{{7, 9}}, 2};
+    a.job.max_attempts = 3;
+  }
+  ~work_fixture() {
+    fs::remove_all(root);
+  }
+  std::string put(const std::string& name, const std::string& text) {
+    auto path = root + "/" + name;
+    fs::create_directories(fs::path{path}.parent_path());
+    std::ofstream{path} << text;
+    return path;
+  }
+  /// Files below the data folder.
+  std::vector<std::string> left() const {
+    std::vector<std::string> out;
+    if (fs::exists(root + "/data"))
+      for (auto& x : fs::recursive_directory_iterator(root + "/data"))
+        if (x.is_regular_file())
+          out.push_back(x.path().string().substr(root.size() + 6));
+    std::sort(out.begin(), out.end());
+    return out;
+  }
+  std::string base() const {
+    return output_name(a.job.token);
+  }
+  void ask_ingest() {
+    a.job.payload =
+      encode(ingest_payload{root + "/in/film.MP4", video_id{{1, 1}}, library_id{{2, 2}}, "film.MP4", {}, "", "films"});
+  }
+  void ask_transcode() {
+    a.job.payload = encode(transcode_payload{video_id{{1, 1}}, *find_profile("web-720p")});
+    shop.find_source = [this](video_id) -> result<std::string> { return root + "/in/film.MP4"; };
+  }
+
+  std::string root;
+  workshop shop;
+  fake_attempt a;
+};
+
+} // namespace troupe::test
