@@ -48,7 +48,7 @@ public:
   }
 
   result<ports::recovered_jobs> load_jobs() override;
-  result<uint64_t> purge_history(timestamp older_than, uint32_t limit) override;
+  result<std::vector<ports::purged_job>> purge_history(timestamp older_than, uint32_t limit) override;
 
 private:
   /// A unit can fail alone by its fence only, and that is asked before anything is applied: no savepoint is needed.
@@ -116,26 +116,39 @@ result<ports::recovered_jobs> writer::load_jobs() {
   });
 }
 
-result<uint64_t> writer::purge_history(timestamp older_than, uint32_t limit) {
-  return run([&](soci::session& sql) -> result<uint64_t> {
-    integer before = to_ms(older_than);
-    integer left = limit;
+/// One round: jobs without a parent. Those that were children of what it took follow in the next.
+size_t purge_round(soci::session& sql, const engine& eng, integer before, integer most,
+                   std::vector<ports::purged_job>& out) {
+  std::vector<std::string> ids;
+  std::string id;
+  std::string submission;
+  soci::statement old = (sql.prepare << "SELECT j.id, j.submission_id FROM jobs j WHERE j.archived = 1"
+                                        " AND j.finished_at < :before AND (j.parent = ''"
+                                        " OR NOT EXISTS (SELECT 1 FROM jobs p WHERE p.id = j.parent))"
+                                        " ORDER BY j.finished_at, j.id LIMIT :most",
+                         soci::into(id), soci::into(submission), soci::use(before, "before"), soci::use(most, "most"));
+  old.execute();
+  while (old.fetch()) {
+    eng.decode_text(submission);
+    out.push_back({id_from<job_id>(id), submission});
+    ids.push_back(id);
+  }
+  soci::statement drop = (sql.prepare << "DELETE FROM jobs WHERE id = :id", soci::use(id, "id"));
+  for (auto& one : ids) {
+    id = one;
+    drop.execute(true);
+  }
+  return ids.size();
+}
+
+result<std::vector<ports::purged_job>> writer::purge_history(timestamp older_than, uint32_t limit) {
+  return run([&](soci::session& sql) -> result<std::vector<ports::purged_job>> {
+    std::vector<ports::purged_job> out;
     begin(sql);
-    // Each round takes jobs without a parent; those that were children of what it took follow in the next.
-    while (left > 0) {
-      soci::statement st = (sql.prepare << "DELETE FROM jobs WHERE id IN (SELECT j.id FROM jobs j WHERE j.archived = 1"
-                                           " AND j.finished_at < :before AND (j.parent = ''"
-                                           " OR NOT EXISTS (SELECT 1 FROM jobs p WHERE p.id = j.parent))"
-                                           " ORDER BY j.finished_at, j.id LIMIT :left)",
-                            soci::use(before, "before"), soci::use(left, "left"));
-      st.execute(true);
-      auto gone = st.get_affected_rows();
-      if (gone <= 0)
-        break;
-      left -= gone;
-    }
+    while (out.size() < limit
+           && purge_round(sql, conn_.eng(), to_ms(older_than), static_cast<integer>(limit - out.size()), out) > 0) {}
     end(sql);
-    return static_cast<uint64_t>(limit - left);
+    return out;
   });
 }
 

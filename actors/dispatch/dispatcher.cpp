@@ -74,6 +74,7 @@ dispatcher_self::behavior_type dispatcher_actor(self_ptr self, dispatcher_config
     [self](flush_atom) { flush(self); },
     [self](tick_atom) { on_tick(self); },
     [self](recover_atom) { start_recovery(self); },
+    [self](purge_atom) { purge_history(self); },
   };
 }
 

@@ -39,6 +39,9 @@ struct dispatcher_config {
   /// again. Doubled with each further one, up to max_recovery_delay.
   milliseconds recovery_delay{500};
   milliseconds max_recovery_delay{5'000};
+  /// Ended jobs can be looked up for so long at least; what is older is removed this often.
+  milliseconds history{7LL * 24 * 3'600'000};
+  milliseconds purge_interval{3'600'000};
   /// Called once, with the dispatcher, when the queue is in memory. May be empty.
   std::function<void(caf::local_actor*)> ready;
   /// An observer gets job_changed for each changed job that `observed` wants.
@@ -63,11 +66,12 @@ namespace troupe::dispatch {
 using observer = caf::typed_actor<mesh::tell<job_changed>>;
 
 using tick_atom = caf::atom_constant<caf::atom("tick")>;
+using purge_atom = caf::atom_constant<caf::atom("purge")>;
 using recover_atom = caf::atom_constant<caf::atom("recover")>;
 
 /// The dispatcher with what it sends to itself.
-using dispatcher_self =
-  mesh::dispatcher::extend<mesh::tell<flush_atom>, mesh::tell<tick_atom>, mesh::tell<recover_atom>>;
+using dispatcher_self = mesh::dispatcher::extend<mesh::tell<flush_atom>, mesh::tell<tick_atom>,
+                                                 mesh::tell<recover_atom>, mesh::tell<purge_atom>>;
 
 /// What the dispatcher talks to. All are stable addresses within the coordinator.
 struct dispatcher_peers {
@@ -109,6 +113,8 @@ struct dispatcher_state {
   /// Consequences of transitions that the next commit contains.
   ports::catalogue_changes catalogue;
   ended_counts ended;
+  /// The history is looked through regularly.
+  bool purging = false;
   /// By job, in order of arrival: of each only one read is under way, so that what is decided on it is decided once.
   std::unordered_map<job_id, std::vector<archived_action>> archived_actions;
   std::unordered_map<worker_id, mesh::worker_link> links;

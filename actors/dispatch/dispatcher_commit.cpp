@@ -9,6 +9,8 @@ namespace troupe::dispatch {
 
 namespace {
 
+constexpr milliseconds first_purge{60'000};
+
 using answers = std::vector<std::function<void(const error*)>>;
 
 /// With so many rows pending the next commit starts at once. With fewer it waits for what the answers to the last one
@@ -177,6 +179,9 @@ void recovered(dispatcher_ptr self, recovery& got) {
   spdlog::info("dispatcher: {} jobs in memory, term {}", count, got.term);
   if (auto ready = std::exchange(st.config.ready, nullptr))
     ready(self);
+  // Not at once: a start has enough to do.
+  if (!std::exchange(st.purging, true))
+    self->delayed_send(self, std::min(st.config.purge_interval, first_purge), purge_atom::value);
   queue_flush(self);
 }
 

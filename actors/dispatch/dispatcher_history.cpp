@@ -1,5 +1,7 @@
 #include "actors/dispatch/dispatcher_parts.hpp"
 
+#include <spdlog/spdlog.h>
+
 namespace troupe::dispatch {
 
 namespace {
@@ -91,6 +93,26 @@ caf::result<mesh::job_explanation> on_explain(dispatcher_ptr self, const mesh::e
     to.deliver(mesh::job_explanation{why.state, std::move(why.reasons)});
   });
   return reply;
+}
+
+void purge_history(dispatcher_ptr self) {
+  auto& c = self->state.config;
+  purge_jobs what{c.time->wall() - c.history};
+  auto again = [self](milliseconds wait) { self->delayed_send(self, wait, purge_atom::value); };
+  self->request(self->state.peers.journal, caf::infinite, what)
+    .then(
+      [self, again, limit = what.limit](const purged& gone) {
+        auto& st = self->state;
+        if (st.queue)
+          for (auto& x : gone.jobs)
+            st.queue->forget_archived(x.id, x.submission_id);
+        // In small pieces, so that commits get in between.
+        again(gone.jobs.size() < limit ? st.config.purge_interval : milliseconds{0});
+      },
+      [self, again](caf::error& e) {
+        spdlog::warn("dispatcher: the history of old jobs is not removed: {}", mesh::from_caf(e).message);
+        again(self->state.config.purge_interval);
+      });
 }
 
 } // namespace troupe::dispatch

@@ -51,6 +51,9 @@ void read_history(dispatcher_ptr self, std::vector<job_id> ids, std::function<vo
 caf::result<mesh::job_with_children> on_get(dispatcher_ptr self, const mesh::get_job& x);
 caf::result<mesh::job_explanation> on_explain(dispatcher_ptr self, const mesh::explain_job& x);
 
+/// Removes what has ended longer ago than the history goes back, and comes again after the interval.
+void purge_history(dispatcher_ptr self);
+
 // -- dispatcher_actions.cpp
 caf::result<job> on_action(dispatcher_ptr self, const mesh::act_on_job& x);
 

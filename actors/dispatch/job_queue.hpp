@@ -112,6 +112,8 @@ public:
   result<job> retry_archived(job row, const std::vector<job_id>& children, const std::vector<job>& history = {});
   /// An archived job is forgotten: its row, and its submission id.
   result<void> remove_archived(const job& row);
+  /// Its row has left the history: its submission id may be used anew.
+  void forget_archived(job_id id, std::string_view submission_id);
   /// It left memory so lately that its row may not be committed yet.
   bool archived_lately(job_id id) const noexcept;
   /// nullptr when it is not in the hot set.

@@ -87,13 +87,13 @@ caf::result<recovery> recover(self_ptr self, ports::database& db, bool raise) {
 
 bool is_about_rows(const error& err) noexcept {
   switch (err.code) {
-    case errc::unavailable:
-    case errc::io:
-    case errc::storage_full:
-    case errc::timeout:
-      return false;
-    default:
-      return true;
+  case errc::unavailable:
+  case errc::io:
+  case errc::storage_full:
+  case errc::timeout:
+    return false;
+  default:
+    return true;
   }
 }
 
@@ -135,14 +135,14 @@ journal_self::behavior_type journal_actor(self_ptr self, std::shared_ptr<ports::
         commit_next(self, *database);
       return recover(self, *database, x.raise_term);
     },
-    [self, database](const purge_jobs& x) -> caf::result<uint64_t> {
+    [self, database](const purge_jobs& x) -> caf::result<purged> {
       auto writer = writer_of(self, *database);
       if (!writer)
         return mesh::to_caf(writer.error());
-      auto gone = (*writer)->purge_history(x.older_than, 500);
+      auto gone = (*writer)->purge_history(x.older_than, x.limit);
       if (!gone)
         return mesh::to_caf(gone.error());
-      return *gone;
+      return purged{std::move(*gone)};
     },
     [self, database](flush_atom) {
       auto& st = self->state;

@@ -31,9 +31,14 @@ struct recovery {
   std::shared_ptr<ports::recovered_jobs> jobs;
 };
 
-/// Local message: remove archived jobs that finished before this time.
+/// Local message: remove archived jobs that finished before this time, at most `limit`.
 struct purge_jobs {
   timestamp older_than;
+  uint32_t limit = 500;
+};
+
+struct purged {
+  std::vector<ports::purged_job> jobs;
 };
 
 } // namespace troupe::dispatch
@@ -43,6 +48,7 @@ TROUPE_LOCAL_MESSAGE(troupe::dispatch::commit_catalogue)
 TROUPE_LOCAL_MESSAGE(troupe::dispatch::recover_jobs)
 TROUPE_LOCAL_MESSAGE(troupe::dispatch::recovery)
 TROUPE_LOCAL_MESSAGE(troupe::dispatch::purge_jobs)
+TROUPE_LOCAL_MESSAGE(troupe::dispatch::purged)
 
 namespace troupe::dispatch {
 
@@ -50,11 +56,10 @@ namespace troupe::dispatch {
 using journal = caf::typed_actor<
   // Answered when the unit is committed and synced; errc::stale_lease when its fence did not hold; any other error
   // means that nothing of the unit was written, as far as is known.
-  mesh::in<commit_jobs>::with<mesh::done>,
-  mesh::in<commit_catalogue>::with<mesh::done>,
+  mesh::in<commit_jobs>::with<mesh::done>, mesh::in<commit_catalogue>::with<mesh::done>,
   mesh::in<recover_jobs>::with<recovery>,
-  // Answered with how many rows went.
-  mesh::in<purge_jobs>::with<uint64_t>>;
+  // Answered with those that went.
+  mesh::in<purge_jobs>::with<purged>>;
 
 /// Put behind everything that is in the mailbox by now: what arrived together is committed together, and a single unit
 /// waits for nothing.
@@ -107,9 +112,9 @@ struct journal_state {
 };
 
 /// Role: makes every change of the database durable, many in one commit. Thread: its own (spawn detached), because
-/// commits block. Supervisor: the dispatch supervisor, one_for_all with the dispatcher: a journal that is gone takes the
-/// dispatcher's memory with it. When a commit fails for what is in it, its units are
-/// committed one by one, so that only the culprit is answered with the error; when the database fails, all of them are.
+/// commits block. Supervisor: the dispatch supervisor, one_for_all with the dispatcher: a journal that is gone takes
+/// the dispatcher's memory with it. When a commit fails for what is in it, its units are committed one by one, so that
+/// only the culprit is answered with the error; when the database fails, all of them are.
 journal_self::behavior_type journal_actor(journal_self::stateful_pointer<journal_state> self,
                                           std::shared_ptr<ports::database> database, journal_config config);
 

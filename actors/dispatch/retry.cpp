@@ -84,10 +84,16 @@ result<void> job_queue::remove_archived(const job& row) {
   if (q.find(row.id))
     return wrong_state(row, "it is in memory; ask again");
   q.recently_archived.erase(row.id);
-  if (auto* known = q.submitted.find(row.spec.submission_id); known && known->job == row.id)
-    q.submitted.remove(row.spec.submission_id);
+  forget_archived(row.id, row.spec.submission_id);
   q.outbox.removed(row.id);
   return {};
+}
+
+void job_queue::forget_archived(job_id id, std::string_view submission_id) {
+  auto& q = *impl_;
+  auto* known = q.submitted.find(submission_id);
+  if (known && known->job == id && !q.find(id))
+    q.submitted.remove(submission_id);
 }
 
 bool job_queue::archived_lately(job_id id) const noexcept {

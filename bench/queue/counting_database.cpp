@@ -29,7 +29,7 @@ public:
   result<ports::recovered_jobs> load_jobs() override {
     return inner_->load_jobs();
   }
-  result<uint64_t> purge_history(timestamp older_than, uint32_t limit) override {
+  result<std::vector<ports::purged_job>> purge_history(timestamp older_than, uint32_t limit) override {
     return inner_->purge_history(older_than, limit);
   }
 

@@ -69,8 +69,6 @@ void jobs_fields(std::vector<field>& out, jobs_settings& x) {
   out.push_back({"jobs.lease", &x.lease,
                  "A worker that has not renewed the lease of a job for this long loses it, and the job runs again.",
                  second, 3600 * second});
-  out.push_back(
-    {"jobs.scan_interval", &x.scan_interval, "How often lost leases and due jobs are looked for.", 10, 60 * second});
   out.push_back({"jobs.max_queue_depth", &x.max_queue_depth,
                  "Most unfinished jobs of a queue; more are refused until there is room.", 1, 10'000'000});
   out.push_back({"jobs.history", &x.history, "How long finished jobs can be looked up.", day, 3650 * day});

@@ -56,7 +56,6 @@ struct mesh_settings {
 
 struct jobs_settings {
   milliseconds lease{15'000};
-  milliseconds scan_interval{1'000};
   uint32_t max_queue_depth = 100'000;
   milliseconds history{7ll * 24 * 3600 * 1000};
   milliseconds cleanup_interval{3'600'000};

@@ -34,6 +34,8 @@ dispatch::dispatcher_config dispatcher_settings(parts& p) {
   dispatch::dispatcher_config c;
   auto& jobs = p.settings.jobs;
   c.queue.lease = jobs.lease;
+  c.history = jobs.history;
+  c.purge_interval = jobs.cleanup_interval;
   // Tests show with it that they notice a missing fence: no configuration can ask for it.
   if (std::getenv("TROUPE_TEST_UNFENCED") != nullptr) {
     spdlog::error("start: TROUPE_TEST_UNFENCED is set: workers that lost their lease change jobs");

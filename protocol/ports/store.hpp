@@ -73,6 +73,12 @@ struct unit_of_work {
   }
 };
 
+/// A job that is gone from the history; its submission id may be used anew.
+struct purged_job {
+  job_id id;
+  std::string submission_id;
+};
+
 /// What the dispatcher starts from.
 struct recovered_jobs {
   /// All that are not terminal, and the terminal ones that are not archived. In order of id.
@@ -98,8 +104,8 @@ public:
   virtual result<recovered_jobs> load_jobs() = 0;
 
   /// Removes archived terminal jobs that finished before `older_than` and whose parent (if any) is gone or goes too;
-  /// at most `limit`; how many.
-  virtual result<uint64_t> purge_history(timestamp older_than, uint32_t limit) = 0;
+  /// at most `limit`; those that went.
+  virtual result<std::vector<purged_job>> purge_history(timestamp older_than, uint32_t limit) = 0;
 };
 
 /// A read-only connection. One thread each; sees every commit that was acknowledged before the call.

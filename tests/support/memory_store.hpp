@@ -145,8 +145,16 @@ public:
       out.queues.push_back(x);
     return out;
   }
-  result<uint64_t> purge_history(timestamp older_than, uint32_t) override {
-    return std::erase_if(store_->jobs, [&](auto& x) { return x.second.archived && x.second.finished < older_than; });
+  result<std::vector<ports::purged_job>> purge_history(timestamp older_than, uint32_t limit) override {
+    std::vector<ports::purged_job> out;
+    std::erase_if(store_->jobs, [&](auto& x) {
+      auto& [id, row] = x;
+      auto goes = out.size() < limit && row.archived && row.finished < older_than;
+      if (goes)
+        out.push_back({id, row.spec.submission_id});
+      return goes;
+    });
+    return out;
   }
 
 private:

@@ -168,4 +168,25 @@ CAF_TEST(a full queue takes no retry) {
   CAF_CHECK(store.jobs.at(old.id).archived);
 }
 
+CAF_TEST(history goes back as far as it is configured and purged submission ids are free again) {
+  config.history = milliseconds{3'600'000};
+  config.purge_interval = milliseconds{600'000};
+  auto old = archived(1);
+  auto young = archived(2);
+  store.jobs.at(old.id).finished = clk.wall() - milliseconds{3'500'000};
+  for (uint64_t n = 10; n < 1'210; ++n)
+    store.jobs.at(archived(n).id).finished = clk.wall() - milliseconds{4'000'000};
+  start();
+  pass(milliseconds{59'000});
+  CAF_CHECK_EQUAL(store.jobs.size(), 1'202u);
+  pass(milliseconds{2'000});
+  CAF_CHECK_EQUAL(store.jobs.size(), 2u);
+  CAF_CHECK(submit(noop(old.spec.submission_id)).value().receipts.at(0).existing);
+  CAF_CHECK(!submit(noop("submission-10")).value().receipts.at(0).existing);
+  pass(milliseconds{601'000});
+  CAF_CHECK(!store.jobs.contains(old.id));
+  CAF_CHECK(!submit(noop(old.spec.submission_id)).value().receipts.at(0).existing);
+  CAF_CHECK(submit(noop(young.spec.submission_id)).value().receipts.at(0).existing);
+}
+
 CAF_TEST_FIXTURE_SCOPE_END()

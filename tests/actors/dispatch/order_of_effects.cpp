@@ -33,7 +33,7 @@ scripted_journal::behavior_type journal_behavior(scripted_journal::pointer self,
       ++script->recoveries;
       return recovery{1, std::make_shared<ports::recovered_jobs>()};
     },
-    [](const purge_jobs&) { return uint64_t{0}; },
+    [](const purge_jobs&) { return purged{}; },
     [script](answer_atom, bool good) {
       auto first = script->unanswered.front();
       script->unanswered.erase(script->unanswered.begin());

@@ -2,6 +2,9 @@
 
 #include "tests/unit/store/fixture.hpp"
 
+#include <map>
+#include <set>
+
 using namespace troupe;
 using namespace troupe::test;
 
@@ -203,6 +206,7 @@ CAF_TEST(history is purged by age parents before children) {
     auto store = db.open();
     auto writer = must(store->open_writer());
     auto reader = must(store->open_reader());
+    std::map<troupe::job_id, std::string> submissions;
     auto finished = [&](int64_t at, troupe::job_id parent, bool archived = true) {
       auto x = random_job(rng);
       x.state = job_state::completed;
@@ -210,6 +214,7 @@ CAF_TEST(history is purged by age parents before children) {
       x.finished = from_ms(at);
       x.spec.parent = parent;
       must(commit(*writer, unit_with({{x, true}})));
+      submissions[x.id] = x.spec.submission_id;
       return x.id;
     };
     auto hot = finished(10, {}, false);
@@ -220,9 +225,19 @@ CAF_TEST(history is purged by age parents before children) {
     auto child_of_young = finished(15, young_parent);
     auto orphan = finished(18, job_id{{4, 4}});
     auto child_of_hot = finished(5, hot);
-    CAF_CHECK_EQUAL(must(writer->purge_history(from_ms(1000), 1)), 1u);
-    CAF_CHECK_EQUAL(must(writer->purge_history(from_ms(1000), 100)), 3u);
-    CAF_CHECK_EQUAL(must(writer->purge_history(from_ms(1000), 100)), 0u);
+    std::set<troupe::job_id> gone;
+    auto purge = [&](uint32_t limit) {
+      auto went = must(writer->purge_history(from_ms(1000), limit));
+      for (auto& x : went) {
+        CAF_CHECK_EQUAL(x.submission_id, submissions.at(x.id));
+        gone.insert(x.id);
+      }
+      return went.size();
+    };
+    CAF_CHECK_EQUAL(purge(1), 1u);
+    CAF_CHECK_EQUAL(purge(100), 3u);
+    CAF_CHECK_EQUAL(purge(100), 0u);
+    CAF_CHECK(gone == std::set({old_parent, child, grandchild, orphan}));
     for (auto id : {old_parent, child, grandchild, orphan})
       CAF_CHECK(!reader->find_job(id));
     for (auto id : {hot, young_parent, child_of_young, child_of_hot})
