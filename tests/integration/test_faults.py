@@ -128,11 +128,11 @@ class Changing(FaultTest):
             film.unlink()
             end = wait_until("the attempt ends", lambda: [a for a in attempts_of(node, job) if a["end"] != "running"
                              and a.get("error")], 60)[0]
-            self.assertEqual((end["error"]["code"], end["error"]["class"]), ("io", "transient"), end)
-            # Tried again, it is not there: for good.
+            # Another attempt would not find it either.
+            self.assertEqual((end["error"]["code"], end["error"]["class"]), ("not_found", "permanent"), end)
             done = node.wait_job(job, seconds=60)
-            self.assertEqual(done["status"], "failed", done)
-            self.assertTrue(done["error"]["message"])
+            self.assertEqual((done["status"], node.get(f"/api/jobs/{job}")["attempts"]), ("failed", 1), done)
+            self.assertIn("film.mp4: the file was removed or renamed", done["error"]["message"])
             self.assertEqual(node.get(f"/api/videos/{video}")["renditions"], [])
             self.whole(node)
 
