@@ -129,21 +129,35 @@ void live_shard::drop(live_client& client) {
 }
 
 void live_shard::post_delivery(std::shared_ptr<const std::vector<event_ptr>> batch) {
-  (*post_)([this, batch = std::move(batch)] { deliver(*batch); });
+  {
+    std::lock_guard guard{waiting_mutex_};
+    waiting_.push_back(std::move(batch));
+    if (waiting_.size() > 1)
+      return;
+  }
+  (*post_)([this] { deliver_waiting(); });
 }
 
-void live_shard::deliver(const std::vector<event_ptr>& batch) {
-  // One write a client and batch.
+void live_shard::deliver_waiting() {
+  std::vector<event_batch> batches;
+  {
+    std::lock_guard guard{waiting_mutex_};
+    batches.swap(waiting_);
+  }
+  if (batches.size() == 1 && batches[0]->size() == 1)
+    return deliver(batches[0]->front(), nullptr);
+  // One write a client, however many events it gets.
   std::vector<live_client*> dirty;
-  for (auto& x : batch)
-    deliver_one(x, dirty);
+  for (auto& batch : batches)
+    for (auto& x : *batch)
+      deliver(x, &dirty);
   std::sort(dirty.begin(), dirty.end());
   dirty.erase(std::unique(dirty.begin(), dirty.end()), dirty.end());
   for (auto* client : dirty)
     client->flush();
 }
 
-void live_shard::deliver_one(const event_ptr& what, std::vector<live_client*>& dirty) {
+void live_shard::deliver(const event_ptr& what, std::vector<live_client*>* dirty) {
   auto i = topics_.find(what->topic);
   if (i == topics_.end())
     return;
@@ -153,8 +167,12 @@ void live_shard::deliver_one(const event_ptr& what, std::vector<live_client*>& d
     if (s.catching_up) {
       s.held.push_back(what);
     } else if (advance(s, *what)) {
-      s.client->push(what);
-      dirty.push_back(s.client);
+      if (dirty) {
+        s.client->push(what);
+        dirty->push_back(s.client);
+      } else {
+        s.client->push_now(what);
+      }
       ++delivered;
       if (what->last)
         ended.push_back(s.client);

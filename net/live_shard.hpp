@@ -3,6 +3,7 @@
 #include "net/live_hub.hpp"
 
 #include <atomic>
+#include <mutex>
 #include <unordered_map>
 
 namespace troupe::net {
@@ -14,6 +15,8 @@ public:
   /// Queues; nothing is sent before flush.
   virtual void push(const event_ptr& what) = 0;
   virtual void flush() = 0;
+  /// Both at once, without the queue where nothing waits in it.
+  virtual void push_now(const event_ptr& what) = 0;
   /// A topic was caught up with: what was missed comes before this, live events after.
   virtual void on_subscribed(const event_position& position) = 0;
   virtual void on_subscribe_failed(const std::string& topic, const error& why) = 0;
@@ -58,8 +61,10 @@ private:
     std::vector<subscription> readers;
   };
 
-  void deliver(const std::vector<event_ptr>& batch);
-  void deliver_one(const event_ptr& what, std::vector<live_client*>& dirty);
+  using event_batch = std::shared_ptr<const std::vector<event_ptr>>;
+  void deliver_waiting();
+  /// `dirty`: those that have to be flushed; nullptr: what they get is sent at once.
+  void deliver(const event_ptr& what, std::vector<live_client*>* dirty);
   void caught_up(const std::weak_ptr<live_client>& client, const std::string& name, uint64_t serial,
                  result<ports::replay> outcome);
   /// False: already told.
@@ -73,6 +78,9 @@ private:
   std::unordered_map<const live_client*, std::vector<std::string>> topics_of_;
   std::atomic<size_t> topic_count_{0};
   uint64_t serial_ = 0;
+  /// What has come since this thread was last woken for it.
+  std::mutex waiting_mutex_;
+  std::vector<event_batch> waiting_;
 };
 
 } // namespace troupe::net

@@ -101,6 +101,23 @@ void live_socket::push(const event_ptr& what) {
   on_overflow();
 }
 
+void live_socket::push_now(const event_ptr& what) {
+  if (finishing_ || ended_)
+    return;
+  auto bytes = out_.bytes_of(*what);
+  ssize_t n = 0;
+  // While something waits, it would be out of turn.
+  if (!writing_ && out_.empty())
+    n = ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (n == static_cast<ssize_t>(bytes.size()))
+    return;
+  push(what);
+  if (n > 0)
+    out_.sent(static_cast<size_t>(n));
+  // Errors show up there again.
+  flush();
+}
+
 void live_socket::send(std::string bytes) {
   if (finishing_ || ended_)
     return;

@@ -21,6 +21,7 @@ public:
 
   void push(const event_ptr& what) override;
   void flush() override;
+  void push_now(const event_ptr& what) override;
   std::weak_ptr<live_client> weak_client() override;
   void on_deadline() override;
   void abort() override;

@@ -5,9 +5,7 @@
 namespace troupe::net {
 
 std::string_view outbox::bytes_of(const item& x) const noexcept {
-  if (!x.shared)
-    return x.own;
-  return transport_ == transport::websocket ? x.shared->frame : x.shared->sse;
+  return x.shared ? bytes_of(*x.shared) : std::string_view{x.own};
 }
 
 outbox::outcome outbox::push(const event_ptr& what) {

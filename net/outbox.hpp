@@ -28,6 +28,10 @@ public:
   size_t size() const noexcept {
     return items_.size();
   }
+  /// As this client's transport sends it.
+  std::string_view bytes_of(const rendered_event& x) const noexcept {
+    return transport_ == transport::websocket ? x.frame : x.sse;
+  }
   /// At most `max` pieces, the rest of a partly sent one first.
   size_t pieces(iovec* out, size_t max) const;
   /// `n` bytes of the pieces are with the kernel.

@@ -41,7 +41,7 @@ void event_log::tick(std::vector<event>& out) {
                           [&](auto& x) { return x.waiting && x.timer == waiting_.begin()->first; });
     waiting_.erase(waiting_.begin());
     s->waiting = false;
-    s->told = now;
+    s->due = now + config_.progress_interval;
     tell(*t, std::move(s->newest), out);
   }
   while (!ended_.empty() && ended_.begin()->first.first <= now)
@@ -103,7 +103,7 @@ void event_log::hold(topic& t, event what, std::vector<event>& out) {
   auto now = clock_->mono();
   auto s = std::find_if(t.slots.begin(), t.slots.end(), [&](auto& x) { return x.type == what.type; });
   if (s == t.slots.end()) {
-    t.slots.push_back({what.type, now, false, {}, {}});
+    t.slots.push_back({what.type, now + config_.progress_interval, false, {}, {}});
     tell(t, std::move(what), out);
     return;
   }
@@ -111,13 +111,13 @@ void event_log::hold(topic& t, event what, std::vector<event>& out) {
     s->newest = std::move(what);
     return;
   }
-  if (now >= s->told + config_.progress_interval) {
-    s->told = now;
+  if (now + config_.early >= s->due) {
+    s->due = std::max(now, s->due) + config_.progress_interval;
     tell(t, std::move(what), out);
     return;
   }
   s->waiting = true;
-  s->timer = {s->told + config_.progress_interval, ++order_};
+  s->timer = {s->due, ++order_};
   s->newest = std::move(what);
   waiting_.emplace(s->timer, by_name_.find(t.name)->second);
 }
@@ -144,7 +144,7 @@ void event_log::tell_waiting(topic& t, std::vector<event>& out) {
   for (auto* s : ready) {
     waiting_.erase(s->timer);
     s->waiting = false;
-    s->told = clock_->mono();
+    s->due = clock_->mono() + config_.progress_interval;
     tell(t, std::move(s->newest), out);
   }
 }

@@ -13,7 +13,8 @@
 namespace troupe::notify {
 
 struct event_log_config {
-  /// Coalescing events of one topic and type are told at most once in this time.
+  /// Coalescing events of one topic and type are told once in this time on average, and never so much more often than
+  /// by `early`: who reports at just this rate is not held back by the jitter of its way here.
   milliseconds progress_interval{100};
   /// Kept for catch_up: events of a topic, of all topics, and bytes of all topics.
   size_t max_events_per_topic = 256;
@@ -23,6 +24,8 @@ struct event_log_config {
   size_t max_topics = 20'000;
   /// A topic that ended (event.last) is forgotten after this time.
   milliseconds keep_ended{300'000};
+  /// See progress_interval.
+  milliseconds early{25};
 };
 
 /// Not thread safe. A sequence number is given when an event is told, so that those of a topic rise by one; within the
@@ -33,8 +36,8 @@ public:
   event_log(event_log_config config, const clock& clk, uint64_t epoch);
 
   /// Takes an event in; whatever may be told now is appended to `out`, numbered and in order. A coalescing event waits
-  /// when one of its topic and type was told within the interval, and is replaced there by a newer one; any other event
-  /// of the topic tells what waits first.
+  /// when those of its topic and type come faster than the interval allows, and is replaced there by a newer one; any
+  /// other event of the topic tells what waits first.
   void publish(event what, std::vector<event>& out);
 
   /// Tells what has waited long enough and forgets topics that ended long ago.
@@ -72,7 +75,8 @@ private:
   /// Rate limit of one coalescing type of a topic.
   struct slot {
     std::string type;
-    mono_time told;
+    /// When the next one may be told.
+    mono_time due;
     bool waiting = false;
     timer_key timer;
     event newest;

@@ -116,7 +116,8 @@ public:
   explicit node(const options& o) : options_(o), counter_(std::make_shared<commit_counter>()) {
     mesh::register_messages(config_);
     config_.set("scheduler.policy", caf::atom_from_string(o.policy));
-    config_.set("scheduler.max-threads", size_t{2});
+    config_.set("middleman.workers", size_t{0});
+    config_.set("scheduler.max-threads", std::clamp<size_t>(std::thread::hardware_concurrency() / 2, 1, 4));
     config_.set("logger.verbosity", caf::atom("quiet"));
     system_ = std::make_unique<caf::actor_system>(config_);
     auto opened = store::open_sqlite(o.folder + "/troupe.db");

@@ -10,8 +10,10 @@
 #include <caf/io/all.hpp>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <thread>
 
 namespace troupe::node {
 
@@ -87,10 +89,13 @@ void make_system(parts& p) {
   mesh::register_messages(c);
   c.set("middleman.heartbeat-interval", caf::timespan{p.settings.mesh.heartbeat});
   c.set("middleman.connection-timeout", caf::timespan{p.settings.mesh.connection_timeout});
-  // Actors decide and pass on; what blocks has threads of its own. With one shared queue a thread sleeps until there is
-  // work and wakes at once; work stealing would poll: idle nodes pay for it, and a message may wait for a poll.
+  // Actors decide and pass on; what blocks or computes for long has threads of its own. With one shared queue a thread
+  // sleeps until there is work and wakes at once; work stealing would poll: idle nodes pay for it, and a message may
+  // wait for a poll. Few threads: most work is a chain of short steps, and waking another thread costs more than one.
   c.set("scheduler.policy", caf::atom("sharing"));
-  c.set("scheduler.max-threads", size_t{2});
+  c.set("scheduler.max-threads", std::clamp<size_t>(std::thread::hardware_concurrency() / 2, 1, 4));
+  // Messages of peers are small: the thread that reads them decodes them, too.
+  c.set("middleman.workers", size_t{0});
   c.set("logger.verbosity", caf::atom("quiet"));
   p.system = std::make_unique<caf::actor_system>(c);
   p.book = std::make_shared<supervision::address_book>(*p.system);

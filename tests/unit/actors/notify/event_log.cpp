@@ -7,6 +7,8 @@
 #include <caf/make_message.hpp>
 #include <caf/test/unit_test.hpp>
 
+#include <random>
+
 using namespace troupe;
 using notify::event_log;
 using notify::event_log_config;
@@ -72,6 +74,29 @@ CAF_TEST(the first progress goes out at once and the newest of the rest after th
   CAF_CHECK_EQUAL(take(), strings{"4"});
   log.publish(progress("a", "5"), told);
   CAF_CHECK_EQUAL(take(), strings{"5"});
+}
+
+CAF_TEST(who reports at just the rate is not held back by jitter) {
+  std::mt19937_64 rng{7};
+  auto begin = clk.mono();
+  for (int i = 0; i < 1'000; ++i) {
+    auto at = begin + milliseconds{100 * i + static_cast<int>(rng() % 20)};
+    clk.advance(std::chrono::duration_cast<milliseconds>(at - clk.mono()));
+    log.publish(progress("a", std::to_string(i)), told);
+    CAF_CHECK_EQUAL(take(), strings{std::to_string(i)});
+  }
+}
+
+CAF_TEST(who reports faster is told of at the rate) {
+  size_t n = 0;
+  for (int i = 0; i < 1'000; ++i) {
+    log.publish(progress("a", std::to_string(i)), told);
+    log.tick(told);
+    n += take().size();
+    clk.advance(milliseconds{10});
+  }
+  // 10 s.
+  CAF_CHECK(n >= 99 && n <= 101);
 }
 
 CAF_TEST(a state change tells the progress that waits first) {
@@ -301,7 +326,8 @@ struct world {
     std::vector<event> told;
     for (auto& [topic, data] : newest_progress)
       log.publish(progress(topic, data), told);
-    clk.advance(milliseconds{100});
+    // One that was told early puts the next off by as much.
+    clk.advance(milliseconds{125});
     log.tick(told);
     deliver(told);
     for (auto& c : clients) {
