@@ -70,7 +70,8 @@ void connection::post(uint64_t generation, std::function<void()> task) {
       return;
     try {
       task();
-    } catch (const std::exception&) {
+    } catch (const std::exception& e) {
+      self->core_->fault("an answer could not be made", self->req.id, e);
       self->answer_error(error{errc::internal, "the request could not be handled"});
     }
   });
@@ -81,8 +82,9 @@ asio::awaitable<void> connection::run() {
   try {
     for (bool more = true; more;)
       more = co_await serve_one();
-  } catch (const std::exception&) {
+  } catch (const std::exception& e) {
     // Out of memory, most likely: this connection ends, the others go on.
+    core_->fault("a connection ended", req.id, e);
   }
   leave();
 }
@@ -228,7 +230,8 @@ void connection::call_handler() {
     return;
   try {
     matched->handle(*this);
-  } catch (const std::exception&) {
+  } catch (const std::exception& e) {
+    core_->fault("a request could not be handled", req.id, e);
     answer_error(error{errc::internal, "the request could not be handled"});
   }
 }

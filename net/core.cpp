@@ -15,6 +15,19 @@ core::core(server_config c, ports::backend& backend) :
                             [this](std::function<void()> task) { pool.run(std::move(task)); }} {
 }
 
+void core::fault(std::string_view where, std::string_view request_id, const std::exception& what) const noexcept {
+  if (!config.fault)
+    return;
+  try {
+    auto line = std::string{where} + ": " + what.what();
+    if (!request_id.empty())
+      line.append(" [request=").append(request_id).append("]");
+    config.fault(line);
+  } catch (const std::exception&) {
+    // There is not even memory for the line.
+  }
+}
+
 void core::connection_opened() {
   stats.connections.fetch_add(1);
 }

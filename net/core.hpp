@@ -11,6 +11,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <exception>
 
 namespace troupe::net {
 
@@ -28,6 +29,9 @@ struct core {
   services app;
 
   std::atomic<bool> draining{false};
+
+  /// Passes a fault of ours on to who keeps the log.
+  void fault(std::string_view where, std::string_view request_id, const std::exception& what) const noexcept;
 
   void connection_opened();
   void connection_closed();

@@ -82,8 +82,9 @@ asio::awaitable<void> live_socket::read_loop(std::string rest) {
         flush();
       }
     }
-  } catch (const std::exception&) {
+  } catch (const std::exception& e) {
     // Out of memory, most likely: this session ends, the others go on.
+    core_->fault("a live session ended", {}, e);
   }
   leave();
 }

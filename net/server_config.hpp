@@ -4,6 +4,7 @@
 #include "protocol/model/time.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -55,6 +56,10 @@ struct server_config {
   uint32_t max_live_queue = 256;
   uint32_t max_live_topics = 256;
   uint32_t max_live_message_bytes = 64 * 1024;
+
+  /// Told, in one line, of faults that are ours and that no client is told of: what a handler threw, memory that ran
+  /// out. Any thread; may be empty.
+  std::function<void(const std::string&)> fault;
 
   /// errc::validation with every bad field at once.
   result<void> validate() const;

@@ -195,6 +195,7 @@ net::server_config server_settings(const parts& p) {
   c.body_deadline = g.idle_timeout;
   c.write_deadline = g.idle_timeout;
   c.requests_per_minute = g.requests_per_minute;
+  c.fault = [](const std::string& line) { spdlog::error("gateway: {}", line); };
   return c;
 }
 

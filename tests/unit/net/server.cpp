@@ -52,3 +52,38 @@ CAF_TEST(an upload is stored and registered) {
   CAF_CHECK_EQUAL(stored.size, 300'000u);
   CAF_CHECK_EQUAL(read_file(s.backend.uploads_folder() + "/" + stored.path), std::string(300'000, 'x'));
 }
+
+namespace {
+
+struct throwing_backend : fake_backend {
+  using fake_backend::fake_backend;
+  void categories(ports::completion<ports::rendered_ptr>) override {
+    throw std::runtime_error{"boom"};
+  }
+};
+
+} // namespace
+
+CAF_TEST(a handler that throws fails its request alone and the log knows why) {
+  temporary_folder folder;
+  throwing_backend backend{folder.path()};
+  std::mutex mutex;
+  std::vector<std::string> faults;
+  auto config = test_config();
+  config.fault = [&](const std::string& line) {
+    std::lock_guard guard{mutex};
+    faults.push_back(line);
+  };
+  net::server server{config, backend};
+  raw_client c{*server.start()};
+  auto answer = c.ask(get("/api/categories", "X-Request-ID: r-1\r\n"));
+  CAF_REQUIRE(answer.has_value());
+  CAF_CHECK_EQUAL(answer->status, 500);
+  CAF_CHECK(answer->body.find("boom") == std::string::npos);
+  auto next = c.ask(get("/health"));
+  CAF_REQUIRE(next.has_value());
+  CAF_CHECK_EQUAL(next->status, 200);
+  std::lock_guard guard{mutex};
+  CAF_REQUIRE_EQUAL(faults.size(), 1u);
+  CAF_CHECK_EQUAL(faults[0], "a request could not be handled: boom [request=r-1]");
+}
