@@ -28,6 +28,22 @@ bool is_media_name(std::string_view name) noexcept {
   return std::binary_search(extensions.begin(), extensions.end(), std::string_view{lower.data(), n});
 }
 
+bool may_name_text(std::string_view name) noexcept {
+  auto dot = name.rfind('.');
+  if (dot == std::string_view::npos || !is_media_name(name.substr(name.rfind('/') + 1)))
+    return false;
+  auto last = name.substr(dot + 1);
+  return (last.size() == 2 || (last.size() == 3 && (last[0] | 0x20) == 'm')) && (last[last.size() - 2] | 0x20) == 't'
+         && (last.back() | 0x20) == 's';
+}
+
+bool looks_like_text(std::string_view head) noexcept {
+  return !head.empty() && std::ranges::none_of(head, [](char c) {
+    auto byte = static_cast<unsigned char>(c);
+    return (byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r' && byte != '\f') || byte == 0x7f;
+  });
+}
+
 void scan_diff::add_known(known_file file) {
   if (file.state != video_state::missing && file.state != video_state::removed)
     ++present_before_;

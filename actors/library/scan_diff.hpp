@@ -14,10 +14,22 @@ namespace troupe::catalogue {
 /// Does the name look like media that Troupe ingests (by its extension, any case)? Hidden names never do.
 bool is_media_name(std::string_view name) noexcept;
 
+/// Names that media share with text: .ts and .mts are MPEG-TS, and TypeScript, and Qt's translations. Their content
+/// decides.
+bool may_name_text(std::string_view name) noexcept;
+/// Is this how a text file begins? No media format begins with so many bytes without a control character.
+bool looks_like_text(std::string_view head) noexcept;
+inline constexpr size_t text_head_size = 512;
+
 class scan_diff {
 public:
   /// Everything the catalogue knows of the library, in any order.
   void add_known(known_file file);
+
+  /// The catalogue has a file of this path.
+  bool knows(const std::string& path) const {
+    return known_.contains(path);
+  }
 
   /// One file that the walk found. What has to be written and ingested, if anything: a new file (id none), a changed
   /// one, one that was missing, or one whose ingest never ended.

@@ -5,6 +5,10 @@
 
 #include <spdlog/spdlog.h>
 
+#include <unistd.h>
+
+#include <array>
+
 namespace troupe::catalogue {
 
 namespace {
@@ -88,9 +92,12 @@ private:
 
   result<void> take(ports::walk_batch batch) {
     auto message = next_batch(scan_status::scanning);
-    for (auto& f : batch.files)
+    for (auto& f : batch.files) {
+      if (is_text(f.path))
+        continue;
       if (auto changed = diff_.found(std::move(f.path), f.version))
         message.changed.push_back(std::move(*changed));
+    }
     errors_ += batch.problems.size();
     message.problems = std::move(batch.problems);
     for (auto& path : batch.hidden)
@@ -105,6 +112,18 @@ private:
     message.counters = counters_;
     report(batch);
     return tell(std::move(message));
+  }
+
+  /// A source file of somebody, and no film. What the catalogue knows stays: its content may be damaged now.
+  bool is_text(const std::string& path) {
+    if (!may_name_text(path) || diff_.knows(path))
+      return false;
+    auto opened = config_.files->open_source(payload_.root + "/" + path);
+    if (!opened)
+      return false;
+    std::array<char, text_head_size> head;
+    auto n = ::pread(opened->fd.get(), head.data(), head.size(), 0);
+    return n > 0 && looks_like_text({head.data(), static_cast<size_t>(n)});
   }
 
   void report(const ports::walk_batch& batch) {

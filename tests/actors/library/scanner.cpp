@@ -5,6 +5,8 @@
 #include "tests/support/actor_fixture.hpp"
 #include "tests/support/no_files.hpp"
 
+#include <sys/mman.h>
+
 #include <thread>
 
 using namespace troupe;
@@ -18,6 +20,18 @@ public:
   std::vector<ports::walk_batch> batches;
   result<void> end;
   std::function<void()> between = [] {};
+
+  /// Content of files that are opened; others are not there.
+  std::map<std::string, std::string> content;
+
+  result<ports::opened_file> open_source(const std::string& path) override {
+    auto i = content.find(path);
+    if (i == content.end())
+      return {errc::not_found, path};
+    unique_fd fd{::memfd_create("content", MFD_CLOEXEC)};
+    CAF_REQUIRE_EQUAL(::write(fd.get(), i->second.data(), i->second.size()), static_cast<ssize_t>(i->second.size()));
+    return ports::opened_file{std::move(fd), {}};
+  }
 
   result<void> walk(const std::string&, const std::function<bool(std::string_view)>&,
                     const std::function<bool(ports::walk_batch)>& batch) override {
@@ -141,6 +155,23 @@ using paths = std::set<std::string>;
 } // namespace
 
 CAF_TEST_FIXTURE_SCOPE(scanner_tests, fixture)
+
+CAF_TEST(source files that are named like media are passed over) {
+  known = {{id(1), "known.ts", v(1), video_state::ready}};
+  files->content = {{"/films/app.ts", "export const a = 1;\n"},
+                    {"/films/film.ts", std::string("\x47\x40\x00\x10\x00", 5)},
+                    {"/films/known.ts", "overwritten by a letter"},
+                    {"/films/letter.mp4", "a letter"}};
+  files->batches = {
+    {{{"app.ts", v(1)}, {"film.ts", v(1)}, {"known.ts", v(2)}, {"letter.mp4", v(1)}, {"unreadable.ts", v(1)}},
+     1,
+     1,
+     {},
+     {}}};
+  CAF_CHECK(run().end == attempt_end::completed);
+  CAF_CHECK(changed() == (paths{"film.ts", "known.ts", "letter.mp4", "unreadable.ts"}));
+  CAF_CHECK(missing().empty());
+}
 
 CAF_TEST(new and changed files are told and what is gone is missing) {
   known = {{id(1), "a/same.mkv", v(1), video_state::ready},

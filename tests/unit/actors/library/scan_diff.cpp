@@ -1,8 +1,8 @@
 #define CAF_SUITE library.scan_diff
 
+#include "actors/library/scan_diff.hpp"
 #include "actors/library/librarian.hpp"
 #include "actors/library/payloads.hpp"
-#include "actors/library/scan_diff.hpp"
 
 #include <caf/make_message.hpp>
 #include <caf/test/unit_test.hpp>
@@ -32,8 +32,21 @@ library folder(uint64_t id, std::string root) {
 CAF_TEST(media names) {
   for (auto name : {"a.mp4", "A.MKV", "x.y.webm", "f.ts", "g.m2ts", "s.mp3", "d.3gp"})
     CAF_CHECK(is_media_name(name));
-  for (auto name : {"", ".", ".mp4", "mp4", "a.", "a.txt", "a.mp4x", ".hidden.mp4", "a.jpeg", "a.mp4.part", "a.torrent"})
+  for (auto name :
+       {"", ".", ".mp4", "mp4", "a.", "a.txt", "a.mp4x", ".hidden.mp4", "a.jpeg", "a.mp4.part", "a.torrent"})
     CAF_CHECK(!is_media_name(name));
+}
+
+CAF_TEST(names that media share with text) {
+  for (auto name : {"f.ts", "F.TS", "a/b.c/g.mts", "x.Mts"})
+    CAF_CHECK(may_name_text(name));
+  for (auto name : {"f.mp4", "g.m2ts", "ts", "a.ts/b", ".ts", "a.xts", "a.its", "b.aif"})
+    CAF_CHECK(!may_name_text(name));
+  CAF_CHECK(looks_like_text("import { x } from './x';\r\n\tlet n = 'größe';\n"));
+  CAF_CHECK(looks_like_text("<?xml version=\"1.0\"?>\n<!DOCTYPE TS><TS>"));
+  using namespace std::string_view_literals;
+  for (auto head : {""sv, "\x47\x40\x11\x10\0B"sv, "\0\0\0\x02G@"sv, "text and\0"sv, "\x7f\x45LF"sv})
+    CAF_CHECK(!looks_like_text(head));
 }
 
 CAF_TEST(each state of a known file) {
@@ -65,7 +78,7 @@ CAF_TEST(each state of a known file) {
   CAF_CHECK_EQUAL(d.items_updated(), 2u);
 }
 
-CAF_TEST(random folders: what is told makes the catalogue equal to the disk) {
+CAF_TEST(random folders : what is told makes the catalogue equal to the disk) {
   for (uint64_t seed = 1; seed <= 2000; ++seed) {
     std::mt19937_64 rng{seed};
     std::map<std::string, known_file> catalogue;
