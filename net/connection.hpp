@@ -45,6 +45,8 @@ private:
   asio::awaitable<bool> read_head();
   asio::awaitable<void> process();
   asio::awaitable<bool> receive_body();
+  /// More of the body into body_buffer_; false: nothing more comes, or nothing more is wanted.
+  asio::awaitable<bool> receive_more();
   asio::awaitable<void> collect_body(uint64_t limit);
   asio::awaitable<void> stream_body(std::unique_ptr<body_sink>& sink);
   asio::awaitable<bool> run_on_pool(const std::function<result<void>()>& work);

@@ -164,6 +164,20 @@ asio::awaitable<bool> connection::receive_body() {
   co_return !matched->open_body;
 }
 
+asio::awaitable<bool> connection::receive_more() {
+  if (parser_.failure() || filled_ == body_buffer_.size()) {
+    answer_error({errc::validation, "the body is malformed"});
+    co_return false;
+  }
+  deadline = steady::now() + core_->config.body_deadline;
+  auto n = co_await read_some(body_buffer_, filled_);
+  deadline = steady::time_point::max();
+  filled_ += n;
+  // Gone, or stopped sending: nobody waits for an answer to half a request.
+  ended_ = ended_ || n == 0;
+  co_return !ended_;
+}
+
 asio::awaitable<void> connection::collect_body(uint64_t limit) {
   std::vector<std::string_view> pieces;
   for (;;) {
@@ -179,19 +193,9 @@ asio::awaitable<void> connection::collect_body(uint64_t limit) {
     }
     if (parser_.done())
       co_return;
-    if (parser_.failure() || filled_ == body_buffer_.size()) {
-      answer_error({errc::validation, "the body is malformed"});
+    auto more = co_await receive_more();
+    if (!more)
       co_return;
-    }
-    deadline = steady::now() + core_->config.body_deadline;
-    auto n = co_await read_some(body_buffer_, filled_);
-    deadline = steady::time_point::max();
-    if (n == 0) {
-      // Gone, or stopped sending: nobody waits for an answer to half a request.
-      ended_ = true;
-      co_return;
-    }
-    filled_ += n;
   }
 }
 
@@ -230,18 +234,9 @@ asio::awaitable<void> connection::stream_body(std::unique_ptr<body_sink>& sink) 
     filled_ -= used;
     if (parser_.done() || ended_)
       break;
-    if (parser_.failure() || filled_ == body_buffer_.size()) {
-      answer_error({errc::validation, "the body is malformed"});
+    auto more = co_await receive_more();
+    if (!more)
       co_return;
-    }
-    deadline = steady::now() + core_->config.body_deadline;
-    auto n = co_await read_some(body_buffer_, filled_);
-    deadline = steady::time_point::max();
-    if (n == 0) {
-      ended_ = true;
-      co_return;
-    }
-    filled_ += n;
   }
   std::function<result<void>()> finish = [&] { return sink->finish(); };
   if (ended_)
