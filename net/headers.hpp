@@ -16,7 +16,9 @@ namespace troupe::net {
 bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept;
 std::string_view trim(std::string_view text) noexcept;
 /// Elements of a comma separated list, trimmed, empty ones left out; commas within quotes don't separate.
+/// They are views of `text`.
 std::vector<std::string_view> split_list(std::string_view text);
+std::vector<std::string_view> split_list(std::string&& text) = delete;
 
 /// IMF-fixdate ("Sun, 06 Nov 1994 08:49:37 GMT"), the only format that is sent (RFC 9110, 5.6.7).
 std::string http_date(std::time_t when);

@@ -17,6 +17,9 @@ steady::duration sweep_interval(const server_config& c) {
   return std::clamp(shortest / 4, milliseconds{10}, milliseconds{500});
 }
 
+/// For the loop to run out of work, once all its connections are gone.
+constexpr milliseconds end_grace{500};
+
 } // namespace
 
 io_thread::io_thread(core& shared) :
@@ -30,15 +33,25 @@ io_thread::~io_thread() {
 
 void io_thread::start() {
   core_.live.add(live_);
-  thread_ = std::thread{[this] { context_.run(); }};
+  thread_ = std::thread{[this, ended = std::move(ended_)]() mutable {
+    context_.run();
+    ended.set_value();
+  }};
 }
 
 void io_thread::stop() {
   core_.live.remove(live_);
-  work_.reset();
-  context_.stop();
-  if (thread_.joinable())
-    thread_.join();
+  if (!thread_.joinable())
+    return;
+  // What is on its way comes to its end: a coroutine that is never resumed would keep this object, and it the
+  // coroutine.
+  asio::post(context_, [this] {
+    work_.reset();
+    sweep_timer_.cancel();
+  });
+  if (has_ended_.wait_for(end_grace) != std::future_status::ready)
+    context_.stop();
+  thread_.join();
 }
 
 void io_thread::add(peer& x) {

@@ -7,6 +7,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <chrono>
+#include <future>
 #include <thread>
 
 namespace troupe::net {
@@ -70,6 +71,8 @@ private:
   live_shard live_;
   std::string date_;
   std::time_t date_of_ = 0;
+  std::promise<void> ended_;
+  std::future<void> has_ended_ = ended_.get_future();
   std::thread thread_;
 };
 

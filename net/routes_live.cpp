@@ -62,7 +62,8 @@ void start_sse(exchange& x, std::vector<std::string> topics) {
 void events(exchange& x) {
   std::vector<std::string> topics;
   error problem{errc::validation, "topics that can't be followed"};
-  for (auto topic : split_list(text_or(x.req, "topics"))) {
+  auto named = text_or(x.req, "topics");
+  for (auto topic : split_list(named)) {
     if (!valid_topic(topic))
       problem.fields.emplace_back("topics", "there is no topic " + std::string{topic.substr(0, 100)});
     if (std::find(topics.begin(), topics.end(), topic) == topics.end())

@@ -128,8 +128,9 @@ void server::impl::take(tcp::socket socket, std::shared_ptr<io_thread> thread) {
 
 template <class F>
 void server::impl::on_each_thread(F f) {
+  // The context is the thread's own: what is never run there must not keep the thread, and it can't outlive it.
   for (auto& thread : threads)
-    asio::post(thread->context(), [thread, f] { f(*thread); });
+    asio::post(thread->context(), [here = thread.get(), f] { f(*here); });
 }
 
 void server::impl::close_acceptor() {
