@@ -24,7 +24,10 @@ constexpr milliseconds end_grace{500};
 
 io_thread::io_thread(core& shared) :
   core_(shared), work_(asio::make_work_guard(context_)), sweep_timer_(context_),
-  live_(shared.live, [this](std::function<void()> task) { asio::post(context_, std::move(task)); }) {
+  live_(
+    shared.live, [this](std::function<void()> task) { asio::post(context_, std::move(task)); },
+    [this](std::chrono::microseconds how_long) { gather(how_long); }),
+  gather_timer_(context_) {
 }
 
 io_thread::~io_thread() {
@@ -48,6 +51,7 @@ void io_thread::stop() {
   asio::post(context_, [this] {
     work_.reset();
     sweep_timer_.cancel();
+    gather_timer_.cancel();
   });
   if (has_ended_.wait_for(end_grace) != std::future_status::ready)
     context_.stop();
@@ -78,6 +82,14 @@ void io_thread::abort_all() {
   for (auto* x : std::vector<peer*>{peers_})
     if (std::find(peers_.begin(), peers_.end(), x) != peers_.end())
       x->abort();
+}
+
+void io_thread::gather(std::chrono::microseconds how_long) {
+  gather_timer_.expires_after(how_long);
+  gather_timer_.async_wait([this](const boost::system::error_code& ec) {
+    if (!ec)
+      live_.deliver_gathered();
+  });
 }
 
 void io_thread::arm_sweep() {

@@ -59,6 +59,7 @@ public:
   const std::string& date();
 
 private:
+  void gather(std::chrono::microseconds how_long);
   void arm_sweep();
   void sweep();
 
@@ -69,6 +70,7 @@ private:
   bool sweeping_ = false;
   std::vector<peer*> peers_;
   live_shard live_;
+  asio::steady_timer gather_timer_;
   std::string date_;
   std::time_t date_of_ = 0;
   std::promise<void> ended_;

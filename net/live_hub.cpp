@@ -42,10 +42,18 @@ event_ptr render(const event& x) {
   out->last = x.last;
   auto json = to_json(x);
   out->frame = ws::text_frame(json);
-  out->sse.reserve(json.size() + x.type.size() + 64);
-  out->sse.append("id: ").append(std::to_string(x.epoch)).append("-").append(std::to_string(x.seq));
-  out->sse.append("\nevent: ").append(x.type).append("\ndata: ").append(json).append("\n\n");
+  out->json_size = json.size();
   return out;
+}
+
+const std::string& rendered_event::sse() const {
+  std::call_once(sse_made_, [this] {
+    auto json = std::string_view{frame}.substr(frame.size() - json_size);
+    sse_.reserve(json.size() + type.size() + 64);
+    sse_.append("id: ").append(std::to_string(epoch)).append("-").append(std::to_string(seq));
+    sse_.append("\nevent: ").append(type).append("\ndata: ").append(json).append("\n\n");
+  });
+  return sse_;
 }
 
 bool valid_topic(std::string_view topic) noexcept {

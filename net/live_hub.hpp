@@ -18,7 +18,7 @@ namespace troupe::net {
 class live_shard;
 class metrics;
 
-/// An event with its bytes for each transport; shared and immutable.
+/// An event with its bytes for each transport; shared and, seen from outside, immutable.
 struct rendered_event {
   std::string topic;
   std::string type;
@@ -26,10 +26,16 @@ struct rendered_event {
   uint64_t seq = 0;
   bool coalesce = false;
   bool last = false;
-  /// A whole unmasked WebSocket text frame.
+  /// A whole unmasked WebSocket text frame: the JSON is its end.
   std::string frame;
-  /// "id: …\nevent: …\ndata: …\n\n"
-  std::string sse;
+  size_t json_size = 0;
+  /// "id: …\nevent: …\ndata: …\n\n"; made for the first who asks, on whatever thread: most events go to WebSockets
+  /// only.
+  const std::string& sse() const;
+
+private:
+  mutable std::once_flag sse_made_;
+  mutable std::string sse_;
 };
 using event_ptr = std::shared_ptr<const rendered_event>;
 

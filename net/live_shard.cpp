@@ -6,7 +6,14 @@
 
 namespace troupe::net {
 
-live_shard::live_shard(live_hub& hub, poster post) : hub_(hub), post_(std::make_shared<poster>(std::move(post))) {
+namespace {
+
+constexpr std::chrono::microseconds gather_time{1'000};
+
+} // namespace
+
+live_shard::live_shard(live_hub& hub, poster post, gatherer gather) :
+  hub_(hub), post_(std::make_shared<poster>(std::move(post))), gather_(std::move(gather)) {
 }
 
 live_shard::~live_shard() = default;
@@ -132,57 +139,89 @@ void live_shard::post_delivery(std::shared_ptr<const std::vector<event_ptr>> bat
   {
     std::lock_guard guard{waiting_mutex_};
     waiting_.push_back(std::move(batch));
-    if (waiting_.size() > 1)
+    if (waiting_.size() > 1 || gathering_)
       return;
   }
-  (*post_)([this] { deliver_waiting(); });
+  (*post_)([this] { on_woken(); });
 }
 
-void live_shard::deliver_waiting() {
+void live_shard::on_woken() {
+  auto since = std::chrono::duration_cast<std::chrono::microseconds>(steady::now() - delivered_at_);
+  if (since >= gather_time) {
+    deliver_waiting();
+    return;
+  }
+  {
+    std::lock_guard guard{waiting_mutex_};
+    gathering_ = true;
+  }
+  gather_(gather_time - since);
+}
+
+void live_shard::deliver_gathered() {
+  if (deliver_waiting() > 1)
+    return gather_(gather_time);
+  // It has become quiet. What came since the delivery has woken nobody.
+  bool more = false;
+  {
+    std::lock_guard guard{waiting_mutex_};
+    gathering_ = false;
+    more = !waiting_.empty();
+  }
+  if (more)
+    deliver_waiting();
+}
+
+size_t live_shard::deliver_waiting() {
   std::vector<event_batch> batches;
   {
     std::lock_guard guard{waiting_mutex_};
     batches.swap(waiting_);
   }
-  if (batches.size() == 1 && batches[0]->size() == 1)
-    return deliver(batches[0]->front(), nullptr);
-  // One write a client, however many events it gets.
-  std::vector<live_client*> dirty;
-  for (auto& batch : batches)
-    for (auto& x : *batch)
-      deliver(x, &dirty);
-  std::sort(dirty.begin(), dirty.end());
-  dirty.erase(std::unique(dirty.begin(), dirty.end()), dirty.end());
-  for (auto* client : dirty)
-    client->flush();
+  delivered_at_ = steady::now();
+  deliver_all(batches);
+  return batches.size();
 }
 
-void live_shard::deliver(const event_ptr& what, std::vector<live_client*>* dirty) {
+void live_shard::deliver_all(const std::vector<event_batch>& batches) {
+  std::vector<delivery> deliveries;
+  for (auto& batch : batches)
+    for (auto& x : *batch)
+      collect(x, deliveries);
+  // One write a client, however many events it gets.
+  std::ranges::stable_sort(deliveries, {}, &delivery::client);
+  for (auto first = deliveries.begin(); first != deliveries.end();) {
+    auto end = std::find_if(first, deliveries.end(), [&](auto& x) { return x.client != first->client; });
+    if (end - first == 1) {
+      first->client->push_now(*first->what);
+    } else {
+      for (auto i = first; i != end; ++i)
+        first->client->push(*i->what);
+      first->client->flush();
+    }
+    for (; first != end; ++first)
+      if ((*first->what)->last)
+        first->client->on_topic_end((*first->what)->topic);
+  }
+  hub_.stats().events_delivered.fetch_add(deliveries.size(), std::memory_order_relaxed);
+}
+
+void live_shard::collect(const event_ptr& what, std::vector<delivery>& out) {
   auto i = topics_.find(what->topic);
   if (i == topics_.end())
     return;
   std::vector<live_client*> ended;
-  uint64_t delivered = 0;
   for (auto& s : i->second.readers) {
     if (s.catching_up) {
       s.held.push_back(what);
     } else if (advance(s, *what)) {
-      if (dirty) {
-        s.client->push(what);
-        dirty->push_back(s.client);
-      } else {
-        s.client->push_now(what);
-      }
-      ++delivered;
+      out.push_back({s.client, &what});
       if (what->last)
         ended.push_back(s.client);
     }
   }
-  hub_.stats().events_delivered.fetch_add(delivered, std::memory_order_relaxed);
-  for (auto* client : ended) {
+  for (auto* client : ended)
     remove_reader(what->topic, *client);
-    client->on_topic_end(what->topic);
-  }
 }
 
 } // namespace troupe::net

@@ -3,6 +3,7 @@
 #include "net/live_hub.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <mutex>
 #include <unordered_map>
 
@@ -30,7 +31,9 @@ public:
 class live_shard {
 public:
   using poster = std::function<void(std::function<void()>)>;
-  live_shard(live_hub& hub, poster post);
+  /// Has the thread call deliver_gathered after that time; called on the thread only, one at a time.
+  using gatherer = std::function<void(std::chrono::microseconds)>;
+  live_shard(live_hub& hub, poster post, gatherer gather);
   ~live_shard();
 
   /// Nothing is told twice and nothing is left out between the catch-up and the live events. Once a topic and client:
@@ -43,7 +46,10 @@ public:
   bool has_topics() const noexcept {
     return topic_count_.load(std::memory_order_acquire) > 0;
   }
+  /// A lone event goes out at once. When events come faster than one a millisecond, they are gathered for that long:
+  /// waking the thread for each would cost more than sending them.
   void post_delivery(std::shared_ptr<const std::vector<event_ptr>> batch);
+  void deliver_gathered();
 
 private:
   struct subscription {
@@ -62,9 +68,17 @@ private:
   };
 
   using event_batch = std::shared_ptr<const std::vector<event_ptr>>;
-  void deliver_waiting();
-  /// `dirty`: those that have to be flushed; nullptr: what they get is sent at once.
-  void deliver(const event_ptr& what, std::vector<live_client*>* dirty);
+  using steady = std::chrono::steady_clock;
+  void on_woken();
+  /// Gives out what waits and returns the number of batches.
+  size_t deliver_waiting();
+  void deliver_all(const std::vector<event_batch>& batches);
+  struct delivery {
+    live_client* client;
+    const event_ptr* what;
+  };
+  /// Who gets it now; a topic that ends with it has no readers after that.
+  void collect(const event_ptr& what, std::vector<delivery>& out);
   void caught_up(const std::weak_ptr<live_client>& client, const std::string& name, uint64_t serial,
                  result<ports::replay> outcome);
   /// False: already told.
@@ -74,13 +88,16 @@ private:
 
   live_hub& hub_;
   std::shared_ptr<poster> post_;
+  gatherer gather_;
+  steady::time_point delivered_at_{};
   std::unordered_map<std::string, topic> topics_;
   std::unordered_map<const live_client*, std::vector<std::string>> topics_of_;
   std::atomic<size_t> topic_count_{0};
   uint64_t serial_ = 0;
-  /// What has come since this thread was last woken for it.
   std::mutex waiting_mutex_;
   std::vector<event_batch> waiting_;
+  /// The thread comes by itself: no need to wake it.
+  bool gathering_ = false;
 };
 
 } // namespace troupe::net

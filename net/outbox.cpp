@@ -4,7 +4,7 @@
 
 namespace troupe::net {
 
-std::string_view outbox::bytes_of(const item& x) const noexcept {
+std::string_view outbox::bytes_of(const item& x) const {
   return x.shared ? bytes_of(*x.shared) : std::string_view{x.own};
 }
 

@@ -29,8 +29,8 @@ public:
     return items_.size();
   }
   /// As this client's transport sends it.
-  std::string_view bytes_of(const rendered_event& x) const noexcept {
-    return transport_ == transport::websocket ? x.frame : x.sse;
+  std::string_view bytes_of(const rendered_event& x) const {
+    return transport_ == transport::websocket ? x.frame : x.sse();
   }
   /// At most `max` pieces, the rest of a partly sent one first.
   size_t pieces(iovec* out, size_t max) const;
@@ -42,7 +42,7 @@ private:
     event_ptr shared;
     std::string own;
   };
-  std::string_view bytes_of(const item& x) const noexcept;
+  std::string_view bytes_of(const item& x) const;
 
   transport transport_;
   size_t max_events_;

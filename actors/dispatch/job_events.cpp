@@ -4,7 +4,9 @@
 #include "protocol/model/json_writer.hpp"
 #include "protocol/model/outward_text.hpp"
 
+#include <charconv>
 #include <cmath>
+#include <iterator>
 
 namespace troupe::dispatch {
 
@@ -35,9 +37,9 @@ std::string data_of(const job& x) {
   out += "{\"jobId\":\"" + id + "\",\"job_id\":\"" + id + "\",\"kind\":" + json_quote(x.spec.kind) + ",\"status\":\"";
   out += to_string(x.state);
   char number[32];
-  std::snprintf(number, sizeof(number), "%.4g", percent(x));
+  auto end = std::to_chars(number, std::end(number), percent(x), std::chars_format::general, 4).ptr;
   out += "\",\"progress\":";
-  out += number;
+  out.append(number, end);
   out +=
     ",\"stage\":" + json_quote(x.progress.stage) + ",\"message\":" + json_quote(without_folders(x.progress.message));
   out += ",\"attempts\":" + std::to_string(x.attempt);

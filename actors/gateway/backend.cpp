@@ -254,12 +254,12 @@ void mesh_backend::scan_library(library_id id, ports::request_context ctx, ports
 }
 
 void mesh_backend::scans(ports::completion<std::vector<scan>> done) {
-  ask<mesh::scan_list>(peers_.catalogue, mesh::get_scans{100}, std::move(done),
+  ask<mesh::scan_list>(peers_.librarian, mesh::get_scans{100}, std::move(done),
                        [](mesh::scan_list& x) { return std::move(x.scans); });
 }
 
 void mesh_backend::find_scan(scan_id id, ports::completion<scan> done) {
-  ask<scan>(peers_.catalogue, mesh::get_scan{id}, std::move(done), same<scan>);
+  ask<scan>(peers_.librarian, mesh::get_scan{id}, std::move(done), same<scan>);
 }
 
 // -- uploads ----------------------------------------------------------------------------------------------------------

@@ -183,6 +183,8 @@ librarian_self::behavior_type librarian(librarian_ptr self, librarian_config con
     [self](mesh::edit_library& x) { return put_library(self, std::move(x.what), false); },
     [self](const mesh::remove_library& x) { return drop_library(self, x.id); },
     [self](const mesh::scan_library& x) { return start_scan(self, x); },
+    [self](const mesh::get_scans& x) { return list_scans(self, x); },
+    [self](const mesh::get_scan& x) { return find_scan(self, x); },
     [self](const mesh::remove_video& x) { return drop_video(self, x); },
     [self](const mesh::edit_video& x) { return change_video(self, x); },
     [self](mesh::scan_batch& x) { return take_scan_batch(self, std::move(x)); },

@@ -72,8 +72,8 @@ struct librarian_state {
   std::unordered_map<library_id, library> pending;
   std::unordered_map<scan_id, active_scan> scans;
   std::deque<held_submission> held;
-  /// Scans that have ended, but whose rows the store did not take yet.
-  std::vector<scan> unwritten;
+  /// Scans that have ended, until the store has their rows.
+  std::unordered_map<scan_id, scan> ended;
   /// Categories whose listeners have not yet been told that something changed.
   std::unordered_map<std::string, uint64_t> touched;
   /// Removed by a person since this librarian started; see drop_late_result.

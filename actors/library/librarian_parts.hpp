@@ -39,6 +39,9 @@ caf::result<scan> start_scan(librarian_ptr self, const mesh::scan_library& x);
 caf::result<mesh::done> take_scan_batch(librarian_ptr self, mesh::scan_batch x);
 /// Submits what waits for room in the queue.
 void submit_held(librarian_ptr self);
+/// Those of the store, with what is newer here.
+caf::result<mesh::scan_list> list_scans(librarian_ptr self, const mesh::get_scans& x);
+caf::result<scan> find_scan(librarian_ptr self, const mesh::get_scan& x);
 void cancel_scans_of(librarian_ptr self, library_id id);
 
 // -- librarian_scan_end.cpp

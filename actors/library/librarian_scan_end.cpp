@@ -14,15 +14,17 @@ constexpr std::chrono::seconds check_interval{5};
 void write_scan(librarian_ptr self, const scan& x) {
   ports::unit_of_work unit;
   unit.catalogue.scans.push_back(x);
-  commit(self, std::move(unit), [self, x](const error* err) {
-    if (!err)
+  auto last = x.status >= scan_status::completed;
+  commit(self, std::move(unit), [self, id = x.id, last](const error* err) {
+    if (!err) {
+      if (last)
+        self->state.ended.erase(id);
       return;
-    spdlog::warn("librarian: the state of scan {} was not written yet: {}", x.id.str(), err->message);
-    // Those that go on are written with their next batch.
-    if (x.status >= scan_status::completed) {
-      self->state.unwritten.push_back(x);
-      queue_check(self);
     }
+    spdlog::warn("librarian: the state of scan {} was not written yet: {}", id.str(), err->message);
+    // Those that go on are written with their next batch.
+    if (self->state.ended.contains(id))
+      queue_check(self);
   });
 }
 
@@ -86,6 +88,7 @@ void end_scan(librarian_ptr self, scan_id id, scan_status how, std::string probl
   if (!problem.empty())
     x.item.problems.push_back(std::move(problem));
   set_phase(x.item, how);
+  self->state.ended[id] = x.item;
   write_scan(self, x.item);
   tell_scan(self, x, true);
   self->state.scans.erase(i);
@@ -93,7 +96,7 @@ void end_scan(librarian_ptr self, scan_id id, scan_status how, std::string probl
 
 void queue_check(librarian_ptr self) {
   auto& st = self->state;
-  if ((st.scans.empty() && st.unwritten.empty()) || st.check_queued)
+  if ((st.scans.empty() && st.ended.empty()) || st.check_queued)
     return;
   st.check_queued = true;
   self->delayed_send(self, check_interval, check_atom::value);
@@ -118,6 +121,7 @@ void finish_counted(librarian_ptr self, scan_id id) {
         return;
       auto& counters = k->second.item.counters;
       counters["assetsQueued"] = counters["assetsCached"] + failed;
+      counters["assetsFailed"] = failed;
       counters["errors"] += failed;
       counters["enrichmentQueued"];
       counters["enrichmentCompleted"];
@@ -203,7 +207,7 @@ void on_job_changed(librarian_ptr self, const job& x) {
 }
 
 void check_scans(librarian_ptr self) {
-  for (auto& x : std::exchange(self->state.unwritten, {}))
+  for (auto& [id, x] : self->state.ended)
     write_scan(self, x);
   for (auto& [id, active] : self->state.scans) {
     if (!active.submitted)

@@ -196,6 +196,42 @@ caf::result<mesh::done> take_scan_batch(librarian_ptr self, mesh::scan_batch x) 
   return reply;
 }
 
+namespace {
+
+/// What is newer than the store's row, if anything is.
+const scan* newer(const librarian_state& st, scan_id id) {
+  if (auto i = st.scans.find(id); i != st.scans.end())
+    return &i->second.item;
+  auto i = st.ended.find(id);
+  return i == st.ended.end() ? nullptr : &i->second;
+}
+
+} // namespace
+
+caf::result<mesh::scan_list> list_scans(librarian_ptr self, const mesh::get_scans& x) {
+  auto reply = self->make_response_promise<mesh::scan_list>();
+  self->request(self->state.peers.reader, read_timeout, x)
+    .then(
+      [self, reply](mesh::scan_list& all) mutable {
+        for (auto& s : all.scans)
+          if (auto present = newer(self->state, s.id))
+            s = *present;
+        reply.deliver(std::move(all));
+      },
+      [reply](caf::error& e) mutable { reply.deliver(std::move(e)); });
+  return reply;
+}
+
+caf::result<scan> find_scan(librarian_ptr self, const mesh::get_scan& x) {
+  if (auto present = newer(self->state, x.id))
+    return *present;
+  auto reply = self->make_response_promise<scan>();
+  self->request(self->state.peers.reader, read_timeout, x)
+    .then([reply](scan& found) mutable { reply.deliver(std::move(found)); },
+          [reply](caf::error& e) mutable { reply.deliver(std::move(e)); });
+  return reply;
+}
+
 void cancel_scans_of(librarian_ptr self, library_id id) {
   for (auto& [key, active] : self->state.scans)
     if (active.item.library == id)

@@ -39,9 +39,9 @@ bool ended(const scan& x) {
 }
 
 void show(live_line& line, const scan& x) {
-  auto queued = counter(x, "enrichmentQueued");
-  auto done = counter(x, "enrichmentCompleted");
-  auto fraction = queued > 0 ? static_cast<double>(done) / static_cast<double>(queued) : ended(x) ? 1.0 : 0.0;
+  auto queued = counter(x, "assetsQueued");
+  auto done = counter(x, "assetsCached") + counter(x, "assetsFailed");
+  auto fraction = ended(x) ? 1.0 : queued > 0 ? static_cast<double>(done) / static_cast<double>(queued) : 0.0;
   line.show(fraction, to_string(x.status),
             std::to_string(counter(x, "itemsFound")) + " found, " + std::to_string(done) + " of "
               + std::to_string(queued) + " ingested");
@@ -162,7 +162,7 @@ exit_code scan_and_follow(session& s, const library& home) {
            left = pace - std::chrono::duration_cast<milliseconds>(steady::now() - looked))
         events->pop(left);
     }
-    x = node.ask<scan>(node.node().catalogue, mesh::get_scan{x.id});
+    x = node.ask<scan>(node.node().librarian, mesh::get_scan{x.id});
     looked = steady::now();
   }
   if (!s.json())

@@ -96,6 +96,8 @@ void make_system(parts& p) {
   c.set("scheduler.max-threads", std::clamp<size_t>(std::thread::hardware_concurrency() / 2, 1, 4));
   // Messages of peers are small: the thread that reads them decodes them, too.
   c.set("middleman.workers", size_t{0});
+  // A message is two reads, its header and its body; a third would mostly find nothing.
+  c.set("middleman.max-consecutive-reads", size_t{2});
   c.set("logger.verbosity", caf::atom("quiet"));
   p.system = std::make_unique<caf::actor_system>(c);
   p.book = std::make_shared<supervision::address_book>(*p.system);

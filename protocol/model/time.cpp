@@ -1,5 +1,6 @@
 #include "protocol/model/time.hpp"
 
+#include <algorithm>
 #include <cstdio>
 
 namespace troupe {
@@ -12,12 +13,20 @@ std::string to_iso8601(timestamp t) {
   auto day = floor<days>(t);
   year_month_day ymd{day};
   hh_mm_ss tod{t - day};
-  char buf[40];
-  std::snprintf(buf, sizeof(buf), "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ", static_cast<int>(ymd.year()),
-                static_cast<unsigned>(ymd.month()), static_cast<unsigned>(ymd.day()),
-                static_cast<int>(tod.hours().count()), static_cast<int>(tod.minutes().count()),
-                static_cast<int>(tod.seconds().count()), static_cast<int>(tod.subseconds().count()));
-  return buf;
+  // By hand: every live event has one.
+  std::string out = "0000-00-00T00:00:00.000Z";
+  auto put = [&](size_t at, size_t digits, unsigned value) {
+    for (; digits > 0; value /= 10)
+      out[at + --digits] = static_cast<char>('0' + value % 10);
+  };
+  put(0, 4, static_cast<unsigned>(std::clamp(static_cast<int>(ymd.year()), 0, 9999)));
+  put(5, 2, static_cast<unsigned>(ymd.month()));
+  put(8, 2, static_cast<unsigned>(ymd.day()));
+  put(11, 2, static_cast<unsigned>(tod.hours().count()));
+  put(14, 2, static_cast<unsigned>(tod.minutes().count()));
+  put(17, 2, static_cast<unsigned>(tod.seconds().count()));
+  put(20, 3, static_cast<unsigned>(tod.subseconds().count()));
+  return out;
 }
 
 std::optional<timestamp> parse_iso8601(std::string_view text) {

@@ -92,7 +92,7 @@ scan make_scan(bool ended) {
   x.library = {{7, 7}};
   x.job = fake_job(1).str();
   x.status = ended ? scan_status::completed : scan_status::scanning;
-  x.counters = {{"itemsFound", 2}, {"enrichmentQueued", 2}, {"enrichmentCompleted", ended ? 2 : 0}};
+  x.counters = {{"itemsFound", 2}, {"assetsQueued", 2}, {"assetsCached", ended ? 2 : 0}};
   return x;
 }
 
@@ -106,6 +106,8 @@ mesh::librarian::behavior_type librarian(mesh::librarian::pointer, flag ended) {
       *ended = false;
       return make_scan(false);
     },
+    [](const mesh::get_scans&) { return mesh::scan_list{}; },
+    [ended](const mesh::get_scan&) { return make_scan(*ended); },
     [](const mesh::remove_video&) { return mesh::done{}; },
     [](const mesh::edit_video&) { return video_detail{}; },
     [](const mesh::scan_batch&) { return mesh::done{}; },
@@ -128,7 +130,7 @@ video_page videos(const video_query& q) {
   return q.state == "failed" ? video_page{{bad}, 1} : video_page{};
 }
 
-mesh::catalogue_reader::behavior_type catalogue(mesh::catalogue_reader::pointer, flag ended) {
+mesh::catalogue_reader::behavior_type catalogue(mesh::catalogue_reader::pointer) {
   return {
     [](const video_query& x) { return videos(x); },
     [](const mesh::get_video&) {
@@ -136,7 +138,7 @@ mesh::catalogue_reader::behavior_type catalogue(mesh::catalogue_reader::pointer,
     },
     [](const mesh::get_categories&) { return mesh::category_list{}; },
     [](const mesh::get_scans&) { return mesh::scan_list{}; },
-    [ended](const mesh::get_scan&) { return make_scan(*ended); },
+    [](const mesh::get_scan&) { return scan{}; },
     [](const mesh::get_known_files&) { return mesh::known_file_list{}; },
   };
 }
@@ -194,7 +196,7 @@ fake_node::fake_node() : impl_(std::make_unique<impl>()) {
   handles.jobs = sys.spawn(jobs, ended);
   handles.queues = sys.spawn(queues);
   handles.librarian = sys.spawn(librarian, ended);
-  handles.catalogue = sys.spawn(catalogue, ended);
+  handles.catalogue = sys.spawn(catalogue);
   handles.notifier = sys.spawn(notifier, ended);
   handles.health = sys.spawn([]() -> mesh::health::behavior_type {
     return {[](const mesh::get_health&) {

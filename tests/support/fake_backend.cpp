@@ -140,7 +140,7 @@ void fake_backend::explain(job_id id, ports::completion<ports::explanation> done
   auto found = job_of(id);
   if (!found)
     return reply<ports::explanation>(std::move(done), found.error());
-  reply<ports::explanation>(std::move(done), ports::explanation{found->state, {"every slot of the queue is taken"}});
+  reply<ports::explanation>(std::move(done), ports::explanation{found->state, reasons});
 }
 
 void fake_backend::cancel(job_id id, ports::completion<job> done) {

@@ -24,6 +24,8 @@ public:
   ports::rendered_ptr page;
   std::map<video_id, video_detail> videos;
   std::map<job_id, ports::job_view> jobs;
+  /// What explain says of every job.
+  std::vector<std::string> reasons{"every slot of the queue is taken"};
   std::vector<library> all_libraries;
   std::vector<job_spec> submitted;
   std::vector<ports::request_context> contexts;

@@ -40,6 +40,8 @@ mesh::librarian::behavior_type librarian_stub(mesh::librarian::pointer) {
     [](mesh::edit_library& x) { return x.what; },
     [](const mesh::remove_library&) { return mesh::done{}; },
     [](const mesh::scan_library&) { return scan{}; },
+    [](const mesh::get_scans&) { return mesh::scan_list{}; },
+    [](const mesh::get_scan&) { return scan{}; },
     [=](const mesh::remove_video&) -> caf::result<mesh::done> { return refuse(); },
     [](const mesh::edit_video&) { return video_detail{}; },
     [](mesh::scan_batch&) { return mesh::done{}; },

@@ -53,6 +53,27 @@ CAF_TEST(a scan runs to its end with all its ingests) {
   CAF_CHECK(scan_of(id).id != s.id);
 }
 
+CAF_TEST(an unfinished scan is shown as it is now) {
+  auto id = films();
+  join(10);
+  auto s = scan_of(id);
+  next("scan");
+  ask<mesh::done>(librarian, batch(s, {"a.mkv", "b.mkv"}));
+  auto counter = [&](const char* name) {
+    auto one = ask<scan>(librarian, mesh::get_scan{s.id}).value();
+    auto all = ask<mesh::scan_list>(librarian, mesh::get_scans{10}).value();
+    CAF_REQUIRE_EQUAL(all.scans.size(), 1u);
+    CAF_CHECK(all.scans[0].counters == one.counters);
+    return one.counters[name];
+  };
+  CAF_CHECK_EQUAL(counter("assetsQueued"), 2);
+  hand_in(next("ingest").token, "{}", attempt_end::failed);
+  CAF_CHECK_EQUAL(counter("assetsFailed"), 1);
+  // Its row is written with its batches only.
+  CAF_CHECK(!store.scans.at(s.id).counters.contains("assetsFailed"));
+  CAF_CHECK(ask<scan>(librarian, mesh::get_scan{scan_id{raw_id{1, 1}}}).code() == errc::not_found);
+}
+
 CAF_TEST(a scan that failed or was cancelled ends so) {
   auto id = films();
   join(10);
@@ -212,8 +233,11 @@ CAF_TEST(the end of a scan that the store did not take is written later) {
   store.commit_failures = {errc::none, errc::io, errc::io};
   hand_in(work.token);
   CAF_CHECK(store.scans.at(s.id).status < scan_status::completed);
+  auto shown = [&] { return ask<scan>(librarian, mesh::get_scan{s.id}).value().status; };
+  CAF_CHECK(shown() == scan_status::completed);
   pass(milliseconds{6'000});
   CAF_CHECK(store.scans.at(s.id).status == scan_status::completed);
+  CAF_CHECK(shown() == scan_status::completed);
 }
 
 CAF_TEST(what a scan finds has the cause of the scan) {

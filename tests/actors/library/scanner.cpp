@@ -57,6 +57,8 @@ mesh::librarian::behavior_type librarian_stub(mesh::librarian::pointer, std::sha
     [](mesh::edit_library& x) { return x.what; },
     [](const mesh::remove_library&) { return mesh::done{}; },
     [](const mesh::scan_library&) { return scan{}; },
+    [](const mesh::get_scans&) { return mesh::scan_list{}; },
+    [](const mesh::get_scan&) { return scan{}; },
     [](const mesh::remove_video&) { return mesh::done{}; },
     [](const mesh::edit_video&) { return video_detail{}; },
     [=](mesh::scan_batch& x) -> caf::result<mesh::done> {

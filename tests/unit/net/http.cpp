@@ -298,6 +298,31 @@ CAF_TEST(clients that vanish at any byte leave nothing behind) {
   CAF_FAIL("connections are left");
 }
 
+CAF_TEST(the log and the reasons of a job name no folder of the server) {
+  running_server s;
+  job_id id{{4, 4}};
+  {
+    std::lock_guard guard{s.backend.mutex};
+    auto& item = s.backend.jobs[id].item;
+    item.id = id;
+    attempt_record a;
+    a.operation = "probe /srv/films/a.mkv";
+    a.log_tail = "/srv/films/a.mkv: 3 frames are damaged";
+    item.attempts.push_back(a);
+    s.backend.reasons = {"worker two has not mounted /srv/films"};
+  }
+  auto path = "/api/jobs/" + id.str();
+  auto log = s.ask(get(path + "/log")).value_or(raw_answer{});
+  CAF_CHECK_EQUAL(log.status, 200);
+  CAF_CHECK(log.body.find(R"("operation":"probe a.mkv")") != std::string::npos);
+  CAF_CHECK(log.body.find(R"("log":"a.mkv: 3 frames are damaged")") != std::string::npos);
+  auto why = s.ask(get(path + "/explain")).value_or(raw_answer{});
+  CAF_CHECK_EQUAL(why.status, 200);
+  CAF_CHECK(why.body.find("worker two has not mounted films") != std::string::npos);
+  CAF_CHECK_EQUAL(log.body.find("/srv"), std::string::npos);
+  CAF_CHECK_EQUAL(why.body.find("/srv"), std::string::npos);
+}
+
 CAF_TEST(a transcode takes a profile by name or by its fields) {
   running_server s;
   auto video = "/api/videos/" + s.backend.add_video(s.folder.path(), "film.mp4").str() + "/transcode";

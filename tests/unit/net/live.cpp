@@ -139,6 +139,39 @@ CAF_TEST(no gap and no duplicate between catching up and live) {
   CAF_CHECK(has(c.message(), "\"seq\":8,"));
 }
 
+CAF_TEST(events at any pace arrive all and in their order) {
+  running_server s;
+  ws_client both{s.port};
+  ws_client one{s.port};
+  both.text(R"({"type":"subscribe","topics":["jobs","status"]})");
+  one.text(R"({"type":"subscribe","topics":["status"]})");
+  for (auto* c : {&both, &both, &both, &one, &one})
+    c->message();
+  uint64_t jobs = 0;
+  uint64_t status = 0;
+  for_seeds(30, [&](uint64_t seed) {
+    std::mt19937_64 random{seed};
+    auto first_of_status = status + 1;
+    std::vector<std::string> order;
+    for (int i = 0; i < 40; ++i) {
+      auto name = random() % 2 == 0 ? "jobs" : "status";
+      auto seq = name == std::string{"jobs"} ? ++jobs : ++status;
+      order.push_back(R"("topic":")" + std::string{name} + R"(","epoch":1,"seq":)" + std::to_string(seq) + ",");
+      s.backend.publish({make_event(name, seq, "notification")});
+      // Around the time for which events are gathered when they come fast.
+      constexpr std::array<useconds_t, 5> pauses{0, 0, 300, 950, 1'300};
+      ::usleep(pauses[random() % pauses.size()]);
+    }
+    // A client that gets several at once has them in their order, over all of its topics.
+    for (auto& part : order)
+      if (auto text = both.message(); !has(text, part))
+        throw std::runtime_error(part + " expected, not " + text);
+    for (auto seq = first_of_status; seq <= status; ++seq)
+      if (auto text = one.message(); !has(text, "\"seq\":" + std::to_string(seq) + ","))
+        throw std::runtime_error(text);
+  });
+}
+
 CAF_TEST(messages that are not understood) {
   running_server s;
   auto job = s.backend.add_job(job_state::running).str();
