@@ -14,6 +14,9 @@ using in = caf::replies_to<Ts...>;
 template <class... Ts>
 using tell = caf::reacts_to<Ts...>;
 
+// One message a line, each with its comment.
+// clang-format off
+
 /// The dispatcher as those see it who want work done.
 using job_client = caf::typed_actor<
   // Makes the jobs, or gives back those that submission_id or unique_key name; answered when committed and synced.
@@ -72,23 +75,30 @@ using runner = caf::typed_actor<
 using progress_sink = caf::typed_actor<tell<progress_report>>;
 
 /// The catalogue: reads, edits and scans.
-using librarian =
-  caf::typed_actor<in<get_libraries>::with<library_list>, in<add_library>::with<library>,
-                   in<edit_library>::with<library>,
-                   // Its rows only: no file of the folder is touched.
-                   in<remove_library>::with<done>,
-                   // Submits a scan job; an unfinished scan of the library is given back instead.
-                   in<scan_library>::with<scan>,
-                   // As they are now: an unfinished one with counters that are not written yet.
-                   in<get_scans>::with<scan_list>, in<get_scan>::with<scan>, in<remove_video>::with<done>,
-                   in<edit_video>::with<video_detail>,
-                   // From a scanner: committed under the fence of its token, then ingest jobs are submitted.
-                   in<scan_batch>::with<done>>;
+using librarian = caf::typed_actor<
+  in<get_libraries>::with<library_list>,
+  in<add_library>::with<library>,
+  in<edit_library>::with<library>,
+  // Its rows only: no file of the folder is touched.
+  in<remove_library>::with<done>,
+  // Submits a scan job; an unfinished scan of the library is given back instead.
+  in<scan_library>::with<scan>,
+  // As they are now: an unfinished one with counters that are not written yet.
+  in<get_scans>::with<scan_list>,
+  in<get_scan>::with<scan>,
+  in<remove_video>::with<done>,
+  in<edit_video>::with<video_detail>,
+  // From a scanner: committed under the fence of its token, then ingest jobs are submitted.
+  in<scan_batch>::with<done>>;
 
 /// Reads of the catalogue, on a thread and a connection of its own.
-using catalogue_reader = caf::typed_actor<in<video_query>::with<video_page>, in<get_video>::with<video_detail>,
-                                          in<get_categories>::with<category_list>, in<get_scans>::with<scan_list>,
-                                          in<get_scan>::with<scan>, in<get_known_files>::with<known_file_list>>;
+using catalogue_reader = caf::typed_actor<
+  in<video_query>::with<video_page>,
+  in<get_video>::with<video_detail>,
+  in<get_categories>::with<category_list>,
+  in<get_scans>::with<scan_list>,
+  in<get_scan>::with<scan>,
+  in<get_known_files>::with<known_file_list>>;
 
 /// Receives live events.
 using event_subscriber = caf::typed_actor<tell<event_batch>>;
@@ -98,7 +108,8 @@ using notifier = caf::typed_actor<
   // Numbers and spreads them.
   tell<publish_events>,
   // Live events of these topics go to the subscriber from now on; ends with the subscriber's life.
-  in<follow_topics, event_subscriber>::with<done>, tell<unfollow_topics, event_subscriber>,
+  in<follow_topics, event_subscriber>::with<done>,
+  tell<unfollow_topics, event_subscriber>,
   // What was missed since a position.
   in<catch_up>::with<caught_up>>;
 
@@ -113,6 +124,8 @@ using supervisor = caf::typed_actor<in<get_tree>::with<tree>>;
 
 /// A node itself.
 using node_info = caf::typed_actor<in<get_status>::with<node_status>>;
+
+// clang-format on
 
 /// The handles an administrator works with.
 struct admin_handles {
@@ -148,9 +161,13 @@ struct knock_as_worker {
 };
 TROUPE_INSPECT(knock_as_worker, x.knock)
 
+// clang-format off
 /// The only actor that a node publishes. It hands out what the peer's role may use, and nothing else.
 using door = caf::typed_actor<
   // Refused with errc::protocol for another version.
-  in<knock_as_worker>::with<worker_handles>, in<knock>::with<admin_handles>>;
+  in<knock_as_worker>::with<worker_handles>,
+  in<knock>::with<admin_handles>>;
+
+// clang-format on
 
 } // namespace troupe::mesh
