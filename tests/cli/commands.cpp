@@ -1,9 +1,9 @@
 #define CAF_SUITE cli.commands
 
 #include "tests/cli/fake_node.hpp"
+#include "tests/support/unit_test.hpp"
 
 #include <caf/make_message.hpp>
-#include <caf/test/unit_test.hpp>
 
 #include <chrono>
 #include <netinet/in.h>

@@ -12,6 +12,7 @@
 
 #include "protocol/mesh/registry.hpp"
 #include "tests/support/manual_clock.hpp"
+#include "tests/support/unit_test.hpp"
 
 namespace troupe::test {
 

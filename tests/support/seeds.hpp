@@ -2,8 +2,9 @@
 
 // Property tests: TROUPE_SEEDS=n runs n seeds instead of the default, TROUPE_SEED=s runs that one alone.
 
+#include "tests/support/unit_test.hpp"
+
 #include <caf/make_message.hpp>
-#include <caf/test/unit_test.hpp>
 
 #include <cstdlib>
 #include <exception>

@@ -4,6 +4,8 @@
 
 #include "actors/cluster/worker.hpp"
 
+#include "tests/support/unit_test.hpp"
+
 #ifndef FAIL
 #define FAIL CAF_FAIL
 #endif

@@ -5,8 +5,9 @@
 #include "actors/media/runner.hpp"
 #include "host/child_processes.hpp"
 
+#include "tests/support/unit_test.hpp"
+
 #include <caf/scoped_actor.hpp>
-#include <caf/test/unit_test.hpp>
 
 #include <climits>
 #include <csignal>

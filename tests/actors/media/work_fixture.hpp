@@ -10,8 +10,9 @@
 #include "host/files.hpp"
 #include "protocol/model/json.hpp"
 
+#include "tests/support/unit_test.hpp"
+
 #include <caf/make_message.hpp>
-#include <caf/test/unit_test.hpp>
 
 #include <filesystem>
 #include <fstream>

@@ -7,6 +7,8 @@
 #include "actors/supervision/messages.hpp"
 #include "actors/supervision/supervisor.hpp"
 
+#include "tests/support/unit_test.hpp"
+
 #include <caf/test/dsl.hpp>
 
 #include <spdlog/spdlog.h>

@@ -3,8 +3,9 @@
 #include "nodes/troupe/format.hpp"
 #include "nodes/troupe/event_view.hpp"
 
+#include "tests/support/unit_test.hpp"
+
 #include <caf/make_message.hpp>
-#include <caf/test/unit_test.hpp>
 
 #include <cmath>
 #include <random>

@@ -4,8 +4,9 @@
 #include "nodes/config/fields.hpp"
 #include "nodes/config/problems.hpp"
 
+#include "tests/support/unit_test.hpp"
+
 #include <caf/make_message.hpp>
-#include <caf/test/unit_test.hpp>
 
 #include <fstream>
 #include <sstream>

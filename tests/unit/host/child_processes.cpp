@@ -2,8 +2,9 @@
 
 #include "host/child_processes.hpp"
 
+#include "tests/support/unit_test.hpp"
+
 #include <caf/make_message.hpp>
-#include <caf/test/unit_test.hpp>
 
 #include <climits>
 #include <condition_variable>

@@ -4,8 +4,9 @@
 #include "host/data_folder.hpp"
 #include "host/resources.hpp"
 
+#include "tests/support/unit_test.hpp"
+
 #include <caf/make_message.hpp>
-#include <caf/test/unit_test.hpp>
 
 #include <algorithm>
 #include <fcntl.h>

@@ -1,11 +1,11 @@
 #define CAF_SUITE media.executor
 
 #include "media/executor_session.hpp"
+#include "tests/support/unit_test.hpp"
 #include "tests/unit/media/executor_client.hpp"
 #include "tests/unit/media/samples.hpp"
 
 #include <caf/make_message.hpp>
-#include <caf/test/unit_test.hpp>
 
 #include <sys/mount.h>
 #include <sys/resource.h>

@@ -2,10 +2,10 @@
 
 #include "media/probe.hpp"
 #include "media/fingerprint.hpp"
+#include "tests/support/unit_test.hpp"
 #include "tests/unit/media/samples.hpp"
 
 #include <caf/make_message.hpp>
-#include <caf/test/unit_test.hpp>
 
 #include <fcntl.h>
 

@@ -1,9 +1,9 @@
 #include "tests/unit/media/samples.hpp"
+#include "tests/support/unit_test.hpp"
 
 #include "media/log_capture.hpp"
 
 #include <caf/make_message.hpp>
-#include <caf/test/unit_test.hpp>
 
 #include <fcntl.h>
 

@@ -1,10 +1,10 @@
 #define CAF_SUITE media.thumbnail
 
 #include "media/thumbnail.hpp"
+#include "tests/support/unit_test.hpp"
 #include "tests/unit/media/samples.hpp"
 
 #include <caf/make_message.hpp>
-#include <caf/test/unit_test.hpp>
 
 #include <cmath>
 

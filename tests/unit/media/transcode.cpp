@@ -4,10 +4,10 @@
 #include "media/mp4_layout.hpp"
 #include "media/probe.hpp"
 #include "media/verify.hpp"
+#include "tests/support/unit_test.hpp"
 #include "tests/unit/media/samples.hpp"
 
 #include <caf/make_message.hpp>
-#include <caf/test/unit_test.hpp>
 
 #include <cmath>
 #include <filesystem>

@@ -4,8 +4,9 @@
 #include "protocol/model/job.hpp"
 #include "protocol/model/time.hpp"
 
+#include "tests/support/unit_test.hpp"
+
 #include <caf/make_message.hpp>
-#include <caf/test/unit_test.hpp>
 
 #include <random>
 

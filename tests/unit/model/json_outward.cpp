@@ -3,8 +3,9 @@
 #include "protocol/model/event.hpp"
 #include "protocol/model/json.hpp"
 
+#include "tests/support/unit_test.hpp"
+
 #include <caf/make_message.hpp>
-#include <caf/test/unit_test.hpp>
 
 #include <nlohmann/json.hpp>
 

@@ -1,10 +1,11 @@
 #define CAF_SUITE model.outward_text
 
 #include <caf/make_message.hpp>
-#include <caf/test/unit_test.hpp>
 
 #include "protocol/model/json.hpp"
 #include "protocol/model/outward_text.hpp"
+
+#include "tests/support/unit_test.hpp"
 
 using namespace troupe;
 

@@ -2,8 +2,9 @@
 
 #include "protocol/model/trace.hpp"
 
+#include "tests/support/unit_test.hpp"
+
 #include <caf/make_message.hpp>
-#include <caf/test/unit_test.hpp>
 
 #include <set>
 

@@ -1,11 +1,11 @@
 #define CAF_SUITE net.conditional
 
 #include "net/content_coding.hpp"
+#include "tests/support/unit_test.hpp"
 #include "tests/unit/net/server_fixture.hpp"
 
 #include <brotli/decode.h>
 #include <caf/make_message.hpp>
-#include <caf/test/unit_test.hpp>
 
 #include <random>
 

@@ -4,9 +4,9 @@
 
 #include "protocol/ports/fd.hpp"
 #include "tests/support/raw_server.hpp"
+#include "tests/support/unit_test.hpp"
 
 #include <caf/make_message.hpp>
-#include <caf/test/unit_test.hpp>
 
 #include <fcntl.h>
 #include <sys/mman.h>

@@ -3,9 +3,9 @@
 #include "net/http_fields.hpp"
 #include "net/http_address.hpp"
 #include "tests/support/seeds.hpp"
+#include "tests/support/unit_test.hpp"
 
 #include <caf/make_message.hpp>
-#include <caf/test/unit_test.hpp>
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

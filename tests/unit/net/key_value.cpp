@@ -4,9 +4,9 @@
 
 #include "tests/support/raw_server.hpp"
 #include "tests/support/redis_server.hpp"
+#include "tests/support/unit_test.hpp"
 
 #include <caf/make_message.hpp>
-#include <caf/test/unit_test.hpp>
 
 #include <future>
 

@@ -2,10 +2,10 @@
 
 #include "net/active_users.hpp"
 #include "net/exposition.hpp"
+#include "tests/support/unit_test.hpp"
 #include "tests/unit/net/server_fixture.hpp"
 
 #include <caf/make_message.hpp>
-#include <caf/test/unit_test.hpp>
 
 #include <cmath>
 #include <regex>

@@ -4,9 +4,9 @@
 #include "net/upload_sink.hpp"
 
 #include "tests/support/seeds.hpp"
+#include "tests/support/unit_test.hpp"
 
 #include <caf/make_message.hpp>
-#include <caf/test/unit_test.hpp>
 
 using namespace troupe;
 using namespace troupe::net;

@@ -10,9 +10,9 @@
 #include "net/validators.hpp"
 
 #include "tests/support/seeds.hpp"
+#include "tests/support/unit_test.hpp"
 
 #include <caf/make_message.hpp>
-#include <caf/test/unit_test.hpp>
 
 #include <set>
 

@@ -4,9 +4,9 @@
 #include "actors/cache/second_level.hpp"
 #include "tests/support/manual_clock.hpp"
 #include "tests/support/seeds.hpp"
+#include "tests/support/unit_test.hpp"
 
 #include <caf/make_message.hpp>
-#include <caf/test/unit_test.hpp>
 
 #include <atomic>
 #include <memory>

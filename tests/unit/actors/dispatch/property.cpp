@@ -1,9 +1,9 @@
 #define CAF_SUITE dispatch.promises
 
+#include "tests/support/unit_test.hpp"
 #include "tests/unit/actors/dispatch/world.hpp"
 
 #include <caf/make_message.hpp>
-#include <caf/test/unit_test.hpp>
 
 #include <cstdio>
 #include <cstdlib>

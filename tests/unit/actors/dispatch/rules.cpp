@@ -1,10 +1,10 @@
 #define CAF_SUITE dispatch.rules
 
 #include "actors/dispatch/retry_rules.hpp"
+#include "tests/support/unit_test.hpp"
 #include "tests/unit/actors/dispatch/world.hpp"
 
 #include <caf/make_message.hpp>
-#include <caf/test/unit_test.hpp>
 
 using namespace troupe;
 using namespace troupe::dispatch;

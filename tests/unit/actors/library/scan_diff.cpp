@@ -4,8 +4,9 @@
 #include "actors/library/librarian.hpp"
 #include "actors/library/payloads.hpp"
 
+#include "tests/support/unit_test.hpp"
+
 #include <caf/make_message.hpp>
-#include <caf/test/unit_test.hpp>
 
 #include <random>
 #include <set>

@@ -3,9 +3,9 @@
 #include "actors/notify/event_log.hpp"
 #include "tests/support/manual_clock.hpp"
 #include "tests/support/seeds.hpp"
+#include "tests/support/unit_test.hpp"
 
 #include <caf/make_message.hpp>
-#include <caf/test/unit_test.hpp>
 
 #include <random>
 
