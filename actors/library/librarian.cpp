@@ -115,7 +115,7 @@ caf::result<library> put_library(librarian_ptr self, library what, bool is_new) 
   auto reply = self->make_response_promise<library>();
   auto files = st.config.files;
   run_blocking(
-    self,
+    self, self->state.config.detached,
     [files, path = what.root]() -> error {
       auto names = files->list(path);
       if (!names)

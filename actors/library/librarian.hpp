@@ -22,6 +22,8 @@ struct librarian_config {
   milliseconds update_interval{250};
   /// So long does a batch of a scan wait for room in the queue; then its scanner is told to come back.
   milliseconds max_hold{20'000};
+  /// File work on threads of its own. Off in tests only, whose scheduler is not for two threads.
+  bool detached = true;
 };
 
 struct librarian_peers {

@@ -23,7 +23,7 @@ void erase_file_and_row(librarian_ptr self, const video_detail& d, caf::typed_re
   auto files = self->state.config.files;
   auto path = d.home.root + "/" + d.item.path;
   run_blocking(
-    self,
+    self, self->state.config.detached,
     [files, path]() -> error {
       auto removed = files->remove(path);
       return removed ? error{errc::none, {}} : removed.error();
@@ -94,7 +94,7 @@ void remove_files(librarian_ptr self, std::vector<std::string> files) {
         return removed.error();
     return {errc::none, {}};
   };
-  run_blocking(self, work, [](const error& problem) {
+  run_blocking(self, self->state.config.detached, work, [](const error& problem) {
     if (problem.code != errc::none)
       spdlog::warn("librarian: a file that nobody needs any more is left to the cleanup: {}", problem.message);
   });

@@ -10,9 +10,6 @@
 #include "actors/media/attempt.hpp"
 #include "actors/media/payloads.hpp"
 
-#include <mutex>
-#include <thread>
-
 namespace troupe::test {
 
 using namespace troupe::catalogue;
@@ -23,12 +20,10 @@ public:
   std::set<std::string> there;
 
   result<void> remove(const std::string& path) override {
-    std::lock_guard guard{mutex_};
     removed_.insert(path);
     return {};
   }
-  std::set<std::string> removed() {
-    std::lock_guard guard{mutex_};
+  const std::set<std::string>& removed() const {
     return removed_;
   }
 
@@ -39,7 +34,6 @@ public:
   }
 
 private:
-  std::mutex mutex_;
   std::set<std::string> removed_;
 };
 
@@ -65,6 +59,7 @@ struct librarian_fixture : coordinator_fixture {
     librarian_config c;
     c.data_folder = "/data";
     c.files = disk;
+    c.detached = false;
     c.time = config.time;
     c.catalogue_changed = [out = seen] { out->push_back("invalidate"); };
     librarian_peers peers;
@@ -133,18 +128,8 @@ struct librarian_fixture : coordinator_fixture {
     return out;
   }
 
-  /// File work is done by threads of their own.
-  template <class F>
-  bool eventually(F f) {
-    for (int i = 0; i < 2'000 && !f(); ++i) {
-      std::this_thread::sleep_for(milliseconds{1});
-      run();
-    }
-    return f();
-  }
   void remove(video_id id, bool with_file) {
     auto answer = ask<mesh::done>(librarian, mesh::remove_video{id, with_file});
-    CAF_REQUIRE(eventually([&] { return answer.done(); }));
     CAF_REQUIRE(answer.code() == errc::none);
   }
 

@@ -16,7 +16,7 @@ CAF_TEST(what an ingest made after its library was removed leaves neither row no
   ask<mesh::done>(librarian, mesh::remove_library{id});
   hand_in(film.work.token, film.result);
   CAF_CHECK(store.videos.empty());
-  CAF_CHECK(eventually([&] { return disk->removed().contains("/data/" + film.picture); }));
+  CAF_CHECK(disk->removed().contains("/data/" + film.picture));
 }
 
 CAF_TEST(what is made of a film that was removed with its file changes nothing and leaves no file) {
@@ -24,7 +24,7 @@ CAF_TEST(what is made of a film that was removed with its file changes nothing a
   remove(film.id, true);
   CAF_CHECK(hand_in(film.work.token, film.result).value().stale.empty());
   CAF_CHECK(store.videos.empty());
-  CAF_CHECK(eventually([&] { return disk->removed().contains("/data/" + film.picture); }));
+  CAF_CHECK(disk->removed().contains("/data/" + film.picture));
   CAF_CHECK(disk->removed().contains("/films/a.mkv"));
 }
 
@@ -34,7 +34,7 @@ CAF_TEST(what is made of a film that was removed from the catalogue only changes
   CAF_CHECK(hand_in(film.work.token, film.result).value().stale.empty());
   CAF_CHECK(store.videos.at(film.id).state == video_state::removed);
   CAF_CHECK(store.videos.at(film.id).media.empty());
-  CAF_CHECK(eventually([&] { return disk->removed().contains("/data/" + film.picture); }));
+  CAF_CHECK(disk->removed().contains("/data/" + film.picture));
   CAF_CHECK(!disk->removed().contains("/films/a.mkv"));
 }
 
@@ -71,7 +71,7 @@ CAF_TEST(a rendition of a film that was removed meanwhile is not published) {
   made.item.file = "renditions/" + work::output_name(work.token) + ".mp4";
   CAF_CHECK(hand_in(work.token, encode(made)).value().stale.empty());
   CAF_CHECK(store.renditions.empty());
-  CAF_CHECK(eventually([&] { return disk->removed().contains("/data/" + made.item.file); }));
+  CAF_CHECK(disk->removed().contains("/data/" + made.item.file));
   CAF_CHECK(!disk->removed().contains("/data/" + film.picture));
 }
 
@@ -119,12 +119,12 @@ CAF_TEST(a download that ends without a film takes what it has fetched along) {
   ask<mesh::handed_in>(dispatcher, mesh::hand_in{me, {broken(waiting)}});
   CAF_CHECK(get(waiting.job).state == job_state::delayed);
   hand_in(failing, "{}", attempt_end::failed);
-  CAF_CHECK(eventually([&] { return disk->removed().contains(part(failing) + ".state"); }));
+  CAF_CHECK(disk->removed().contains(part(failing) + ".state"));
   CAF_CHECK(!disk->removed().contains(part(running)));
   CAF_CHECK(!disk->removed().contains(part(waiting)));
   for (auto& token : {running, waiting}) {
     ask<job>(dispatcher, mesh::act_on_job{token.job, mesh::job_action::cancel});
-    CAF_CHECK(eventually([&] { return disk->removed().contains(part(token) + ".state"); }));
+    CAF_CHECK(disk->removed().contains(part(token) + ".state"));
     CAF_CHECK(disk->removed().contains(part(token)));
   }
 }
