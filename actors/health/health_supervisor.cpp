@@ -108,11 +108,11 @@ void finish_round(self_pointer self) {
   report.status = judge(report.checks);
   auto before = st.config.board.last();
   bool is_news = st.told ? differs(*before, report) : report.status != health_status::healthy;
-  st.told = true;
   if (is_news) {
-    log_change(*before, report);
+    log_change(st.told ? *before : health_report{}, report);
     publish(self, report, before->status);
   }
+  st.told = true;
   st.config.board.set(std::make_shared<const health_report>(std::move(report)));
 }
 
@@ -157,8 +157,25 @@ void begin_round(self_pointer self) {
     start_check(self, i);
 }
 
+/// Who asks before the first round has ended sees every check, too.
+void show_beginning(const health_config& config) {
+  if (!config.board.last()->checks.empty())
+    return;
+  auto report = std::make_shared<health_report>(*health_board::starting());
+  report->at = config.time->wall();
+  for (auto& x : config.checks) {
+    health_check one;
+    one.name = x.name;
+    one.status = health_status::unhealthy;
+    one.problem = "not checked yet";
+    report->checks.push_back(std::move(one));
+  }
+  config.board.set(std::move(report));
+}
+
 health_impl::behavior_type behavior(self_pointer self, const health_config& config) {
   self->state.config = config;
+  show_beginning(config);
   self->send(self, begin_atom::value);
   return {
     [self](const mesh::get_health&) { return *self->state.config.board.last(); },

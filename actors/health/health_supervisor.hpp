@@ -21,7 +21,7 @@ struct named_check {
 /// The last finished round, for any thread and without a message. Copies share one report.
 class health_board {
 public:
-  /// Never nullptr: before the first round ends, a report that says so (unhealthy, no checks).
+  /// Never nullptr: before the first round ends, a report that says so (unhealthy; no check, or none that was run).
   std::shared_ptr<const health_report> last() const {
     std::lock_guard guard{shared_->mutex};
     return shared_->report;
@@ -31,12 +31,13 @@ public:
     shared_->report.swap(report);
   }
 
+  static std::shared_ptr<const health_report> starting();
+
 private:
   struct shared {
     std::mutex mutex;
     std::shared_ptr<const health_report> report = starting();
   };
-  static std::shared_ptr<const health_report> starting();
 
   std::shared_ptr<shared> shared_ = std::make_shared<shared>();
 };
