@@ -1,3 +1,4 @@
+#include "nodes/trouped/loop_scheduler.hpp"
 #include "nodes/trouped/node.hpp"
 
 #include "actors/dispatch/dispatcher.hpp"
@@ -89,11 +90,8 @@ void make_system(parts& p) {
   mesh::register_messages(c);
   c.set("middleman.heartbeat-interval", caf::timespan{p.settings.mesh.heartbeat});
   c.set("middleman.connection-timeout", caf::timespan{p.settings.mesh.connection_timeout});
-  // Actors decide and pass on; what blocks or computes for long has threads of its own. With one shared queue a thread
-  // sleeps until there is work and wakes at once; work stealing would poll: idle nodes pay for it, and a message may
-  // wait for a poll. Few threads: most work is a chain of short steps, and waking another thread costs more than one.
-  c.set("scheduler.policy", caf::atom("sharing"));
-  c.set("scheduler.max-threads", std::clamp<size_t>(std::thread::hardware_concurrency() / 2, 1, 4));
+  // Actors decide and pass on; what blocks or computes for long has threads of its own.
+  use_loop_scheduler(c);
   // Messages of peers are small: the thread that reads them decodes them, too.
   c.set("middleman.workers", size_t{0});
   // A message is two reads, its header and its body; a third would mostly find nothing.

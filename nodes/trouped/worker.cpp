@@ -36,7 +36,10 @@ std::string executor_program(const config::settings& s) {
 work::executor_config executor_settings(const config::settings& s) {
   work::executor_config c;
   c.program.program = executor_program(s);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  // Sanitizers reserve more address space than any machine has memory.
   c.program.limits.address_space = s.worker.executor_memory.bytes;
+#endif
   c.executors = executor_count(s);
   c.idle_timeout = s.worker.executor_idle;
   c.stall_timeout = s.worker.stall_timeout;
