@@ -16,7 +16,8 @@ namespace troupe {
 
 namespace {
 
-/// After so many actors the loop looks at its sockets.
+/// After so many messages of one actor it is the next one's turn; after so many actors the sockets'.
+constexpr size_t messages_at_once = 64;
 constexpr size_t jobs_at_once = 64;
 
 /// What waits to be run. The loop is woken for the first job only; jobs that come from the loop itself wake nobody.
@@ -45,12 +46,12 @@ public:
     return std::exchange(jobs_, {});
   }
 
-  resume_result resume(caf::execution_unit* loop, size_t max_throughput) override {
+  resume_result resume(caf::execution_unit* loop, size_t) override {
     for (size_t i = 0; i < jobs_at_once; ++i) {
       auto job = pop();
       if (!job)
         return awaiting_message;
-      switch (job->resume(loop, max_throughput)) {
+      switch (job->resume(loop, messages_at_once)) {
       case resume_later: {
         std::lock_guard guard{mutex_};
         jobs_.push_back(job);
