@@ -249,6 +249,15 @@ class Campaign:
         """A last life in which everything ends; then a clean stop."""
         self.node.start(seconds=60)
         self.check_acknowledged()
+        try:
+            self._until_all_ended(seconds)
+        except OSError as e:
+            raise Broken(f"the node is gone, status {self.node.process.poll()}: {e}") from e
+        status = self.node.stop(60)
+        if status != 0:
+            raise Broken(f"the stop ended with status {status}")
+
+    def _until_all_ended(self, seconds):
         end = time.monotonic() + seconds
         while any(i.job is None for i in self.intents):
             self._ask_again()
@@ -261,9 +270,6 @@ class Campaign:
             self._scan()
         self._wait_until_idle(end)
         self._wait_for_scan(self.scans[-1], end)
-        status = self.node.stop(60)
-        if status != 0:
-            raise Broken(f"the stop ended with status {status}")
 
     def _wait_until_idle(self, end):
         while jobs := self.node.get(f"/api/jobs?status={OPEN}")["jobs"]:

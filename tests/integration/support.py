@@ -132,20 +132,21 @@ class Node:
         self.process = subprocess.Popen(self.command(), stdout=subprocess.PIPE, stderr=log, env=self.env,
                                         start_new_session=True)
         log.close()
+        # Of this life: the reader of the life before may still be waiting for the last of what it started.
         self._ready = threading.Event()
-        threading.Thread(target=self._read, args=(self.process,), daemon=True).start()
+        threading.Thread(target=self._read, args=(self.process, self._ready), daemon=True).start()
         if wait:
             self.wait_ready(seconds)
         return self
 
-    def _read(self, process):
+    def _read(self, process, ready):
         with open(self.log, "ab") as log:
             for line in process.stdout:
                 log.write(line)
                 log.flush()
                 if line.startswith(b"ready http://") or line.startswith(b"ready worker"):
-                    self._ready.set()
-        self._ready.set()
+                    ready.set()
+        ready.set()
 
     def wait_ready(self, seconds=30):
         if not self._ready.wait(seconds) or self.process.poll() is not None:
