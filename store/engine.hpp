@@ -20,6 +20,9 @@ struct failure {
   troupe::error error;
 };
 
+/// What went wrong, without the statement and its values that SOCI adds: they are long, and nobody's business.
+std::string message_of(const std::exception& what);
+
 /// Held while a writer is open, so that there is no second one.
 class writer_lock {
 public:

@@ -161,10 +161,10 @@ error postgresql_engine::translate(const std::exception& what, soci::session& sq
   auto* db = sql.is_connected() ? handle(sql) : nullptr;
   bool connected = db && PQstatus(db) == CONNECTION_OK;
   if (auto* known = dynamic_cast<const soci::postgresql_soci_error*>(&what))
-    return explain(known->sqlstate(), connected, what.what());
+    return explain(known->sqlstate(), connected, message_of(what));
   if (dynamic_cast<const soci::soci_error*>(&what) && !connected)
-    return explain("", false, what.what());
-  return {errc::internal, dsn_.display_name + ": " + what.what()};
+    return explain("", false, message_of(what));
+  return {errc::internal, dsn_.display_name + ": " + message_of(what)};
 }
 
 error postgresql_engine::explain(std::string_view sqlstate, bool connected, const std::string& text) const {

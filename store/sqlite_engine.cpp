@@ -163,7 +163,7 @@ void sqlite_engine::run_script(soci::session& sql, const std::string& script) co
 error sqlite_engine::translate(const std::exception& what, soci::session& sql) const {
   auto* known = dynamic_cast<const soci::sqlite3_soci_error*>(&what);
   if (!known)
-    return {errc::internal, name_ + ": " + what.what()};
+    return {errc::internal, name_ + ": " + message_of(what)};
   int code = known->result();
   int system_error = 0;
   if (auto* db = sql.is_connected() ? handle(sql) : nullptr) {
@@ -173,7 +173,7 @@ error sqlite_engine::translate(const std::exception& what, soci::session& sql) c
       code = extended;
     system_error = sqlite_api::sqlite3_system_errno(db);
   }
-  return explain(code, system_error, what.what());
+  return explain(code, system_error, message_of(what).c_str());
 }
 
 error sqlite_engine::explain(int code, int system_error, const char* text) const {

@@ -69,6 +69,8 @@ struct librarian_state {
   librarian_config config;
   librarian_peers peers;
   bool loaded = false;
+  /// Why the last reading of the store failed, as it was logged.
+  std::string load_problem;
   std::unordered_map<library_id, library> libraries;
   /// Being checked or written: as good as there for who asks for the same folder meanwhile.
   std::unordered_map<library_id, library> pending;
@@ -84,7 +86,7 @@ struct librarian_state {
   bool check_queued = false;
 };
 
-/// Role: owns the catalogue: libraries, edits, and scans with their phases and counters. Thread: a scheduler thread;
+/// Role: owns the catalogue: libraries, edits, and scans with their phases and counters. Thread: the scheduler's thread;
 /// file checks run in detached actors. Supervisor: the library supervisor, one_for_one: libraries and unfinished scans
 /// are read again from the store, and until that is done requests are answered errc::unavailable.
 librarian_self::behavior_type librarian(librarian_self::stateful_pointer<librarian_state> self, librarian_config config,

@@ -8,6 +8,15 @@ namespace {
 
 constexpr milliseconds retry_delay{500};
 
+/// Reads once more in a moment. What goes wrong twice a second is told once.
+void load_again(librarian_ptr self, const char* what, const error& cause) {
+  auto problem = std::string{what} + ": " + cause.message;
+  if (problem != self->state.load_problem)
+    spdlog::error("librarian: {}; trying again until it works", problem);
+  self->state.load_problem = std::move(problem);
+  self->delayed_send(self, retry_delay, load_atom::value);
+}
+
 void load_scans(librarian_ptr self) {
   self->request(self->state.peers.reader, read_timeout, mesh::get_scans{100})
     .then(
@@ -28,7 +37,7 @@ void load_scans(librarian_ptr self) {
         for (auto& [id, active] : st.scans)
           ask_scan_job(self, active);
       },
-      [self](caf::error&) { self->delayed_send(self, retry_delay, load_atom::value); });
+      [self](caf::error& e) { load_again(self, "can't read the unfinished scans", mesh::from_caf(e)); });
 }
 
 std::vector<library> missing_builtins(const librarian_state& st) {
@@ -66,15 +75,12 @@ void load(librarian_ptr self) {
         unit.catalogue.libraries = missing;
         commit(self, std::move(unit), [self](const error* err) {
           if (err)
-            spdlog::error("librarian: can't write the built-in libraries: {}", err->message);
+            return load_again(self, "can't write the built-in libraries", *err);
           // Read again, so that what is in memory is what is in the store.
-          self->delayed_send(self, err ? retry_delay : milliseconds{0}, load_atom::value);
+          self->send(self, load_atom::value);
         });
       },
-      [self](caf::error& e) {
-        spdlog::error("librarian: can't read the catalogue, trying again: {}", mesh::from_caf(e).message);
-        self->delayed_send(self, retry_delay, load_atom::value);
-      });
+      [self](caf::error& e) { load_again(self, "can't read the catalogue", mesh::from_caf(e)); });
 }
 
 } // namespace troupe::catalogue
