@@ -121,7 +121,7 @@ struct dispatcher_state {
   std::unordered_map<caf::actor_addr, worker_id> link_owners;
 };
 
-/// Role: owns the job queue. Thread: a scheduler thread; it never blocks (the journal does). Supervisor: the dispatch
+/// Role: owns the job queue. Thread: the scheduler's thread; it never blocks (the journal does). Supervisor: the dispatch
 /// supervisor, one_for_all with the journal. Order of effects: every answer, assignment and event leaves only after the
 /// commit that contains its transition; when a commit fails, memory is dropped and read again from the store, and the
 /// requests in it are answered with the error.

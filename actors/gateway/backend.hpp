@@ -44,7 +44,7 @@ public:
   /// `address` is the stable address of the actor that spawn_actor makes.
   mesh_backend(gateway_config config, gateway_peers peers, caf::actor address);
 
-  /// Role: the `gateway` actor. Thread: a scheduler thread. Supervisor: the gateway's, permanent; a new one follows all
+  /// Role: the `gateway` actor. Thread: the scheduler's thread. Supervisor: the gateway's, permanent; a new one follows all
   /// topics again, requests of the old one end with errc::unavailable or by their timeout.
   caf::actor spawn_actor(caf::actor_system& system);
 

@@ -11,8 +11,13 @@ namespace troupe::catalogue {
 using job_history = caf::typed_actor<mesh::in<job_query>::with<job_page>,
                                      mesh::in<mesh::get_job>::with<mesh::job_with_children>>;
 
+/// What the librarian alone asks for: others get it from the librarian, who knows what is newer than the rows.
+using librarian_rows = caf::typed_actor<mesh::in<mesh::get_libraries>::with<mesh::library_list>,
+                                        mesh::in<mesh::get_scans>::with<mesh::scan_list>,
+                                        mesh::in<mesh::get_scan>::with<scan>>;
+
 /// All reads of the store. Spawned several times, so that a slow search holds up nobody who asks for a job.
-using store_reader = mesh::catalogue_reader::extend_with<job_history>::extend<mesh::in<mesh::get_libraries>::with<mesh::library_list>>;
+using store_reader = mesh::catalogue_reader::extend_with<job_history>::extend_with<librarian_rows>;
 
 struct store_reader_state {
   store_reader_state() = default;

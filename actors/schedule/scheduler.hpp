@@ -59,7 +59,7 @@ struct scheduler_state {
 };
 
 /// Role: enqueues work when its tick begins; a tick that passed while no coordinator ran is made up for once, the ones
-/// before it are not. Thread: a scheduler thread. Supervisor: the coordinator's, one_for_one; it keeps nothing that a
+/// before it are not. Thread: the scheduler's thread. Supervisor: the coordinator's, one_for_one; it keeps nothing that a
 /// restart could lose, because ticks are idempotent.
 scheduler::behavior_type scheduler_actor(scheduler::stateful_pointer<scheduler_state> self, scheduler_config config,
                                          mesh::job_client jobs, std::shared_ptr<const clock> clocks);

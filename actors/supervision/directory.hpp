@@ -52,7 +52,7 @@ struct directory_config {
   backoff delays{milliseconds{500}, milliseconds{30'000}, 2, 0.25, milliseconds{60'000}};
   /// Empty: seeded by the machine.
   random_source random;
-  /// False: the look-up runs in a scheduler thread (tests with the deterministic scheduler).
+  /// False: the look-up runs in the scheduler's thread (tests with the deterministic scheduler).
   bool detached = true;
 };
 

@@ -4,7 +4,6 @@
 #include <caf/detail/thread_safe_actor_clock.hpp>
 #include <caf/io/middleman.hpp>
 #include <caf/io/network/multiplexer.hpp>
-#include <caf/ref_counted.hpp>
 #include <caf/resumable.hpp>
 #include <caf/scheduler/abstract_coordinator.hpp>
 
@@ -20,8 +19,9 @@ namespace {
 constexpr size_t messages_at_once = 64;
 constexpr size_t jobs_at_once = 64;
 
-/// What waits to be run. The loop is woken for the first job only; jobs that come from the loop itself wake nobody.
-class job_list final : public caf::resumable, public caf::ref_counted {
+/// What waits to be run. The loop is woken for the first job only; jobs that come from the loop itself wake nobody. Its
+/// owner outlives the loop, so the references that the loop counts mean nothing.
+class job_list final : public caf::resumable {
 public:
   /// Takes over a reference to `job`. Any thread.
   void push(caf::resumable* job, caf::io::network::multiplexer* loop) {
@@ -32,7 +32,6 @@ public:
         return;
       scheduled_ = true;
     }
-    intrusive_ptr_add_ref_impl();
     loop->exec_later(this);
   }
 
@@ -69,10 +68,8 @@ public:
     return function_object;
   }
   void intrusive_ptr_add_ref_impl() override {
-    ref();
   }
   void intrusive_ptr_release_impl() override {
-    deref();
   }
 
 private:
@@ -106,25 +103,26 @@ public:
     }};
     abstract_coordinator::start();
   }
-  /// Called after the middleman has stopped.
+  /// CAF stops the middleman first: nothing runs in the loop any more.
   void stop() override {
-    jobs_->close();
+    jobs_.close();
     stop_actors();
-    for (auto jobs = jobs_->take_all(); !jobs.empty(); jobs = jobs_->take_all())
+    for (auto jobs = jobs_.take_all(); !jobs.empty(); jobs = jobs_.take_all())
       for (auto job : jobs)
         cleanup_and_release(job);
     clock_.cancel_dispatch_loop();
     timer_.join();
   }
   void enqueue(caf::resumable* job) override {
-    jobs_->push(job, &system().middleman().backend());
+    jobs_.push(job, &system().middleman().backend());
   }
   caf::detail::thread_safe_actor_clock& clock() noexcept override {
     return clock_;
   }
 
 private:
-  caf::intrusive_ptr<job_list> jobs_{new job_list, false};
+  // CAF destroys the middleman, and with it the loop, before the scheduler.
+  job_list jobs_;
   caf::detail::thread_safe_actor_clock clock_;
   std::thread timer_;
 };

@@ -1,4 +1,3 @@
-#include "nodes/trouped/loop_scheduler.hpp"
 #include "nodes/trouped/node.hpp"
 
 #include "actors/dispatch/dispatcher.hpp"
@@ -6,15 +5,14 @@
 #include "host/files.hpp"
 #include "net/http_client.hpp"
 #include "net/key_value.hpp"
+#include "nodes/trouped/loop_scheduler.hpp"
 #include "store/open.hpp"
 
 #include <caf/io/all.hpp>
 #include <spdlog/spdlog.h>
 
-#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
-#include <thread>
 
 namespace troupe::node {
 

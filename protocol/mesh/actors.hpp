@@ -96,8 +96,6 @@ using catalogue_reader = caf::typed_actor<
   in<video_query>::with<video_page>,
   in<get_video>::with<video_detail>,
   in<get_categories>::with<category_list>,
-  in<get_scans>::with<scan_list>,
-  in<get_scan>::with<scan>,
   in<get_known_files>::with<known_file_list>>;
 
 /// Receives live events.

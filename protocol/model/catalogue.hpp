@@ -154,7 +154,7 @@ struct scan {
   std::string job;
   scan_status status = scan_status::discovering;
   /// directoriesTotal, directoriesQueued, directoriesScanned, itemsFound, itemsNew, itemsUpdated, itemsRemoved,
-  /// assetsQueued, assetsCached, enrichmentQueued, enrichmentCompleted, errors.
+  /// assetsQueued, assetsCached, enrichmentQueued, enrichmentCompleted, errors; assetsFailed within Troupe.
   std::map<std::string, int64_t> counters;
   timestamp started;
   timestamp discovering_ended;

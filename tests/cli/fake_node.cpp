@@ -137,8 +137,6 @@ mesh::catalogue_reader::behavior_type catalogue(mesh::catalogue_reader::pointer)
       return video_detail{videos({}).videos[0], films("/x"), {}};
     },
     [](const mesh::get_categories&) { return mesh::category_list{}; },
-    [](const mesh::get_scans&) { return mesh::scan_list{}; },
-    [](const mesh::get_scan&) { return scan{}; },
     [](const mesh::get_known_files&) { return mesh::known_file_list{}; },
   };
 }

@@ -76,8 +76,6 @@ mesh::catalogue_reader::behavior_type reader_stub(mesh::catalogue_reader::pointe
     [](const video_query&) { return video_page{}; },
     [](const mesh::get_video&) { return video_detail{}; },
     [](const mesh::get_categories&) { return mesh::category_list{}; },
-    [](const mesh::get_scans&) { return mesh::scan_list{}; },
-    [](const mesh::get_scan&) { return scan{}; },
     [=](const mesh::get_known_files& x) {
       mesh::known_file_list out;
       for (auto& f : known)

@@ -49,7 +49,7 @@ CAF_TEST(what was fetched after the last sync is not gone on from) {
   auto second = download(a, shop);
   CAF_REQUIRE(second.has_value());
   CAF_CHECK_EQUAL(a.asked.offset, 4u);
-  CAF_CHECK_EQUAL(std::string{*shop.files->read_text(decode_download_result(*second)->path)}, "01230123");
+  CAF_CHECK_EQUAL(*shop.files->read_text(decode_download_result(*second)->path), "01230123");
 }
 
 CAF_TEST(a download that was killed goes on from what was made durable) {
@@ -74,7 +74,7 @@ CAF_TEST(a download that was killed goes on from what was made durable) {
   CAF_REQUIRE(second.has_value());
   CAF_CHECK_EQUAL(a.asked.offset, 4u);
   CAF_CHECK_EQUAL(a.asked.validator, "\"v1\"");
-  CAF_CHECK_EQUAL(std::string{*shop.files->read_text(decode_download_result(*second)->path)}, "01230123");
+  CAF_CHECK_EQUAL(*shop.files->read_text(decode_download_result(*second)->path), "01230123");
   CAF_CHECK_EQUAL(left(), std::vector{"downloads/" + base() + "/evil_.mp4"});
 }
 
@@ -88,7 +88,7 @@ CAF_TEST(two attempts at once never write one file) {
   CAF_REQUIRE(first.has_value() && second.has_value());
   CAF_CHECK_EQUAL(b.asked.offset, 0u);
   for (auto* made : {&first, &second})
-    CAF_CHECK_EQUAL(std::string{*shop.files->read_text(decode_download_result(**made)->path)}, "0123");
+    CAF_CHECK_EQUAL(*shop.files->read_text(decode_download_result(**made)->path), "0123");
   CAF_CHECK_EQUAL(left().size(), 2u);
   // One that breaks off beside another leaves nothing of its own and the other's part alone.
   b.broken = error{errc::io, "the connection broke"};

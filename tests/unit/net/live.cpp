@@ -362,19 +362,18 @@ CAF_TEST(server sent events resume and end with their job) {
   CAF_CHECK(has(c.read_until("}\n\n"), "event: job_completed"));
   while (!c.read_until("\n\n").empty()) {}
   CAF_CHECK(c.closed_within(1000));
-  CAF_CHECK_EQUAL(int{s.ask(get("/api/jobs/00000000000000000000000001/events"))->status}, 404);
-  CAF_CHECK_EQUAL(int{s.ask(get("/api/events?topics=nonsense"))->status}, 400);
-  CAF_CHECK_EQUAL(int{s.ask(get("/api/events"))->status}, 400);
-  CAF_CHECK_EQUAL(int{s.ask(get("/api/events?topics=jobs&since=x"))->status}, 400);
+  CAF_CHECK_EQUAL(s.ask(get("/api/jobs/00000000000000000000000001/events"))->status, 404);
+  CAF_CHECK_EQUAL(s.ask(get("/api/events?topics=nonsense"))->status, 400);
+  CAF_CHECK_EQUAL(s.ask(get("/api/events"))->status, 400);
+  CAF_CHECK_EQUAL(s.ask(get("/api/events?topics=jobs&since=x"))->status, 400);
 }
 
 CAF_TEST(handshakes that are none) {
   running_server s;
-  CAF_CHECK_EQUAL(int{s.ask(get("/ws"))->status}, 426);
+  CAF_CHECK_EQUAL(s.ask(get("/ws"))->status, 426);
   auto upgrade = std::string{"Upgrade: websocket\r\nConnection: Upgrade\r\n"};
-  CAF_CHECK_EQUAL(int{s.ask(get("/ws", upgrade + "Sec-WebSocket-Version: 8\r\n"))->status}, 426);
-  CAF_CHECK_EQUAL(int{s.ask(get("/ws", upgrade + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: x\r\n"))->status},
-                  400);
+  CAF_CHECK_EQUAL(s.ask(get("/ws", upgrade + "Sec-WebSocket-Version: 8\r\n"))->status, 426);
+  CAF_CHECK_EQUAL(s.ask(get("/ws", upgrade + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: x\r\n"))->status, 400);
   auto page = s.ask(get("/ws/jobs/test"));
   CAF_REQUIRE(page.has_value());
   CAF_CHECK(has(page->header("content-security-policy"), "sha256-"));

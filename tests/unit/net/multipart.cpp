@@ -139,8 +139,8 @@ CAF_TEST(names and file names) {
 }
 
 CAF_TEST(boundaries) {
-  CAF_CHECK_EQUAL(std::string{*multipart_boundary("multipart/form-data; boundary=abc")}, "abc");
-  CAF_CHECK_EQUAL(std::string{*multipart_boundary("Multipart/Form-Data; charset=x; Boundary=\"a b\"")}, "a b");
+  CAF_CHECK_EQUAL(*multipart_boundary("multipart/form-data; boundary=abc"), "abc");
+  CAF_CHECK_EQUAL(*multipart_boundary("Multipart/Form-Data; charset=x; Boundary=\"a b\""), "a b");
   for (auto bad : {"", "multipart/mixed; boundary=a", "multipart/form-data", "multipart/form-data; boundary=",
                    "multipart/form-data; boundary=\"a\r\nb\"", "multipart/form-data; boundary=\"a \""})
     CAF_CHECK(!multipart_boundary(bad));

@@ -79,7 +79,7 @@ CAF_TEST(each state of a known file) {
   CAF_CHECK_EQUAL(d.items_updated(), 2u);
 }
 
-CAF_TEST(random folders : what is told makes the catalogue equal to the disk) {
+CAF_TEST(what is told of random folders makes the catalogue equal to the disk) {
   for (uint64_t seed = 1; seed <= 2000; ++seed) {
     std::mt19937_64 rng{seed};
     std::map<std::string, known_file> catalogue;
