@@ -13,7 +13,8 @@ class session;
 
 namespace troupe::store {
 
-enum class access : uint8_t { write, read };
+/// `write` is the one writer's; `migrate` writes, too, beside it.
+enum class access : uint8_t { write, migrate, read };
 
 /// A failure on its way to the port's boundary, where connection::run turns it into a result.
 struct failure {
@@ -60,8 +61,8 @@ public:
   virtual const char* path_after() const noexcept = 0;
   virtual const char* path_order() const noexcept = 0;
 
-  /// errc::conflict when this process has a writer of the same database already. Other processes are kept out by
-  /// the lock of the data folder.
+  /// errc::conflict when this process has a writer of the same database already. Other processes are kept out of an
+  /// SQLite database by the lock of the data folder, of a PostgreSQL database when the writer connects.
   virtual result<std::unique_ptr<writer_lock>> lock_writer() const = 0;
 };
 

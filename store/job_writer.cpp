@@ -73,7 +73,7 @@ void job_writer::apply(const ports::unit_of_work& unit) {
   };
   for (int turn = 0; turn < 3; ++turn)
     for (auto& x : unit.jobs)
-      if (order_of(x) == turn && !removed(x.row.id))
+      if (order_of(x) == turn && (x.is_new || !removed(x.row.id)))
         write(x);
   for (auto& x : unit.queues) {
     set_all(put_queue_.row, x);

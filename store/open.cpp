@@ -29,7 +29,7 @@ private:
 result<std::unique_ptr<ports::database>> open(result<std::shared_ptr<const engine>> eng) {
   if (!eng)
     return eng.error();
-  connection conn{*eng, access::write};
+  connection conn{*eng, access::migrate};
   TROUPE_TRY(conn.run([&](soci::session& sql) { return migrate(sql, **eng, (*eng)->migrations()); }));
   return std::unique_ptr<ports::database>{std::make_unique<opened_database>(*eng)};
 }

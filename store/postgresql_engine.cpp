@@ -5,6 +5,7 @@
 #include <soci/soci.h>
 
 #include <mutex>
+#include <optional>
 #include <set>
 
 namespace troupe::store {
@@ -62,6 +63,9 @@ result<parsed_dsn> parse(const std::string& dsn) {
   out.display_name = "the PostgreSQL database " + database + " at " + host;
   return out;
 }
+
+/// SQLSTATE of a lock that was not had within lock_timeout.
+constexpr std::string_view lock_not_available = "55P03";
 
 std::mutex writers_mutex;
 /// Connection strings with an open writer in this process.
@@ -126,6 +130,7 @@ public:
   result<std::unique_ptr<writer_lock>> lock_writer() const override;
 
 private:
+  void keep_others_out(soci::session& sql) const;
   error explain(std::string_view sqlstate, bool connected, const std::string& text) const;
 
   parsed_dsn dsn_;
@@ -142,6 +147,27 @@ void postgresql_engine::connect(soci::session& sql, access how) const {
     run_script(sql, "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY");
   else
     run_script(sql, std::string{"SET synchronous_commit = "} + (options_.synchronous_off ? "off" : "on"));
+  if (how == access::write)
+    keep_others_out(sql);
+}
+
+/// Two coordinators on one database would undo each other's work. Held by the session, so it goes with it; the server
+/// may take a moment to notice that the one before is gone.
+void postgresql_engine::keep_others_out(soci::session& sql) const {
+  auto* db = handle(sql);
+  auto* answer = PQexec(db, "SELECT pg_advisory_lock(hashtext('troupe writer'), hashtext(current_schema()))");
+  auto* state = PQresultErrorField(answer, PG_DIAG_SQLSTATE);
+  bool taken = state && std::string_view{state} == lock_not_available;
+  bool ok = PQresultStatus(answer) == PGRES_TUPLES_OK;
+  std::optional<failure> problem;
+  if (taken)
+    problem = failure{{errc::unavailable, "another coordinator writes to " + dsn_.display_name
+                                            + ": stop it, or give this one a database of its own"}};
+  else if (!ok)
+    problem = failure{explain(state ? state : "", PQstatus(db) == CONNECTION_OK, PQerrorMessage(db))};
+  PQclear(answer);
+  if (problem)
+    throw std::move(*problem);
 }
 
 void postgresql_engine::run_script(soci::session& sql, const std::string& script) const {
@@ -173,7 +199,7 @@ error postgresql_engine::explain(std::string_view sqlstate, bool connected, cons
   // An error that the server did not send has no state: the connection broke, even if libpq has not noticed yet. Then
   // connection exceptions, "shutting down", "starting up", "too many connections", locks that were not had in time.
   if (!connected || sqlstate.empty() || sqlstate[0] < '0' || begins("08") || begins("57P") || begins("53300")
-      || begins("55P03"))
+      || begins(lock_not_available))
     return {errc::unavailable, dsn_.display_name + " is away: start it, the connection comes back by itself" + detail};
   if (begins("40") || begins("57014"))
     return {errc::unavailable, dsn_.display_name + " gave up a transaction, try again" + detail};

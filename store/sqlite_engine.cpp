@@ -130,7 +130,7 @@ void sqlite_engine::connect(soci::session& sql, access how) const {
   // it).
   sql.open(soci::sqlite3, "dbname=\"" + path_ + "\"" + (how == access::read ? " readonly=true" : ""));
   sqlite_api::sqlite3_busy_timeout(handle(sql), static_cast<int>(options_.busy_timeout.count()));
-  if (how == access::write)
+  if (how != access::read)
     set_up_file(sql);
   run_script(sql, "PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF");
 }

@@ -61,6 +61,7 @@ struct unit_of_work {
   /// With a job id: nothing is applied unless that job is running with this attempt and term now (fencing).
   lease_token fence;
   std::vector<job_change> jobs;
+  /// Gone before anything is inserted: a new job may have the id of one that is removed with it.
   std::vector<job_id> removed_jobs;
   std::vector<queue_settings> queues;
   catalogue_changes catalogue;

@@ -67,15 +67,18 @@ public:
 
 private:
   result<void> apply(const ports::unit_of_work& unit) {
+    auto removed = [&](job_id id) { return std::ranges::find(unit.removed_jobs, id) != unit.removed_jobs.end(); };
     for (auto& x : unit.jobs) {
       if (poison && x.row.id == poison)
         return {errc::conflict, "poisoned"};
-      if (x.is_new && jobs.contains(x.row.id))
+      if (x.is_new && jobs.contains(x.row.id) && !removed(x.row.id))
         return {errc::conflict, "this id is there already"};
-      jobs[x.row.id] = x.row;
     }
     for (auto& id : unit.removed_jobs)
       jobs.erase(id);
+    for (auto& x : unit.jobs)
+      if (x.is_new || !removed(x.row.id))
+        jobs[x.row.id] = x.row;
     for (auto& q : unit.queues)
       queues[q.name] = q;
     apply(unit.catalogue);

@@ -3,6 +3,7 @@
 #include "tests/support/postgres_cluster.hpp"
 #include "tests/unit/store/fixture.hpp"
 
+#include <libpq-fe.h>
 #include <sqlite3.h>
 
 #include <sys/mount.h>
@@ -201,6 +202,28 @@ CAF_TEST(a folder that may not be written) {
   ::waitpid(pid, &status, 0);
   CAF_CHECK_EQUAL(status, 0);
   ::chmod(folder.path.c_str(), 0755);
+}
+
+CAF_TEST(two processes do not write to one PostgreSQL database) {
+  postgres_cluster cluster;
+  store::open_options impatient;
+  impatient.busy_timeout = milliseconds{200};
+  auto store = must(store::open_postgres(cluster.dsn(), impatient));
+  std::mt19937_64 rng{56};
+  // What a writer of another process holds.
+  auto* other = PQconnectdb(cluster.dsn().c_str());
+  PQclear(PQexec(other, "SELECT pg_advisory_lock(hashtext('troupe writer'), hashtext('public'))"));
+  auto refused = [&] {
+    auto writer = store->open_writer();
+    return writer ? commit(**writer, fresh_job(rng)) : result<void>{writer.error()};
+  };
+  auto answer = refused();
+  CAF_REQUIRE(code_of(answer) == errc::unavailable);
+  CAF_CHECK(names(answer.error(), "another coordinator"));
+  auto reader = must(store->open_reader());
+  must(reader->ping());
+  PQfinish(other);
+  must(refused());
 }
 
 CAF_TEST(a PostgreSQL server goes away and comes back) {

@@ -197,6 +197,13 @@ CAF_TEST(removed jobs are gone and a unit may reuse their keys) {
     must(commit(*writer, unit));
     CHECK_CODE(reader->find_job(x.id), errc::not_found);
     CAF_CHECK(must(reader->find_job(y.id)) == y);
+    auto again = queued(rng);
+    again.id = again.spec.id = y.id;
+    again.spec.submission_id = "s";
+    unit = unit_with({{again, true}});
+    unit.removed_jobs = {y.id};
+    must(commit(*writer, unit));
+    CAF_CHECK(must(reader->find_job(y.id)) == again);
   });
 }
 

@@ -18,13 +18,13 @@ std::shared_ptr<const engine> engine_of(const database_under_test& db) {
 /// As a program that knows these migrations opens it.
 result<void> open_with(const database_under_test& db, std::span<const migration> known) {
   auto eng = engine_of(db);
-  connection conn{eng, access::write};
+  connection conn{eng, access::migrate};
   return conn.run([&](soci::session& sql) { return migrate(sql, *eng, known); });
 }
 
 result<void> run(const database_under_test& db, const std::string& script) {
   auto eng = engine_of(db);
-  connection conn{eng, access::write};
+  connection conn{eng, access::migrate};
   return conn.run([&](soci::session& sql) -> result<void> {
     eng->run_script(sql, script);
     return {};

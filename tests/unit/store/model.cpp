@@ -31,9 +31,13 @@ struct model {
 
 void model::apply(const ports::unit_of_work& unit) {
   for (auto& x : unit.jobs)
-    jobs[x.row.id] = x.row;
+    if (!x.is_new)
+      jobs[x.row.id] = x.row;
   for (auto& id : unit.removed_jobs)
     jobs.erase(id);
+  for (auto& x : unit.jobs)
+    if (x.is_new)
+      jobs[x.row.id] = x.row;
   for (auto& q : unit.queues)
     queues[q.name] = q;
   auto& c = unit.catalogue;
