@@ -74,6 +74,21 @@ CAF_TEST(an unfinished scan is shown as it is now) {
   CAF_CHECK(ask<scan>(librarian, mesh::get_scan{scan_id{raw_id{1, 1}}}).code() == errc::not_found);
 }
 
+CAF_TEST(an ended scan is shown so before its row says it) {
+  auto id = films();
+  join(10);
+  auto s = scan_of(id);
+  auto work = next("scan");
+  // The job's end and the scan's phase are written, the scan's end is not.
+  store.commit_failures = {errc::none, errc::none, errc::io};
+  hand_in(work.token);
+  CAF_REQUIRE(store.scans.at(s.id).status != scan_status::completed);
+  CAF_CHECK(ask<scan>(librarian, mesh::get_scan{s.id}).value().status == scan_status::completed);
+  CAF_CHECK(ask<mesh::scan_list>(librarian, mesh::get_scans{10}).value().scans.at(0).status == scan_status::completed);
+  pass(milliseconds{5'100});
+  CAF_CHECK(store.scans.at(s.id).status == scan_status::completed);
+}
+
 CAF_TEST(a scan that failed or was cancelled ends so) {
   auto id = films();
   join(10);

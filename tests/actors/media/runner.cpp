@@ -80,13 +80,14 @@ struct fixture {
     CAF_REQUIRE(progressed >= n);
   }
 
+  // Outlive the actors, which use them until the system has ended.
+  system_clocks time;
+  std::atomic<int> progressed{0};
   config cfg;
   caf::actor_system sys{cfg};
-  system_clocks time;
   std::shared_ptr<ports::child_processes> children;
   executor_pool pool;
   mesh::runner run;
-  std::atomic<int> progressed{0};
 };
 
 template <class Handle>
