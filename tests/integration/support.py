@@ -375,7 +375,8 @@ def leftovers(data):
     found = []
     for sub in ("tmp", "uploads", "renditions", "artwork", "downloads"):
         for path in (pathlib.Path(data) / sub).rglob("*"):
-            if path.is_file() and (sub == "tmp" or path.name.endswith((".part", ".tmp"))):
+            if path.is_file() and (sub == "tmp" or path.name.endswith((".part", ".tmp"))
+                                   or path.name.startswith(".incoming-")):
                 found.append(str(path.relative_to(data)))
     return found
 
