@@ -80,14 +80,12 @@ asio::awaitable<bool> connection::send_file(const file_part& part) {
         if (ended_)
           co_return false;
       }
-    } else if (n == 0) {
-      // The file is shorter than it was: only a broken connection tells the client.
-      co_return false;
-    } else if (would_block()) {
+    } else if (n < 0 && would_block()) {
       auto writable = co_await wait_writable();
       if (!writable)
         co_return false;
-    } else if (errno != EINTR) {
+    } else if (n == 0 || errno != EINTR) {
+      // None are left of a file that is shorter than it was: only a broken connection tells the client.
       co_return false;
     }
   }

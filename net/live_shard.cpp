@@ -103,7 +103,7 @@ void live_shard::caught_up(const std::weak_ptr<live_client>& weak, const std::st
 
 void live_shard::remove_reader(const std::string& name, const live_client& client) {
   // `name` may be the one in the list that is changed.
-  auto copy = name;
+  auto copy = name; // NOLINT(performance-unnecessary-copy-initialization)
   if (auto i = topics_of_.find(&client); i != topics_of_.end()) {
     std::erase(i->second, copy);
     if (i->second.empty())

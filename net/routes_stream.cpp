@@ -145,10 +145,8 @@ void open_and_serve(exchange& x, std::string key, std::string path, std::string 
   auto self = x.hold();
   x.app().run_blocking([self, key = std::move(key), path = std::move(path), name = std::move(name), serve] {
     auto opened = open_shared(path);
-    if (!opened) {
-      auto why = opened.error();
-      return self.post([self, why] { self->answer_error(why); });
-    }
+    if (!opened)
+      return self.post([self, why = std::move(opened).error()] { self->answer_error(why); });
     auto what = std::make_shared<served_file>();
     what->file = *std::move(opened);
     what->content_type = type_of(path);

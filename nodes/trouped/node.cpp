@@ -11,6 +11,7 @@
 #include <caf/io/all.hpp>
 #include <spdlog/spdlog.h>
 
+#include <charconv>
 #include <cstdlib>
 #include <filesystem>
 
@@ -117,11 +118,13 @@ result<void> find_coordinator(parts& p) {
   }
   auto& where = p.settings.mesh.coordinator;
   auto colon = where.rfind(':');
-  auto port = colon == std::string::npos ? 0 : std::atoi(where.c_str() + colon + 1);
-  if (port <= 0 || port > 65535)
+  uint16_t port = 0;
+  auto* end = where.data() + where.size();
+  auto digits = colon == std::string::npos ? end : where.data() + colon + 1;
+  auto parsed = std::from_chars(digits, end, port);
+  if (parsed.ec != std::errc{} || parsed.ptr != end || port == 0)
     return {errc::validation, "mesh.coordinator: must be HOST:PORT of the coordinator on a node that is none itself"};
-  p.coordinator = std::make_shared<coordinator_link>(*p.system, where.substr(0, colon), static_cast<uint16_t>(port),
-                                                     p.settings.node_name());
+  p.coordinator = std::make_shared<coordinator_link>(*p.system, where.substr(0, colon), port, p.settings.node_name());
   return p.coordinator->connect(seconds{30});
 }
 
