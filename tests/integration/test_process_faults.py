@@ -1,5 +1,6 @@
 """Executors that die, hang and swell, and a node that is killed: attempts fail and are made again, nothing else does."""
 
+import contextlib
 import os
 import pathlib
 import signal
@@ -75,16 +76,15 @@ class Executors(FaultTest):
             self.whole(node)
 
     def test_one_that_dies_each_time(self):
-        """Every executor that gets work is killed: the job fails after exactly its attempts."""
+        """Every executor that gets work ends as by abort(): the job fails after exactly its attempts."""
         with Node(worker__executors=1) as node:
             pid, job = node.process.pid, self.film_and_job(node)
             for number in range(3):
-                for executor in self.busy_again(node, job, number):
-                    os.kill(executor, signal.SIGKILL)
-                self.failed(node, job, number)
+                self.abort(node, job, number)
             done = node.wait_job(job, seconds=30)
             self.assertEqual((done["status"], done["attempts"]), ("failed", 3), done)
             self.assertEqual(done["error"]["class"], "crash")
+            self.assertIn("SIGABRT", done["error"]["message"])
             self.assertEqual([a["end"] for a in attempts_of(node, job)], ["failed"] * 3)
             time.sleep(1)
             self.assertEqual(node.job(job)["attempts"], 3)
@@ -93,12 +93,16 @@ class Executors(FaultTest):
             self.assertEqual(list((node.data / "renditions").glob("*")), [])
             self.whole(node)
 
-    def busy_again(self, node, job, number):
-        """The executors, once the attempt after `number` failed ones is under way."""
-        def running():
-            now = node.get(f"/api/jobs/{job}")
-            return now["status"] == "running" and now["attempts"] == number + 1 and executors_of(node.process.pid)
-        return wait_until(f"attempt {number + 1} is under way", running, 40, 0.02)
+    def abort(self, node, job, number):
+        """Until the attempt after `number` failed ones has failed: one that dies idle is replaced before it gets work."""
+        def failed():
+            if len([a for a in attempts_of(node, job) if a.get("error")]) > number:
+                return True
+            for executor in executors_of(node.process.pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(executor, signal.SIGABRT)
+            return False
+        wait_until(f"attempt {number + 1} to fail", failed, 40, 0.1)
 
     def test_program_that_is_none(self):
         for text in ("#!/bin/sh\nexit 3\n", "#!/bin/sh\nkill -ABRT $$\n", "#!/bin/sh\nhead -c 100000 /dev/zero >&3\n"):
