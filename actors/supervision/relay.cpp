@@ -95,7 +95,8 @@ void relay::connect(const caf::actor& child) {
     }
     waiting_.clear();
   }
-  // At once and in the thread that ends it: a DOWN would leave a gap in which messages are lost.
+  // At once and in the thread that ends it: a DOWN would leave a long gap in which messages are lost. What comes between
+  // the closing of the child's mailbox and this bounces all the same (caf::sec::request_receiver_down).
   child->attach_functor(
     [self = caf::strong_actor_ptr{ctrl()}, life] { static_cast<relay*>(self->get())->child_died(life); });
 }
