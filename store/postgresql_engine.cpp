@@ -5,7 +5,6 @@
 #include <soci/soci.h>
 
 #include <mutex>
-#include <optional>
 #include <set>
 
 namespace troupe::store {
@@ -154,20 +153,14 @@ void postgresql_engine::connect(soci::session& sql, access how) const {
 /// Two coordinators on one database would undo each other's work. Held by the session, so it goes with it; the server
 /// may take a moment to notice that the one before is gone.
 void postgresql_engine::keep_others_out(soci::session& sql) const {
-  auto* db = handle(sql);
-  auto* answer = PQexec(db, "SELECT pg_advisory_lock(hashtext('troupe writer'), hashtext(current_schema()))");
-  auto* state = PQresultErrorField(answer, PG_DIAG_SQLSTATE);
-  bool taken = state && std::string_view{state} == lock_not_available;
-  bool ok = PQresultStatus(answer) == PGRES_TUPLES_OK;
-  std::optional<failure> problem;
-  if (taken)
-    problem = failure{{errc::unavailable, "another coordinator writes to " + dsn_.display_name
-                                            + ": stop it, or give this one a database of its own"}};
-  else if (!ok)
-    problem = failure{explain(state ? state : "", PQstatus(db) == CONNECTION_OK, PQerrorMessage(db))};
-  PQclear(answer);
-  if (problem)
-    throw std::move(*problem);
+  try {
+    sql << "SELECT pg_advisory_lock(hashtext('troupe writer'), hashtext(current_schema()))";
+  } catch (const soci::postgresql_soci_error& e) {
+    if (e.sqlstate() != lock_not_available)
+      throw;
+    throw failure{{errc::unavailable, "another coordinator writes to " + dsn_.display_name
+                                        + ": stop it, or give this one a database of its own"}};
+  }
 }
 
 void postgresql_engine::run_script(soci::session& sql, const std::string& script) const {
