@@ -1,7 +1,6 @@
 #include "nodes/config/problems.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <limits>
 
 namespace troupe::config {
@@ -10,16 +9,6 @@ namespace {
 
 bool is_loopback(std::string_view address) {
   return address == "localhost" || address == "::1" || address.starts_with("127.");
-}
-
-bool is_host_port(std::string_view text) {
-  auto colon = text.rfind(':');
-  if (colon == std::string_view::npos || colon == 0)
-    return false;
-  auto digits = text.substr(colon + 1);
-  unsigned port = 0;
-  auto [ptr, ec] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
-  return !digits.empty() && ec == std::errc{} && ptr == digits.data() + digits.size() && port >= 1 && port <= 65535;
 }
 
 bool starts_with_any(std::string_view text, std::initializer_list<std::string_view> prefixes) {
@@ -108,7 +97,7 @@ void check_whole(const settings& x, const key_problem& wrong) {
     wrong("mesh.port", "must differ from gateway.port (both are " + std::to_string(x.mesh.port) + ")");
   if (!x.has_role("coordinator") && x.mesh.coordinator.empty())
     wrong("mesh.coordinator", "must name the coordinator's HOST:PORT, because this node is none itself (node.roles)");
-  if (!x.mesh.coordinator.empty() && !is_host_port(x.mesh.coordinator))
+  if (!x.mesh.coordinator.empty() && !parse_host_port(x.mesh.coordinator))
     wrong("mesh.coordinator", "must be HOST:PORT, like 127.0.0.1:3002");
   if (x.mesh.connection_timeout < 2 * x.mesh.heartbeat)
     wrong("mesh.connection_timeout", "must be at least twice mesh.heartbeat");

@@ -1,9 +1,22 @@
 #include "nodes/config/settings.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <unistd.h>
 
 namespace troupe::config {
+
+std::optional<host_port> parse_host_port(std::string_view text) {
+  auto colon = text.rfind(':');
+  if (colon == std::string_view::npos || colon == 0)
+    return std::nullopt;
+  host_port out{std::string{text.substr(0, colon)}};
+  auto* end = text.data() + text.size();
+  auto [ptr, ec] = std::from_chars(text.data() + colon + 1, end, out.port);
+  if (ec != std::errc{} || ptr != end || out.port == 0)
+    return std::nullopt;
+  return out;
+}
 
 bool settings::has_role(std::string_view role) const {
   return std::find(node.roles.begin(), node.roles.end(), role) != node.roles.end();

@@ -6,10 +6,20 @@
 #include "protocol/model/time.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace troupe::config {
+
+struct host_port {
+  std::string host;
+  uint16_t port = 0;
+};
+
+/// "127.0.0.1:3002": what is before the last colon, and a port of 1 to 65535.
+std::optional<host_port> parse_host_port(std::string_view text);
 
 /// Number of bytes; written as 4096, "64 KiB", "20 GiB".
 struct byte_size {

@@ -1,22 +1,16 @@
 #include "nodes/troupe/connection.hpp"
 
-#include <caf/io/all.hpp>
+#include "nodes/config/settings.hpp"
 
-#include <charconv>
+#include <caf/io/all.hpp>
 
 namespace troupe::cli {
 
 namespace {
 
-std::pair<std::string, uint16_t> split_address(const std::string& address) {
-  auto colon = address.rfind(':');
-  uint16_t port = 0;
-  if (colon != std::string::npos && colon != 0) {
-    auto* end = address.data() + address.size();
-    auto [ptr, ec] = std::from_chars(address.data() + colon + 1, end, port);
-    if (ec == std::errc{} && ptr == end && port != 0)
-      return {address.substr(0, colon), port};
-  }
+config::host_port split_address(const std::string& address) {
+  if (auto where = config::parse_host_port(address))
+    return *std::move(where);
   throw failure(exit_code::usage, "'" + address + "' is not HOST:PORT; for example --node 127.0.0.1:3002");
 }
 

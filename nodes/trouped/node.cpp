@@ -11,7 +11,6 @@
 #include <caf/io/all.hpp>
 #include <spdlog/spdlog.h>
 
-#include <charconv>
 #include <cstdlib>
 #include <filesystem>
 
@@ -116,15 +115,10 @@ result<void> find_coordinator(parts& p) {
     p.coordinator = std::make_shared<coordinator_link>(local_worker_handles(p));
     return {};
   }
-  auto& where = p.settings.mesh.coordinator;
-  auto colon = where.rfind(':');
-  uint16_t port = 0;
-  auto* end = where.data() + where.size();
-  auto digits = colon == std::string::npos ? end : where.data() + colon + 1;
-  auto parsed = std::from_chars(digits, end, port);
-  if (parsed.ec != std::errc{} || parsed.ptr != end || port == 0)
+  auto where = config::parse_host_port(p.settings.mesh.coordinator);
+  if (!where)
     return {errc::validation, "mesh.coordinator: must be HOST:PORT of the coordinator on a node that is none itself"};
-  p.coordinator = std::make_shared<coordinator_link>(*p.system, where.substr(0, colon), port, p.settings.node_name());
+  p.coordinator = std::make_shared<coordinator_link>(*p.system, where->host, where->port, p.settings.node_name());
   return p.coordinator->connect(seconds{30});
 }
 

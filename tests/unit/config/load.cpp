@@ -199,6 +199,10 @@ CAF_TEST(combinations that can not work are refused) {
   CAF_CHECK(mentions(one({"mesh.port=3001"}), "must differ from gateway.port"));
   CAF_CHECK(mentions(one({"node.roles=worker"}), "mesh.coordinator"));
   CAF_CHECK(one({"node.roles=worker", "mesh.coordinator=127.0.0.1:3002"}).has_value());
+  for (auto bad : {"127.0.0.1", ":3002", "host:", "host:0", "host:70000", "host:3002x", "host: 3002", "host:-1"})
+    CAF_CHECK(!parse_host_port(bad));
+  CAF_CHECK_EQUAL(parse_host_port("[::1]:3002")->host, "[::1]");
+  CAF_CHECK_EQUAL(parse_host_port("host:65535")->port, 65535);
   CAF_CHECK(mentions(one({"mesh.coordinator=nowhere"}), "HOST:PORT"));
   CAF_CHECK(mentions(one({"database.url=mysql://x"}), "postgresql://"));
   CAF_CHECK(mentions(one({"redis.url=http://x"}), "redis://"));
