@@ -11,23 +11,108 @@ const media_stream* media_info::first(std::string_view kind) const noexcept {
   return nullptr;
 }
 
+namespace {
+
+media_profile web(std::string name, uint32_t width, uint32_t height) {
+  media_profile p;
+  p.name = std::move(name);
+  p.description = "H.264 and AAC in mp4, at most " + std::to_string(height) + " lines: plays everywhere";
+  p.max_width = width;
+  p.max_height = height;
+  return p;
+}
+
+media_profile hevc() {
+  media_profile p;
+  p.name = "hevc";
+  p.description = "H.265 and AAC in mp4, 10 bit and HDR kept: half the size for newer devices";
+  p.video_codec = "hevc";
+  p.crf = 26;
+  p.preset = "fast";
+  p.bit_depth = 10;
+  p.keep_hdr = true;
+  return p;
+}
+
+media_profile av1() {
+  media_profile p;
+  p.name = "av1";
+  p.description = "AV1 (SVT) and Opus in Matroska, 10 bit and HDR kept: smallest, for keeping";
+  p.container = "matroska";
+  p.extension = "mkv";
+  p.video_codec = "av1";
+  p.crf = 32;
+  p.preset = "8";
+  p.bit_depth = 10;
+  p.keep_hdr = true;
+  p.audio_codec = "opus";
+  p.audio_bit_rate = 128'000;
+  return p;
+}
+
+media_profile webm() {
+  media_profile p;
+  p.name = "webm";
+  p.description = "VP9 and Opus in WebM, at most 1080 lines: free formats for browsers";
+  p.container = "webm";
+  p.extension = "webm";
+  p.video_codec = "vp9";
+  p.max_width = 1920;
+  p.max_height = 1080;
+  p.crf = 32;
+  p.preset = "4";
+  p.audio_codec = "opus";
+  p.audio_bit_rate = 128'000;
+  return p;
+}
+
+media_profile remux() {
+  media_profile p;
+  p.name = "remux";
+  p.description = "Every stream as it is, in mp4: seconds, and no loss";
+  p.video_codec = "copy";
+  p.audio_codec = "copy";
+  return p;
+}
+
+media_profile audio_only() {
+  media_profile p;
+  p.name = "audio-only";
+  p.description = "AAC in m4a, without the picture";
+  p.container = "ipod";
+  p.extension = "m4a";
+  p.video_codec = "none";
+  return p;
+}
+
+/// The H.264 ladder of Apple's HLS authoring specification for 16:9, without its duplicates for high motion.
+media_profile hls() {
+  media_profile p;
+  p.name = "hls";
+  p.description = "HLS with variants from 234 to 1080 lines: adapts to the viewer's line";
+  p.container = "hls";
+  p.extension = "m3u8";
+  p.keyframe_interval = 2;
+  p.audio_bit_rate = 128'000;
+  p.max_channels = 2;
+  p.copy_fitting = false;
+  p.ladder = {{1920, 1080, 6'000'000}, {1280, 720, 3'000'000}, {960, 540, 2'000'000},
+              {768, 432, 1'100'000},   {640, 360, 365'000},    {416, 234, 145'000}};
+  return p;
+}
+
+} // namespace
+
 const std::vector<media_profile>& builtin_profiles() {
-  static const std::vector<media_profile> profiles = [] {
-    media_profile web;
-    web.name = "web-720p";
-    web.max_width = 1280;
-    web.max_height = 720;
-    media_profile remux;
-    remux.name = "remux";
-    remux.video_codec = "copy";
-    remux.audio_codec = "copy";
-    media_profile audio;
-    audio.name = "audio-only";
-    audio.container = "ipod";
-    audio.extension = "m4a";
-    audio.video_codec = "none";
-    return std::vector{web, remux, audio};
-  }();
+  static const std::vector profiles{web("web-1080p", 1920, 1080),
+                                    web("web-720p", 1280, 720),
+                                    web("web-480p", 854, 480),
+                                    hevc(),
+                                    av1(),
+                                    webm(),
+                                    remux(),
+                                    audio_only(),
+                                    hls()};
   return profiles;
 }
 
