@@ -1,11 +1,14 @@
 #include "media/encoder.hpp"
 
+#include "media/encoder_options.hpp"
 #include "media/faults.hpp"
 
 extern "C" {
 #include <libavfilter/buffersink.h>
 #include <libavutil/opt.h>
 }
+
+#include <cstring>
 
 namespace troupe::media {
 
@@ -32,6 +35,15 @@ result<void> open(AVCodecContext& context, const AVCodec& codec, av::options& op
 encoder::encoder(av::codec_context context) : context_(std::move(context)), packet_(av::make_packet()) {
 }
 
+encoder::~encoder() {
+  // SVT-AV1 (1.4.1) waits for ever in its end when it was not told that no more comes.
+  if (!context_ || flushed_ || std::strcmp(context_->codec->name, "libsvtav1") != 0)
+    return;
+  avcodec_send_frame(context_.get(), nullptr);
+  while (avcodec_receive_packet(context_.get(), packet_.get()) >= 0)
+    av_packet_unref(packet_.get());
+}
+
 result<encoder> encoder::video(const video_settings& settings, const AVFilterContext& from) {
   auto codec = find(settings.encoder);
   if (!codec)
@@ -45,19 +57,17 @@ result<encoder> encoder::video(const video_settings& settings, const AVFilterCon
   context->framerate = settings.frame_rate;
   context->thread_count = 0;
   context->color_range = AVCOL_RANGE_MPEG;
-  if (auto* c = settings.colors) {
-    context->color_primaries = c->color_primaries;
-    context->color_trc = c->color_trc;
-    // RGB sources arrive here as YUV: their matrix is not that of the output.
-    context->colorspace = c->color_space == AVCOL_SPC_RGB ? AVCOL_SPC_UNSPECIFIED : c->color_space;
-    context->chroma_sample_location = c->chroma_location;
+  context->color_primaries = settings.colors.primaries;
+  context->color_trc = settings.colors.transfer;
+  context->colorspace = settings.colors.space;
+  context->chroma_sample_location = settings.colors.chroma;
+  if (auto* frames = av_buffersink_get_hw_frames_ctx(&from)) {
+    context->hw_frames_ctx = av::checked(av_buffer_ref(frames));
   }
   if (settings.global_header)
     context->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
   av::options options;
-  options.set("crf", std::to_string(settings.crf));
-  if (!settings.preset.empty())
-    options.set("preset", settings.preset);
+  set_video_options(settings, *context, options);
   TROUPE_TRY(open(*context, **codec, options));
   return encoder(std::move(context));
 }
@@ -81,6 +91,7 @@ result<encoder> encoder::audio(const audio_settings& settings, const AVFilterCon
 }
 
 result<void> encoder::send(const AVFrame* frame, const packet_sink& sink) {
+  flushed_ |= !frame;
   int code = avcodec_send_frame(context_.get(), frame);
   if (code < 0 && code != AVERROR_EOF)
     return av_error(code, "encoding failed");

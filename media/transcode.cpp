@@ -3,58 +3,33 @@
 #include "media/faults.hpp"
 #include "media/input.hpp"
 #include "media/log_capture.hpp"
+#include "media/loudness.hpp"
 #include "media/muxer.hpp"
 #include "media/probe.hpp"
 #include "media/progress_meter.hpp"
+#include "media/timeline.hpp"
 #include "media/tracks.hpp"
+#include "media/transcode_filters.hpp"
 #include "media/transcode_plan.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
 
 namespace troupe::media {
 
 namespace {
 
-/// A jump of the timestamps in a broadcast recording that is not believed, seconds.
-constexpr int64_t jump_seconds = 10;
+constexpr std::chrono::milliseconds report_interval{100};
+/// Measuring the loudness decodes sound only.
+constexpr double measuring_part = 0.1;
+/// More than this (dB) would only bring up noise.
+constexpr double max_gain = 30;
 /// More damaged packets than this part make the result useless.
 constexpr double tolerated_damage = 0.10;
 /// Ending before this part of the announced duration is a source that was cut off.
 constexpr double tolerated_shortness = 0.90;
-
-/// Shifts timestamps so that the film begins at 0, and takes jumps out of formats that are known for them.
-class timeline {
-public:
-  explicit timeline(const AVFormatContext& format) :
-    jumps_(format.iformat->flags & AVFMT_TS_DISCONT),
-    shift_(format.start_time == AV_NOPTS_VALUE ? 0 : -format.start_time) {
-  }
-
-  void apply(AVPacket& p, AVRational time_base) {
-    auto reference = p.dts != AV_NOPTS_VALUE ? p.dts : p.pts;
-    if (reference != AV_NOPTS_VALUE && jumps_) {
-      auto now = av_rescale_q(reference, time_base, {1, AV_TIME_BASE}) + shift_;
-      if (expected_ != AV_NOPTS_VALUE && std::llabs(now - expected_) > jump_seconds * AV_TIME_BASE) {
-        shift_ += expected_ - now;
-        now = expected_;
-      }
-      expected_ = now;
-    }
-    auto shift = av_rescale_q(shift_, {1, AV_TIME_BASE}, time_base);
-    if (p.pts != AV_NOPTS_VALUE)
-      p.pts += shift;
-    if (p.dts != AV_NOPTS_VALUE)
-      p.dts += shift;
-  }
-
-private:
-  bool jumps_;
-  int64_t shift_;
-  int64_t expected_ = AV_NOPTS_VALUE;
-};
 
 void copy_file_description(AVFormatContext& out, const AVFormatContext& in) {
   av_dict_copy(&out.metadata, in.metadata, 0);
@@ -80,27 +55,30 @@ void copy_chapters(AVFormatContext& out, const AVFormatContext& in) {
   }
 }
 
+/// Demux, decode, filter, encode and mux overlap, each on threads of its own; the operation's own thread watches over
+/// them and reports.
 class transcoder {
 public:
-  transcoder(input& source, muxer& output, const media_profile& profile, const transcode_plan& plan, const task& job,
-             double duration) :
-    source_(source),
-    output_(output), profile_(profile), plan_(plan), duration_(duration), meter_(job, duration),
+  /// `from`: the part of the whole that is done already.
+  transcoder(input& source, muxer& output, const transcode_plan& plan, const task& job, double duration, double from) :
+    source_(source), output_(output), plan_(plan), duration_(duration), meter_(job, duration, from), writer_(output),
     timeline_(*source.format()) {
   }
 
   result<exec::transcode_answer> run() {
     TROUPE_TRY(set_up());
-    TROUPE_TRY(pump());
-    for (auto& t : tracks_)
-      TROUPE_TRY(t->finish());
+    TROUPE_TRY(work());
     TROUPE_TRY(judge());
     TROUPE_TRY(output_.finish());
-    meter_.finish(position_, frames(), output_.bytes());
+    meter_.finish(writer_.position(), frames(), output_.bytes());
     exec::transcode_answer answer;
     answer.frames = frames();
     answer.seconds = meter_.seconds();
     answer.warnings = std::move(warnings_);
+    // Tracks stand in the output in the order of the plan.
+    for (uint32_t i = 0; i < plan_.tracks.size(); ++i)
+      if (plan_.tracks[i].way == track_way::copy)
+        answer.copied.push_back(i);
     return answer;
   }
 
@@ -112,7 +90,7 @@ private:
     copy_file_description(*output_.format(), *source_.format());
     copy_chapters(*output_.format(), *source_.format());
     for (auto& planned : plan_.tracks) {
-      auto made = make_track(planned, profile_, source_, output_);
+      auto made = make_track(planned, source_, writer_);
       if (!made)
         return made.error();
       source_.stream(planned.stream)->discard = AVDISCARD_DEFAULT;
@@ -120,6 +98,28 @@ private:
       tracks_.push_back(std::move(*made));
     }
     return output_.write_header();
+  }
+
+  result<void> work() {
+    pipeline threads;
+    TROUPE_TRY(writer_.start(threads));
+    for (auto& t : tracks_)
+      TROUPE_TRY(t->start(threads));
+    TROUPE_TRY(threads.spawn("demux", [this] { return read(); }));
+    while (!threads.wait_for(report_interval)) {
+      // The reader may be waiting in front of a full queue.
+      if (source_.cancelled())
+        threads.fail(cancelled_error());
+      meter_.at(writer_.position(), frames(), writer_.bytes());
+    }
+    return threads.join();
+  }
+
+  result<void> read() {
+    TROUPE_TRY(pump());
+    for (auto& t : tracks_)
+      TROUPE_TRY(t->finish());
+    return {};
   }
 
   result<void> pump() {
@@ -155,19 +155,14 @@ private:
     auto ts = packet.pts != AV_NOPTS_VALUE ? packet.pts : packet.dts;
     if (ts != AV_NOPTS_VALUE)
       position_ = std::max(position_, static_cast<double>(ts + packet.duration) * av_q2d(time_base));
-    TROUPE_TRY(t->take(packet));
-    meter_.at(position_, frames(), output_.bytes());
-    // No use in decoding hours of rubbish.
-    if (t->packets() >= 500 && t->damaged() * 2 > t->packets())
-      return judge();
-    return {};
+    return t->take(packet);
   }
 
-  /// Is the result worth keeping?
+/// Is the result worth keeping?
   result<void> judge() {
     for (size_t i = 0; i < tracks_.size(); ++i) {
       auto& t = *tracks_[i];
-      if (plan_.tracks[i].cover)
+      if (plan_.tracks[i].way == track_way::cover)
         continue;
       auto n = plan_.tracks[i].stream;
       char text[160];
@@ -175,7 +170,7 @@ private:
                     static_cast<long long>(t.damaged()), static_cast<long long>(t.packets()), n);
       if (static_cast<double>(t.damaged()) > tolerated_damage * static_cast<double>(t.packets()) && t.damaged() > 2)
         return {errc::bad_media, std::string("the source is too damaged: ") + text};
-      if (t.frames() == 0 && t.packets() > 0 && !is_subtitle(n))
+      if (t.frames() == 0 && t.packets() > 0 && is_av(n))
         return {errc::bad_media, "nothing of stream " + std::to_string(n) + " can be decoded"};
       if (t.damaged() > 0)
         warnings_.push_back(text);
@@ -197,72 +192,111 @@ private:
     return {};
   }
 
-  bool is_subtitle(unsigned index) {
-    return source_.stream(index)->codecpar->codec_type == AVMEDIA_TYPE_SUBTITLE;
+  bool is_av(unsigned index) {
+    auto type = source_.stream(index)->codecpar->codec_type;
+    return type == AVMEDIA_TYPE_VIDEO || type == AVMEDIA_TYPE_AUDIO;
   }
 
   /// Of the video, or of the first sound when there is none.
   int64_t frames() const {
     for (size_t i = 0; i < tracks_.size(); ++i)
-      if (!plan_.tracks[i].cover
+      if (plan_.tracks[i].way != track_way::cover
           && source_.format()->streams[plan_.tracks[i].stream]->codecpar->codec_type == AVMEDIA_TYPE_VIDEO)
         return tracks_[i]->frames();
     for (size_t i = 0; i < tracks_.size(); ++i)
-      if (!plan_.tracks[i].cover)
+      if (plan_.tracks[i].way != track_way::cover)
         return tracks_[i]->frames();
     return 0;
   }
 
   input& source_;
   muxer& output_;
-  const media_profile& profile_;
   const transcode_plan& plan_;
   double duration_;
   progress_meter meter_;
-  timeline timeline_;
-  double position_ = 0;
+  packet_writer writer_;
   std::vector<std::unique_ptr<track>> tracks_;
+  // The reading thread's until it has ended.
+  timeline timeline_;
   std::vector<track*> by_stream_;
+  /// How far the source was read, seconds.
+  double position_ = 0;
   std::vector<std::string> warnings_;
 };
+
+result<std::unique_ptr<input>> open_source(int fd, const exec::request& request, const task& job) {
+  auto source = input::open(fd, request.name_hint, job);
+  if (source)
+    (*source)->format()->flags |= AVFMT_FLAG_GENPTS;
+  return source;
+}
+
+/// The first pass: what it takes to bring each track to the profile's loudness goes into the plan.
+result<void> plan_loudness(int source_fd, const exec::request& request, transcode_plan& plan, double duration,
+                           const task& job) {
+  std::vector<unsigned> sound;
+  auto source = input::open(source_fd, request.name_hint, job);
+  if (!source)
+    return source.error();
+  for (auto& t : plan.tracks)
+    if (t.way == track_way::code && (*source)->stream(t.stream)->codecpar->codec_type == AVMEDIA_TYPE_AUDIO)
+      sound.push_back(t.stream);
+  progress_meter meter(job, duration, 0, measuring_part);
+  auto measured = measure_loudness(**source, sound, request.profile.max_channels,
+                                   [&](double position) { meter.at(position, 0, 0); });
+  if (!measured)
+    return measured.error();
+  for (auto& t : plan.tracks)
+    if (auto found = measured->find(t.stream); found != measured->end()) {
+      auto gain = std::clamp(request.profile.loudness - found->second, -max_gain, max_gain);
+      auto* codec = avcodec_find_encoder_by_name(t.encoder.c_str());
+      t.filters = make_audio_filters(*(*source)->stream(t.stream)->codecpar, *codec, request.profile.max_channels, gain);
+    }
+  return {};
+}
+
+/// What happened beside the work, in the order in which it did.
+void complete(exec::transcode_answer& answer, const transcode_plan& plan, input& source) {
+  if (source.io().shrunk())
+    answer.warnings.push_back("the source became shorter while it was read");
+  answer.warnings.insert(answer.warnings.begin(), plan.warnings.begin(), plan.warnings.end());
+  for (auto& line : log_capture::lines())
+    answer.warnings.push_back(line);
+  log_capture::clear();
+}
 
 } // namespace
 
 result<exec::transcode_answer> transcode(int source_fd, int output_fd, const exec::request& request, const task& job) {
-  auto source = input::open(source_fd, request.name_hint, job);
-  if (!source)
-    return source.error();
-  auto facts = request.source.streams.empty() ? facts_of(**source) : request.source;
-  if (request.source.streams.empty()) {
-    // Learning the duration may have read to the end: begin again.
-    source = input::open(source_fd, request.name_hint, job);
+  auto facts = request.source;
+  if (facts.streams.empty()) {
+    auto source = input::open(source_fd, request.name_hint, job);
     if (!source)
       return source.error();
+    facts = facts_of(**source);
   }
-  (*source)->format()->flags |= AVFMT_FLAG_GENPTS;
+  auto source = open_source(source_fd, request, job);
+  if (!source)
+    return source.error();
   auto plan = make_plan(**source, request.profile);
   if (!plan)
     return plan.error();
-  auto operation = command_line(*plan, request.profile, **source);
-  auto answer = [&]() -> result<exec::transcode_answer> {
-    auto output = muxer::open(output_fd, request.profile, job);
-    if (!output)
-      return output.error();
-    return transcoder(**source, **output, request.profile, *plan, job, expected_duration(facts, request.profile)).run();
-  }();
-  if (!answer)
-    return answer;
-  answer->operation = std::move(operation);
-  if ((*source)->io().shrunk())
-    answer->warnings.push_back("the source became shorter while it was read");
-  answer->warnings.insert(answer->warnings.begin(), plan->warnings.begin(), plan->warnings.end());
-  for (auto& line : log_capture::lines())
-    answer->warnings.push_back(line);
-  log_capture::clear();
-  auto output = probe(output_fd, request.profile.extension, job);
+  const auto duration = expected_duration(facts, request.profile);
+  const bool two_passes = request.profile.loudness != 0;
+  if (two_passes)
+    TROUPE_TRY(plan_loudness(source_fd, request, *plan, duration, job));
+  auto output = muxer::open(output_fd, request.profile, job);
   if (!output)
     return output.error();
-  answer->output = std::move(*output);
+  auto answer = transcoder(**source, **output, *plan, job, duration, two_passes ? measuring_part : 0).run();
+  if (!answer)
+    return answer;
+  answer->operation = command_line(*plan, request.profile, **source);
+  complete(*answer, *plan, **source);
+  auto made = probe(output_fd, request.profile.extension, job);
+  if (!made)
+    return made.error();
+  answer->output = std::move(*made);
   return answer;
 }
 

@@ -1,11 +1,11 @@
 #include "media/transcode_plan.hpp"
 
 #include "media/encoders.hpp"
-#include "media/filter_graph.hpp"
-#include "media/picture.hpp"
+#include "media/stream_fit.hpp"
+#include "media/transcode_filters.hpp"
 
 extern "C" {
-#include <libavutil/channel_layout.h>
+#include <libavcodec/codec_desc.h>
 }
 
 #include <algorithm>
@@ -15,7 +15,6 @@ namespace troupe::media {
 
 namespace {
 
-constexpr int max_sample_rate = 48000;
 constexpr int64_t max_audio_bit_rate = 512'000;
 
 std::string name_of(const AVStream& s) {
@@ -24,78 +23,15 @@ std::string name_of(const AVStream& s) {
          + avcodec_get_name(s.codecpar->codec_id) + ")";
 }
 
-long even(double x) noexcept {
-  return std::max(std::lround(x / 2) * 2, 2L);
+bool is_text(AVCodecID id) noexcept {
+  auto* d = avcodec_descriptor_get(id);
+  return d && (d->props & AV_CODEC_PROP_TEXT_SUB);
 }
 
-bool interlaced(AVFieldOrder order) noexcept {
-  return order == AV_FIELD_TT || order == AV_FIELD_BB || order == AV_FIELD_TB || order == AV_FIELD_BT;
-}
-
-/// Deinterlace, turn upright, fit into the box in square pixels with even sides, 4:2:0 of 8 bits.
-std::string video_filters(input& source, AVStream& stream, const media_profile& profile) {
-  auto& par = *stream.codecpar;
-  bool swaps = false;
-  auto upright = upright_filters(stream, swaps);
-  double width = 0;
-  double height = 0;
-  shown_size(par.width, par.height, av_guess_sample_aspect_ratio(source.format(), &stream, nullptr), swaps, width,
-             height);
-  double scale = 1;
-  if (profile.max_width > 0)
-    scale = std::min(scale, profile.max_width / width);
-  if (profile.max_height > 0)
-    scale = std::min(scale, profile.max_height / height);
-  std::string chain;
-  if (interlaced(par.field_order))
-    chain += "bwdif=mode=send_frame:deint=interlaced,";
-  if (!upright.empty())
-    chain += upright + ",";
-  chain += "scale=" + std::to_string(even(width * scale)) + ":" + std::to_string(even(height * scale))
-           + ":flags=bicubic:out_range=limited,setsar=1,format=yuv420p";
-  return chain;
-}
-
-int nearest_rate(const AVCodec& codec, int rate) {
-  rate = std::min(rate, max_sample_rate);
-  if (!codec.supported_samplerates)
-    return rate;
-  int best = 0;
-  for (auto* r = codec.supported_samplerates; *r; ++r)
-    if (best == 0 || std::abs(*r - rate) < std::abs(best - rate))
-      best = *r;
-  return best;
-}
-
-/// The source's layout when the encoder has it, else the nearest common one.
-std::string layout_for(const AVCodec& codec, const AVCodecParameters& par) {
-  AVChannelLayout want{};
-  if (par.ch_layout.order == AV_CHANNEL_ORDER_UNSPEC)
-    av_channel_layout_default(&want, par.ch_layout.nb_channels);
-  else
-    av_channel_layout_copy(&want, &par.ch_layout);
-  bool has = !codec.ch_layouts;
-  for (auto* l = codec.ch_layouts; l && l->nb_channels; ++l)
-    has |= av_channel_layout_compare(l, &want) == 0;
-  if (!has) {
-    int channels = want.nb_channels >= 6 ? 6 : std::min(want.nb_channels, 2);
-    av_channel_layout_uninit(&want);
-    av_channel_layout_default(&want, channels);
-  }
-  char text[128] = {};
-  av_channel_layout_describe(&want, text, sizeof text);
-  av_channel_layout_uninit(&want);
-  return text;
-}
-
-/// Gaps and drifts of the timestamps become silence or a slight stretch; then the encoder's own format.
-std::string audio_filters(const AVCodecParameters& par, const AVCodec& codec) {
-  std::string formats;
-  for (auto* f = codec.sample_fmts; f && *f != AV_SAMPLE_FMT_NONE; ++f)
-    formats += (formats.empty() ? "" : "|") + std::string(av_get_sample_fmt_name(*f));
-  return "aresample=async=1:min_hard_comp=0.1,aformat=" + (formats.empty() ? "" : "sample_fmts=" + formats + ":")
-         + "sample_rates=" + std::to_string(nearest_rate(codec, par.sample_rate))
-         + ":channel_layouts=" + layout_for(codec, par);
+/// Every how many frames one is kept so that there are no more than `most` a second: whole numbers keep the movement
+/// even.
+int kept_one_of(AVRational rate, double most) noexcept {
+  return most > 0 ? std::max(static_cast<int>(std::ceil(av_q2d(rate) / most - 0.01)), 1) : 1;
 }
 
 class planner {
@@ -110,13 +46,22 @@ public:
       auto& s = *source_.stream(i);
       switch (s.codecpar->codec_type) {
       case AVMEDIA_TYPE_VIDEO:
-        TROUPE_TRY(&s == video ? add_video(s) : add_other(s));
+        if (&s == video)
+          TROUPE_TRY(add_video(s));
+        else
+          add_picture(s);
         break;
       case AVMEDIA_TYPE_AUDIO:
         TROUPE_TRY(add_audio(s));
         break;
+      case AVMEDIA_TYPE_SUBTITLE:
+        add_subtitle(s);
+        break;
+      case AVMEDIA_TYPE_ATTACHMENT:
+        add_attachment(s);
+        break;
       default:
-        TROUPE_TRY(add_other(s));
+        leave_out(s);
       }
     }
     if (!has_av_)
@@ -125,46 +70,84 @@ public:
   }
 
 private:
-  bool holds(const AVStream& s) const {
-    return avformat_query_codec(&container_, s.codecpar->codec_id, FF_COMPLIANCE_NORMAL) == 1;
+  bool is(std::initializer_list<std::string_view> names) const {
+    return std::find(names.begin(), names.end(), profile_.container) != names.end();
+  }
+
+  bool holds(AVCodecID id) const {
+    return avformat_query_codec(&container_, id, FF_COMPLIANCE_NORMAL) == 1;
+  }
+
+  void add(const AVStream& s, track_way way) {
+    planned_track track;
+    track.stream = static_cast<unsigned>(s.index);
+    track.way = way;
+    plan_.tracks.push_back(std::move(track));
+  }
+
+  void leave_out(const AVStream& s) {
+    plan_.warnings.push_back(name_of(s) + " is left out: it has no place in a " + profile_.extension + " file");
   }
 
   result<void> add_copy(const AVStream& s) {
-    if (!holds(s))
+    if (!holds(s.codecpar->codec_id))
       return {errc::unprocessable,
               name_of(s) + " does not fit into a " + profile_.extension + " file: choose a profile that transcodes it"};
-    planned_track track;
-    track.stream = static_cast<unsigned>(s.index);
-    track.copy = true;
-    plan_.tracks.push_back(std::move(track));
+    add(s, track_way::copy);
     has_av_ = true;
     return {};
   }
 
-  /// The encoder for a codec of the profile, if it is there.
-  result<const AVCodec*> encoder(const std::string& codec) const {
-    auto name = std::string(encoder_for(codec));
-    auto* found = name.empty() ? nullptr : avcodec_find_encoder_by_name(name.c_str());
+  result<const AVCodec*> encoder(std::string_view name, const std::string& codec) const {
+    auto* found = name.empty() ? nullptr : avcodec_find_encoder_by_name(std::string(name).c_str());
     if (!found)
       return {errc::unprocessable, "the codec \"" + codec + "\" of the profile " + profile_.name + " can't be encoded"};
     return found;
   }
 
+  std::string_view video_encoder() {
+    if (!profile_.hardware)
+      return encoder_for(profile_.video_codec);
+    auto hardware = hardware_encoder_for(profile_.video_codec);
+    if (!hardware.empty())
+      return hardware;
+    plan_.warnings.push_back("no hardware encoder for " + profile_.video_codec
+                             + " works on this machine: it is encoded in software");
+    return encoder_for(profile_.video_codec);
+  }
+
   result<void> add_video(AVStream& s) {
     if (profile_.video_codec == "none")
       return {};
-    if (profile_.video_codec == "copy")
+    if (profile_.video_codec == "copy" || (holds(s.codecpar->codec_id) && video_fits(source_, s, profile_)))
       return add_copy(s);
-    auto codec = encoder(profile_.video_codec);
+    auto codec = encoder(video_encoder(), profile_.video_codec);
     if (!codec)
       return codec.error();
     planned_track track;
     track.stream = static_cast<unsigned>(s.index);
+    track.way = track_way::code;
     track.encoder = (*codec)->name;
-    track.filters = video_filters(source_, s, profile_);
+    auto filters = make_video_filters(source_, s, profile_, profile_.max_width, profile_.max_height, **codec);
+    track.filters = std::move(filters.chain);
+    track.hdr = filters.hdr;
     track.frame_rate = av_guess_frame_rate(source_.format(), &s, nullptr);
     if (track.frame_rate.num <= 0 || track.frame_rate.den <= 0)
       track.frame_rate = {25, 1};
+    if (int n = kept_one_of(track.frame_rate, profile_.max_frame_rate); n > 1) {
+      // Half a frame of slack: timestamps are rounded.
+      track.min_frame_time = (n - 0.5) / av_q2d(track.frame_rate);
+      track.frame_rate.den *= n;
+    }
+    auto& v = track.video;
+    v.encoder = track.encoder;
+    v.crf = profile_.crf;
+    v.preset = profile_.preset;
+    v.max_bit_rate = profile_.max_bit_rate;
+    v.keyframe_interval = profile_.keyframe_interval;
+    v.frame_rate = track.frame_rate;
+    v.colors = filters.colors;
+    v.hdr_from = filters.hdr ? &s : nullptr;
     plan_.tracks.push_back(std::move(track));
     has_av_ = true;
     return {};
@@ -177,42 +160,49 @@ private:
       plan_.warnings.push_back(name_of(s) + " is left out: nothing of it can be decoded");
       return {};
     }
-    if (profile_.audio_codec == "copy")
+    if (profile_.audio_codec == "copy" || (holds(s.codecpar->codec_id) && audio_fits(s, profile_)))
       return add_copy(s);
-    auto codec = encoder(profile_.audio_codec);
+    auto codec = encoder(encoder_for(profile_.audio_codec), profile_.audio_codec);
     if (!codec)
       return codec.error();
     planned_track track;
     track.stream = static_cast<unsigned>(s.index);
+    track.way = track_way::code;
     track.encoder = (*codec)->name;
-    track.filters = audio_filters(*s.codecpar, **codec);
+    track.filters = make_audio_filters(*s.codecpar, **codec, profile_.max_channels, 0);
     // The profile names the rate of a stereo track.
-    auto pairs = std::max(s.codecpar->ch_layout.nb_channels, 2);
-    track.bit_rate = std::min<int64_t>(int64_t{profile_.audio_bit_rate} * std::min(pairs, 6) / 2, max_audio_bit_rate);
+    auto channels = std::clamp(output_channels(*s.codecpar, profile_.max_channels), 2, 6);
+    track.bit_rate = std::min<int64_t>(int64_t{profile_.audio_bit_rate} * channels / 2, max_audio_bit_rate);
     plan_.tracks.push_back(std::move(track));
     has_av_ = true;
     return {};
   }
 
-  /// Covers and the container's own kind of subtitles go along as they are.
-  result<void> add_other(const AVStream& s) {
-    auto id = s.codecpar->codec_id;
-    auto has = [&](std::initializer_list<const char*> names) {
-      return std::any_of(names.begin(), names.end(), [&](auto* n) { return profile_.container == n; });
-    };
+  void add_picture(const AVStream& s) {
+    const auto id = s.codecpar->codec_id;
     const bool picture = (s.disposition & AV_DISPOSITION_ATTACHED_PIC) && s.attached_pic.size > 0
-                         && (id == AV_CODEC_ID_MJPEG || id == AV_CODEC_ID_PNG) && has({"mp4", "ipod", "mov"});
-    const bool subtitle = s.codecpar->codec_type == AVMEDIA_TYPE_SUBTITLE && profile_.video_codec != "none" && holds(s);
-    if (!picture && !subtitle) {
-      plan_.warnings.push_back(name_of(s) + " is left out: it has no place in a " + profile_.extension + " file");
-      return {};
-    }
-    planned_track track;
-    track.stream = static_cast<unsigned>(s.index);
-    track.copy = true;
-    track.cover = picture;
-    plan_.tracks.push_back(std::move(track));
-    return {};
+                         && (id == AV_CODEC_ID_MJPEG || id == AV_CODEC_ID_PNG);
+    picture&& is({"mp4", "ipod", "mov", "matroska"}) ? add(s, track_way::cover) : leave_out(s);
+  }
+
+  void add_subtitle(const AVStream& s) {
+    if (!profile_.subtitles || profile_.video_codec == "none")
+      return;
+    const auto id = s.codecpar->codec_id;
+    if (holds(id) && !(is({"matroska"}) && id == AV_CODEC_ID_MOV_TEXT))
+      return add(s, track_way::copy);
+    auto* name = is({"mp4", "mov"}) ? "mov_text" : is({"webm"}) ? "webvtt" : is({"matroska"}) ? "subrip" : nullptr;
+    if (!name || !is_text(id) || !avcodec_find_encoder_by_name(name))
+      return leave_out(s);
+    add(s, track_way::subtitle);
+    plan_.tracks.back().encoder = name;
+  }
+
+  /// Fonts of subtitles, mostly.
+  void add_attachment(const AVStream& s) {
+    if (is({"matroska"}) && s.codecpar->extradata_size > 0 && profile_.video_codec != "none")
+      return add(s, track_way::copy);
+    leave_out(s);
   }
 
   input& source_;
@@ -238,15 +228,21 @@ std::string command_line(const transcode_plan& plan, const media_profile& profil
     auto& t = plan.tracks[i];
     auto n = std::to_string(i);
     maps += " -map 0:" + std::to_string(t.stream);
-    if (t.copy) {
-      settings += " -c:" + n + " copy";
+    if (t.way != track_way::code) {
+      settings += " -c:" + n + (t.way == track_way::subtitle ? " " + t.encoder : " copy");
       continue;
     }
     settings += " -c:" + n + " " + t.encoder;
-    if (source.stream(t.stream)->codecpar->codec_type == AVMEDIA_TYPE_VIDEO)
-      settings += " -crf:" + n + " " + std::to_string(profile.crf) + " -preset:" + n + " " + profile.preset;
-    else
+    if (source.stream(t.stream)->codecpar->codec_type == AVMEDIA_TYPE_VIDEO) {
+      settings += " -crf:" + n + " " + std::to_string(profile.crf);
+      if (!profile.preset.empty())
+        settings += " -preset:" + n + " " + profile.preset;
+      if (profile.max_bit_rate > 0)
+        settings += " -maxrate:" + n + " " + std::to_string(profile.max_bit_rate) + " -bufsize:" + n + " "
+                    + std::to_string(2 * int64_t{profile.max_bit_rate});
+    } else {
       settings += " -b:" + n + " " + std::to_string(t.bit_rate);
+    }
     settings += " -filter:" + n + " '" + t.filters + "'";
   }
   return "ffmpeg -noautorotate -i INPUT" + maps + settings + " -fps_mode passthrough"

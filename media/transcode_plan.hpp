@@ -1,5 +1,6 @@
 #pragma once
 
+#include "media/encoder.hpp"
 #include "media/input.hpp"
 #include "protocol/model/media.hpp"
 
@@ -9,18 +10,33 @@
 namespace troupe::media {
 
 /// What becomes of one stream of the source.
+enum class track_way : uint8_t {
+  /// Packets are taken as they are.
+  copy,
+  /// A cover picture: one packet, no time.
+  cover,
+  /// Decoded, filtered, encoded.
+  code,
+  /// A subtitle in the text format of the container.
+  subtitle,
+};
+
 struct planned_track {
   unsigned stream = 0;
-  /// Packets are taken as they are; else decoded, filtered and encoded.
-  bool copy = false;
-  /// A cover picture: one packet, no time.
-  bool cover = false;
+  track_way way = track_way::copy;
   /// libavcodec's name of the encoder.
   std::string encoder;
-  /// The filters in libavfilter's text form.
+  /// The filters in libavfilter's text form; deinterlacing comes before them when the frames ask for it.
   std::string filters;
-  int64_t bit_rate = 0;
+  // video
+  video_settings video;
   AVRational frame_rate{0, 1};
+  /// Frames that follow sooner than this are dropped, seconds; 0: none.
+  double min_frame_time = 0;
+  /// The source's HDR stays, and so does its metadata.
+  bool hdr = false;
+  // audio
+  int64_t bit_rate = 0;
 };
 
 struct transcode_plan {
@@ -29,8 +45,8 @@ struct transcode_plan {
   std::vector<std::string> warnings;
 };
 
-/// First video, all sound, and the cover and text tracks that the container can hold. Errors: unprocessable when
-/// nothing would remain, a codec or container is not known, or the container can't hold what is to be copied.
+/// First video, all sound, all subtitles, covers and attachments that the container can hold. Errors: unprocessable
+/// when nothing would remain, a codec or container is not known, or the container can't hold what is to be copied.
 result<transcode_plan> make_plan(input& source, const media_profile& profile);
 
 /// The same operation as an ffmpeg command line.

@@ -116,7 +116,8 @@ private:
       auto& s = *file_.stream(i);
       const bool video = s.codecpar->codec_type == AVMEDIA_TYPE_VIDEO && !(s.disposition & AV_DISPOSITION_ATTACHED_PIC);
       const bool audio = s.codecpar->codec_type == AVMEDIA_TYPE_AUDIO;
-      streams_[i].copied = (video ? request_.profile.video_codec : request_.profile.audio_codec) == "copy";
+      streams_[i].copied = (video ? request_.profile.video_codec : request_.profile.audio_codec) == "copy"
+                           || std::find(request_.copied.begin(), request_.copied.end(), i) != request_.copied.end();
       if (!video && !audio)
         continue;
       auto codec = decoder::open(s, video ? 0 : 1);

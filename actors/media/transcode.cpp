@@ -20,6 +20,8 @@ std::function<void(const exec::progress&)> within(attempt& a, double from, doubl
     job_progress out{from + (to - from) * std::clamp(x.fraction, 0.0, 1.0), stage, message, {}};
     out.counters = {
       {"speed", static_cast<int64_t>(x.speed * 1000)}, {"frames", x.frames}, {"bytes", x.bytes}, {"outMs", x.out_ms}};
+    if (x.estimated_bytes > 0)
+      out.counters["estimatedBytes"] = x.estimated_bytes;
     if (x.eta_ms >= 0)
       out.counters["etaMs"] = x.eta_ms;
     a.progress(std::move(out));
@@ -44,12 +46,13 @@ result<exec::transcode_answer> encode_to(attempt& a, const workshop& shop, const
 }
 
 result<exec::verify_answer> verify(attempt& a, const source& made, const media_info& media,
-                                   const media_profile& profile) {
+                                   const media_profile& profile, const exec::transcode_answer& encoded) {
   exec::request request;
   request.op = exec::op::verify;
   request.name_hint = made.hint;
   request.profile = profile;
   request.source = media;
+  request.copied = encoded.copied;
   request.full = true;
   auto body = a.execute(std::move(request), {made.fd},
                         within(a, verify_from, publish_from, "verify", "reading the result to its end"));
@@ -115,7 +118,7 @@ result<std::string> transcode(attempt& a, const workshop& shop) {
   auto made = open_source(shop, path);
   if (!made)
     return std::move(made).error();
-  if (auto verified = verify(a, *made, *media, asked->profile); !verified)
+  if (auto verified = verify(a, *made, *media, asked->profile, *encoded); !verified)
     return std::move(verified).error();
   if (a.stopped())
     return error{errc::cancelled};

@@ -58,6 +58,7 @@ std::string encode(const request& x) {
                {"widths", x.widths},
                {"profile", to_value(x.profile)},
                {"source", to_value(x.source)},
+               {"copied", x.copied},
                {"full", x.full},
                {"fault", x.fault}});
 }
@@ -71,6 +72,7 @@ result<request> decode_request(std::string_view body) {
       x.profile = media_profile_from(*it);
     if (auto it = value.find("source"); it != value.end())
       x.source = media_info_from(*it);
+    read(value, "copied", x.copied);
     read(value, "full", x.full);
     read(value, "fault", x.fault);
   });
@@ -82,7 +84,8 @@ std::string encode(const progress& x) {
                {"etaMs", x.eta_ms},
                {"frames", x.frames},
                {"outMs", x.out_ms},
-               {"bytes", x.bytes}});
+               {"bytes", x.bytes},
+               {"estimatedBytes", x.estimated_bytes}});
 }
 
 result<progress> decode_progress(std::string_view body) {
@@ -93,6 +96,7 @@ result<progress> decode_progress(std::string_view body) {
     read(value, "frames", x.frames);
     read(value, "outMs", x.out_ms);
     read(value, "bytes", x.bytes);
+    read(value, "estimatedBytes", x.estimated_bytes);
   });
 }
 
@@ -120,6 +124,7 @@ std::string encode(const transcode_answer& x) {
   return text({{"output", to_value(x.output)},
                {"frames", x.frames},
                {"seconds", finite(x.seconds)},
+               {"copied", x.copied},
                {"operation", x.operation},
                {"warnings", x.warnings}});
 }
@@ -129,6 +134,7 @@ result<transcode_answer> decode_transcode_answer(std::string_view body) {
     x.output = media_info_from(value.at("output"));
     read(value, "frames", x.frames);
     read(value, "seconds", x.seconds);
+    read(value, "copied", x.copied);
     read(value, "operation", x.operation);
     read(value, "warnings", x.warnings);
   });

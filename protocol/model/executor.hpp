@@ -70,7 +70,9 @@ struct request {
   media_profile profile;
   // transcode, verify: what the source is (a probe's answer).
   media_info source;
-  // verify: the profile that `source` was transcoded to; decode everything, or samples.
+  // verify: the profile that `source` was transcoded to; the output's streams that are copies (transcode_answer), which
+  // may be as damaged as their source; decode everything, or samples.
+  std::vector<uint32_t> copied;
   bool full = true;
   /// Tests only, refused unless the executor was started with --test-faults: "abort", "hang", "bloat".
   std::string fault;
@@ -84,6 +86,8 @@ struct progress {
   int64_t frames = 0;
   int64_t out_ms = 0;
   int64_t bytes = 0;
+  /// Of the whole output, from what is written so far; 0: not known yet.
+  int64_t estimated_bytes = 0;
 };
 
 struct thumbnail_answer {
@@ -103,6 +107,8 @@ struct transcode_answer {
   media_info output;
   int64_t frames = 0;
   double seconds = 0;
+  /// Streams of the output that were taken as they are.
+  std::vector<uint32_t> copied;
   /// The same operation as an ffmpeg command line, for the attempt's record.
   std::string operation;
   std::vector<std::string> warnings;

@@ -25,7 +25,7 @@ struct outcome {
 };
 
 /// Transcodes to out.<extension>, verifies, and asks ffprobe.
-outcome run(const std::string& path, const char* profile) {
+outcome run(const std::string& path, const media_profile& profile) {
   outcome o;
   auto source = open_source(path);
   auto info = media::probe(source.get(), extension(path), quiet_task());
@@ -34,7 +34,7 @@ outcome run(const std::string& path, const char* profile) {
   exec::request r;
   r.op = exec::op::transcode;
   r.name_hint = extension(path);
-  r.profile = *find_profile(profile);
+  r.profile = profile;
   r.source = *info;
   auto name = scratch("out." + r.profile.extension);
   auto output = open_output(name);
@@ -42,6 +42,7 @@ outcome run(const std::string& path, const char* profile) {
   if (!o.answer)
     return o;
   r.op = exec::op::verify;
+  r.copied = o.answer->copied;
   auto check = media::verify(output.get(), r, quiet_task());
   CAF_REQUIRE(check.has_value());
   o.check = *check;
@@ -49,6 +50,13 @@ outcome run(const std::string& path, const char* profile) {
     CAF_MESSAGE(path << ": " << reason);
   o.seen = ffprobe(name);
   return o;
+}
+
+/// A built-in profile that encodes even what fits already.
+outcome run(const std::string& path, const char* name) {
+  auto profile = *find_profile(name);
+  profile.copy_fitting = false;
+  return run(path, profile);
 }
 
 std::vector<nlohmann::json> streams(const outcome& o, const char* kind) {
@@ -198,14 +206,22 @@ CAF_TEST(strange sound formats) {
   }
 }
 
-CAF_TEST(remux leaves out or refuses what does not fit) {
+CAF_TEST(remux converts text and leaves out or refuses what does not fit) {
   auto path = scratch("text.mkv");
-  write_file(scratch("s.srt"), "1\n00:00:00,000 --> 00:00:01,000\nHello\n");
-  ffmpeg("-i " + ordinary() + " -i " + scratch("s.srt") + " -map 0 -map 1 -c copy " + path);
+  write_file(scratch("s.srt"), "1\n00:00:00,500 --> 00:00:01,000\nHello\n");
+  write_file(scratch("font.ttf"), "no font");
+  ffmpeg("-i " + ordinary() + " -i " + scratch("s.srt") + " -map 0 -map 1 -c copy -metadata:s:s language=fra -attach "
+         + scratch("font.ttf") + " -metadata:s:t mimetype=font/ttf " + path);
   auto o = run(path, "remux");
   CAF_REQUIRE(o.answer.has_value());
   CAF_CHECK(o.check.ok);
-  CAF_CHECK_EQUAL(o.seen["streams"].size(), 2u);
+  const auto text = streams(o, "subtitle");
+  CAF_REQUIRE_EQUAL(text.size(), 1u);
+  CAF_CHECK_EQUAL(text[0]["codec_name"], "mov_text");
+  CAF_CHECK_EQUAL(text[0]["tags"]["language"], "fra");
+  auto lines = [](const std::string& p) { return output_of("ffmpeg -v error -i " + p + " -map 0:s -f srt -"); };
+  CAF_CHECK(lines(path).find("Hello") != std::string::npos);
+  CAF_CHECK_EQUAL(lines(scratch("out.mp4")), lines(path));
   CAF_REQUIRE(!o.answer->warnings.empty());
   CAF_CHECK(o.answer->warnings[0].find("left out") != std::string::npos);
   auto refused = run(real_file("renpy-demo-oa4_launch.webm"), "remux");

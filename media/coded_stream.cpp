@@ -1,0 +1,165 @@
+#include "media/coded_stream.hpp"
+
+#include "media/faults.hpp"
+#include "media/stream_description.hpp"
+#include "media/transcode_filters.hpp"
+
+extern "C" {
+#include <libavutil/channel_layout.h>
+}
+
+#include <cmath>
+
+namespace troupe::media {
+
+namespace {
+
+/// A frame with the shape that the header promises, to set up filters and encoder before the first packet.
+av::frame promised_frame(input& source, AVStream& stream) {
+  auto& par = *stream.codecpar;
+  auto f = av::make_frame();
+  f->format = par.format;
+  if (par.codec_type == AVMEDIA_TYPE_VIDEO) {
+    f->width = par.width;
+    f->height = par.height;
+    f->sample_aspect_ratio = av_guess_sample_aspect_ratio(source.format(), &stream, nullptr);
+  } else {
+    f->sample_rate = par.sample_rate;
+    av_channel_layout_copy(&f->ch_layout, &par.ch_layout);
+  }
+  return f;
+}
+
+result<filter_graph> make_graph(const planned_track& plan, const AVFrame& first, const AVStream& in, bool deinterlace) {
+  auto chain = (deinterlace ? deinterlace_filter : "") + plan.filters;
+  return filter_graph::make(first, in.time_base, plan.frame_rate, chain, in.codecpar->codec_type);
+}
+
+} // namespace
+
+result<std::unique_ptr<coded_stream>> coded_stream::make(const planned_track& plan, input& source,
+                                                         packet_writer& out) {
+  auto& in = *source.stream(plan.stream);
+  auto& muxer = out.output();
+  if (in.codecpar->format < 0)
+    return {errc::bad_media, "stream " + std::to_string(plan.stream) + " can't be decoded: nothing tells its format"};
+  auto promised = promised_frame(source, in);
+  auto graph = make_graph(plan, *promised, in, interlaced(in.codecpar->field_order));
+  if (!graph)
+    return graph.error();
+  const bool is_video = in.codecpar->codec_type == AVMEDIA_TYPE_VIDEO;
+  auto video = plan.video;
+  video.global_header = muxer.wants_global_header();
+  auto coder = is_video ? encoder::video(video, graph->output())
+                        : encoder::audio({plan.encoder, plan.bit_rate, video.global_header}, graph->output());
+  if (!coder)
+    return coder.error();
+  auto* stream = muxer.add_stream();
+  if (int code = avcodec_parameters_from_context(stream->codecpar, &coder->context()); code < 0)
+    return av_error(code, "the output's stream can't be described");
+  stream->time_base = coder->context().time_base;
+  if (is_video) {
+    stream->avg_frame_rate = plan.frame_rate;
+    stream->codecpar->codec_tag = container_tag(*muxer.format()->oformat, *stream->codecpar);
+    if (plan.hdr)
+      TROUPE_TRY(copy_hdr_metadata(*stream, in));
+  }
+  copy_description(*stream, in);
+  out.expect();
+  return std::unique_ptr<coded_stream>(new coded_stream(plan, in, out, static_cast<unsigned>(stream->index),
+                                                        std::move(*graph), std::move(*coder)));
+}
+
+coded_stream::coded_stream(const planned_track& plan, AVStream& in, packet_writer& out, unsigned index,
+                           filter_graph graph, encoder coder) :
+  plan_(plan),
+  in_(in), out_(out), index_(index), graph_(std::move(graph)), deinterlaces_(interlaced(in.codecpar->field_order)),
+  encoder_(std::move(coder)) {
+  graph_.set_frame_size(frame_size());
+}
+
+int coded_stream::frame_size() const noexcept {
+  bool any = encoder_.context().codec->capabilities & AV_CODEC_CAP_VARIABLE_FRAME_SIZE;
+  return video() || any ? 0 : encoder_.context().frame_size;
+}
+
+/// Frames without a time follow the one before.
+void coded_stream::give_time(AVFrame& f) {
+  if (f.pts == AV_NOPTS_VALUE)
+    f.pts = next_pts_;
+  auto length = f.pkt_duration;
+  if (f.nb_samples > 0 && f.sample_rate > 0)
+    length = av_rescale_q(f.nb_samples, {1, f.sample_rate}, in_.time_base);
+  else if (length <= 0)
+    length = av_rescale_q(1, av_inv_q(plan_.frame_rate), in_.time_base);
+  next_pts_ = f.pts + length;
+}
+
+bool coded_stream::too_soon(const AVFrame& f) const noexcept {
+  return plan_.min_frame_time > 0 && kept_pts_ != AV_NOPTS_VALUE && f.pts > kept_pts_
+         && static_cast<double>(f.pts - kept_pts_) * av_q2d(in_.time_base) < plan_.min_frame_time;
+}
+
+/// The picture's size or the sound's format changes on the way, or interlaced pictures come where none were promised:
+/// the old filters are drained, and new ones end in the same format.
+result<void> coded_stream::renew_graph(const AVFrame& f, const frame_sink& next) {
+  TROUPE_TRY(graph_.push(nullptr, next));
+  auto made = make_graph(plan_, f, in_, deinterlaces_);
+  if (!made)
+    return made.error();
+  graph_ = std::move(*made);
+  graph_.set_frame_size(frame_size());
+  return {};
+}
+
+result<void> coded_stream::filter(AVFrame* f, const frame_sink& next) {
+  if (!f)
+    return graph_.push(nullptr, next);
+  give_time(*f);
+  if (too_soon(*f))
+    return {};
+  kept_pts_ = f->pts;
+  const bool newly_interlaced = video() && f->interlaced_frame && !deinterlaces_;
+  deinterlaces_ |= newly_interlaced;
+  if (newly_interlaced || !graph_.accepts(*f))
+    TROUPE_TRY(renew_graph(*f, next));
+  return graph_.push(f, next);
+}
+
+/// At fixed places, counted in time and not in frames, so that variants of one film break at the same ones.
+bool coded_stream::keyframe_due(const AVFrame& f) noexcept {
+  if (!video() || !plan_.video.fixed_keyframes || plan_.video.keyframe_interval <= 0)
+    return false;
+  const double half_frame = 0.5 / av_q2d(plan_.frame_rate);
+  const double at = static_cast<double>(f.pts) * av_q2d(encoder_.context().time_base) + half_frame;
+  if (at < next_keyframe_)
+    return false;
+  next_keyframe_ = (std::floor(at / plan_.video.keyframe_interval) + 1) * plan_.video.keyframe_interval;
+  return true;
+}
+
+result<void> coded_stream::encode(AVFrame* f) {
+  auto onward = [this](AVPacket& p) { return write(p); };
+  if (!f) {
+    TROUPE_TRY(encoder_.send(nullptr, onward));
+    out_.finished();
+    return {};
+  }
+  // Two frames at one time are one too many for every container.
+  if (f->pts != AV_NOPTS_VALUE && last_pts_ != AV_NOPTS_VALUE && f->pts <= last_pts_)
+    return {};
+  last_pts_ = f->pts;
+  frames_.fetch_add(1, std::memory_order_relaxed);
+  f->pict_type = keyframe_due(*f) ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE;
+  return encoder_.send(f, onward);
+}
+
+result<void> coded_stream::write(AVPacket& p) {
+  auto time_base = encoder_.context().time_base;
+  // x264 leaves it open, and then the last picture would have no length.
+  if (p.duration <= 0 && video())
+    p.duration = av_rescale_q(1, av_inv_q(plan_.frame_rate), time_base);
+  return out_.write(p, index_, time_base);
+}
+
+} // namespace troupe::media

@@ -1,0 +1,116 @@
+#include "media/loudness.hpp"
+
+#include "media/decoder.hpp"
+#include "media/filter_graph.hpp"
+#include "media/transcode_filters.hpp"
+
+extern "C" {
+#include <libavutil/channel_layout.h>
+}
+
+#include <cmath>
+#include <cstdlib>
+#include <memory>
+
+namespace troupe::media {
+
+namespace {
+
+/// What the meter says of silence, and below what nobody hears: no gain makes sense.
+constexpr double silence = -69;
+
+class loudness_meter {
+public:
+  loudness_meter(AVStream& stream, decoder codec, uint32_t max_channels) :
+    stream_(stream), decoder_(std::move(codec)), channels_(output_channels(*stream.codecpar, max_channels)) {
+  }
+
+  result<void> take(const AVPacket* packet) {
+    return decoder_.send(packet, [this](AVFrame& f) { return measure(f); });
+  }
+  result<void> finish() {
+    TROUPE_TRY(take(nullptr));
+    return graph_ ? graph_->push(nullptr, [this](AVFrame& f) { return read(f); }) : result<void>{};
+  }
+  /// LUFS.
+  double loudness() const noexcept {
+    return loudness_;
+  }
+
+private:
+  result<void> measure(AVFrame& f) {
+    // What changes its format on the way is measured in the first one.
+    if (graph_ && !graph_->accepts(f))
+      return {};
+    if (!graph_) {
+      AVChannelLayout layout{};
+      av_channel_layout_default(&layout, channels_);
+      char name[128] = {};
+      av_channel_layout_describe(&layout, name, sizeof name);
+      av_channel_layout_uninit(&layout);
+      const bool mixed = channels_ != f.ch_layout.nb_channels;
+      auto chain = (mixed ? "aformat=channel_layouts=" + std::string(name) + "," : std::string())
+                   + "ebur128=metadata=1:framelog=verbose";
+      auto made = filter_graph::make(f, stream_.time_base, {0, 1}, chain, AVMEDIA_TYPE_AUDIO);
+      if (!made)
+        return made.error();
+      graph_ = std::make_unique<filter_graph>(std::move(*made));
+    }
+    return graph_->push(&f, [this](AVFrame& out) { return read(out); });
+  }
+
+  result<void> read(AVFrame& f) {
+    if (auto* entry = av_dict_get(f.metadata, "lavfi.r128.I", nullptr, 0))
+      loudness_ = std::strtod(entry->value, nullptr);
+    return {};
+  }
+
+  AVStream& stream_;
+  decoder decoder_;
+  int channels_;
+  std::unique_ptr<filter_graph> graph_;
+  double loudness_ = -INFINITY;
+};
+
+} // namespace
+
+result<std::map<unsigned, double>> measure_loudness(input& source, const std::vector<unsigned>& streams,
+                                                    uint32_t max_channels, const std::function<void(double)>& told) {
+  std::map<unsigned, loudness_meter> meters;
+  for (unsigned i = 0; i < source.format()->nb_streams; ++i)
+    source.stream(i)->discard = AVDISCARD_ALL;
+  for (auto index : streams) {
+    auto codec = decoder::open(*source.stream(index), 1);
+    if (!codec)
+      return codec.error();
+    source.stream(index)->discard = AVDISCARD_DEFAULT;
+    meters.emplace(index, loudness_meter(*source.stream(index), std::move(*codec), max_channels));
+  }
+  auto packet = av::make_packet();
+  for (;;) {
+    int code = source.read(*packet);
+    if (code == AVERROR(EAGAIN))
+      continue;
+    if (code == AVERROR_EXIT || source.io().failure())
+      return source.read_error(code);
+    // A damaged place ends the measure; the transcode that follows judges it.
+    if (code < 0)
+      break;
+    const auto index = static_cast<unsigned>(packet->stream_index);
+    if (auto meter = meters.find(index); meter != meters.end()) {
+      TROUPE_TRY(meter->second.take(packet.get()));
+      if (packet->pts != AV_NOPTS_VALUE)
+        told(static_cast<double>(packet->pts) * av_q2d(source.stream(index)->time_base));
+    }
+    av_packet_unref(packet.get());
+  }
+  std::map<unsigned, double> out;
+  for (auto& [index, meter] : meters) {
+    TROUPE_TRY(meter.finish());
+    if (meter.loudness() > silence)
+      out[index] = meter.loudness();
+  }
+  return out;
+}
+
+} // namespace troupe::media
