@@ -37,8 +37,7 @@ result<filter_graph> make_graph(const planned_track& plan, const AVFrame& first,
 
 } // namespace
 
-result<std::unique_ptr<coded_stream>> coded_stream::make(const planned_track& plan, input& source,
-                                                         packet_writer& out) {
+result<std::unique_ptr<coded_stream>> coded_stream::make(const planned_track& plan, input& source, packet_writer& out) {
   auto& in = *source.stream(plan.stream);
   auto& muxer = out.output();
   if (in.codecpar->format < 0)
@@ -66,8 +65,8 @@ result<std::unique_ptr<coded_stream>> coded_stream::make(const planned_track& pl
   }
   copy_description(*stream, in);
   out.expect();
-  return std::unique_ptr<coded_stream>(new coded_stream(plan, in, out, static_cast<unsigned>(stream->index),
-                                                        std::move(*graph), std::move(*coder)));
+  return std::unique_ptr<coded_stream>(
+    new coded_stream(plan, in, out, static_cast<unsigned>(stream->index), std::move(*graph), std::move(*coder)));
 }
 
 coded_stream::coded_stream(const planned_track& plan, AVStream& in, packet_writer& out, unsigned index,

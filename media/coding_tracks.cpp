@@ -102,7 +102,8 @@ public:
 
 private:
   struct branch {
-    explicit branch(std::unique_ptr<coded_stream> s) : stream(std::move(s)), decoded(queue_frames), filtered(queue_frames) {
+    explicit branch(std::unique_ptr<coded_stream> s) :
+      stream(std::move(s)), decoded(queue_frames), filtered(queue_frames) {
     }
 
     result<void> filter() {

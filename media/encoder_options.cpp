@@ -26,7 +26,7 @@ const T* side_data(const AVStream* stream, AVPacketSideDataType type) {
 /// x265's "G(x,y)B(x,y)R(x,y)WP(x,y)L(max,min)": chromaticity in 1/50000, luminance in 1/10000 cd/m².
 std::string master_display(const AVMasteringDisplayMetadata& m) {
   auto scaled = [](AVRational r, int unit) { return std::lround(av_q2d(r) * unit); };
-  auto point = [&](const AVRational (&p)[2]) {
+  auto point = [&](const AVRational(&p)[2]) {
     return "(" + std::to_string(scaled(p[0], 50'000)) + "," + std::to_string(scaled(p[1], 50'000)) + ")";
   };
   return "G" + point(m.display_primaries[1]) + "B" + point(m.display_primaries[2]) + "R" + point(m.display_primaries[0])

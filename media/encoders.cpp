@@ -20,7 +20,7 @@ struct row {
   const char* encoder;
 };
 
-constexpr std::array software{row{"h264", "libx264"},    row{"hevc", "libx265"}, row{"av1", "libsvtav1"},
+constexpr std::array software{row{"h264", "libx264"},   row{"hevc", "libx265"}, row{"av1", "libsvtav1"},
                               row{"vp9", "libvpx-vp9"}, row{"aac", "aac"},      row{"opus", "libopus"},
                               row{"mp3", "libmp3lame"}, row{"flac", "flac"},    row{"mjpeg", "mjpeg"},
                               row{"webp", "libwebp"}};

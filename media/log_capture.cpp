@@ -42,6 +42,7 @@ void drop_address(std::string& line) {
 /// Warnings about what we do on purpose, or say ourselves.
 bool expected(const std::string& line) {
   return line.find("deprecated pixel format used") != std::string::npos
+         || line.find("Assuming writing CMAF Track File") != std::string::npos
          || line.find("Estimating duration from bitrate") != std::string::npos;
 }
 

@@ -10,22 +10,26 @@
 namespace troupe::media {
 
 result<std::unique_ptr<muxer>> muxer::open(int fd, const media_profile& profile, const task& job) {
-  if (::ftruncate(fd, 0) != 0)
-    return system_error(errno, "the output can't be emptied");
   std::unique_ptr<muxer> self{new muxer(fd, job.cancelled)};
-  AVFormatContext* context = nullptr;
-  int code = avformat_alloc_output_context2(&context, nullptr, profile.container.c_str(),
-                                            ("output." + profile.extension).c_str());
-  if (code < 0 || !context)
-    return {errc::unprocessable, "the container \"" + profile.container + "\" is not known"};
-  self->format_.reset(context);
-  context->pb = self->sink_.context();
-  context->flags |= AVFMT_FLAG_CUSTOM_IO;
-  context->opaque = self.get();
-  context->io_open = &muxer::reopen;
-  context->io_close2 = &muxer::reclose;
+  TROUPE_TRY(self->prepare(profile.container, profile.extension));
   self->faststart_ = profile.faststart;
   return self;
+}
+
+result<void> muxer::prepare(const std::string& container, const std::string& extension) {
+  if (::ftruncate(sink_.fd(), 0) != 0)
+    return system_error(errno, "the output can't be emptied");
+  AVFormatContext* context = nullptr;
+  int code = avformat_alloc_output_context2(&context, nullptr, container.c_str(), ("output." + extension).c_str());
+  if (code < 0 || !context)
+    return {errc::unprocessable, "the container \"" + container + "\" is not known"};
+  format_.reset(context);
+  context->pb = sink_.context();
+  context->flags |= AVFMT_FLAG_CUSTOM_IO;
+  context->opaque = this;
+  context->io_open = &muxer::reopen;
+  context->io_close2 = &muxer::reclose;
+  return {};
 }
 
 int muxer::reopen(AVFormatContext* format, AVIOContext** out, const char*, int flags, AVDictionary**) noexcept {

@@ -12,32 +12,45 @@
 namespace troupe::media {
 
 /// Writes a container through a descriptor. Order: add_stream for each, write_header, write in any interleaving,
-/// finish. Nothing else may be opened by libav but this same file again, for moving the moov to the front.
+/// finish. Nothing else may be opened by libav but this same file again, for moving the moov to the front. One thread
+/// at a time.
 class muxer {
 public:
+  virtual ~muxer() = default;
+  muxer(const muxer&) = delete;
+  muxer& operator=(const muxer&) = delete;
+
+
   /// Empties the file. Borrows `fd` and `job.cancelled`. unprocessable for a container that libav does not know.
   static result<std::unique_ptr<muxer>> open(int fd, const media_profile& profile, const task& job);
 
-  AVFormatContext* format() noexcept {
+  AVFormatContext* format() const noexcept {
     return format_.get();
   }
   bool wants_global_header() const noexcept {
     return format_->oformat->flags & AVFMT_GLOBALHEADER;
   }
   AVStream* add_stream();
-  result<void> write_header();
+  virtual result<void> write_header();
   /// Takes over the packet's data; its timestamps are in `time_base`. Timestamps that do not rise are pushed on.
-  result<void> write(AVPacket& packet, unsigned stream, AVRational time_base);
+  virtual result<void> write(AVPacket& packet, unsigned stream, AVRational time_base);
   /// Writes the index, moves it to the front when asked, and syncs the file.
-  result<void> finish();
+  virtual result<void> finish();
   int64_t bytes() const noexcept {
     return sink_.size();
   }
 
-private:
+protected:
   muxer(int fd, const std::atomic<bool>& cancelled) : cancelled_(cancelled), sink_(fd) {
   }
+  /// Empties the file and makes the context. unprocessable for a container that libav does not know.
+  result<void> prepare(const std::string& container, const std::string& extension);
   error failed(int code, const char* what) const;
+  int fd() const noexcept {
+    return sink_.fd();
+  }
+
+private:
   static int reopen(AVFormatContext* format, AVIOContext** out, const char*, int flags, AVDictionary**) noexcept;
   static int reclose(AVFormatContext* format, AVIOContext* io) noexcept;
 

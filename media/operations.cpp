@@ -1,5 +1,6 @@
 #include "media/operations.hpp"
 
+#include "media/hls.hpp"
 #include "media/log_capture.hpp"
 #include "media/probe.hpp"
 #include "media/thumbnail.hpp"
@@ -53,6 +54,8 @@ result<std::string> dispatch(const exec::request& request, const std::vector<own
   }
   case exec::op::transcode:
     return encoded(transcode(fds[0].get(), fds[1].get(), request, job));
+  case exec::op::hls:
+    return encoded(hls(fds[0].get(), request, job));
   case exec::op::verify:
     return encoded(verify(fds[0].get(), request, job));
   }

@@ -26,7 +26,8 @@ bool size_fits(input& source, const AVStream& s, const media_profile& profile) {
   double height = 0;
   auto aspect = av_guess_sample_aspect_ratio(source.format(), const_cast<AVStream*>(&s), nullptr);
   shown_size(s.codecpar->width, s.codecpar->height, aspect, false, width, height);
-  return (profile.max_width == 0 || width <= profile.max_width) && (profile.max_height == 0 || height <= profile.max_height);
+  return (profile.max_width == 0 || width <= profile.max_width)
+         && (profile.max_height == 0 || height <= profile.max_height);
 }
 
 bool rate_fits(input& source, const AVStream& s, const media_profile& profile) {
@@ -74,7 +75,8 @@ bool audio_fits(const AVStream& s, const media_profile& profile) {
     return false;
   const bool lossless = par.codec_id == AV_CODEC_ID_FLAC;
   const double wanted = static_cast<double>(profile.audio_bit_rate) * std::max(channels, 2) / 2;
-  return par.sample_rate <= 48'000 && (lossless || (par.bit_rate > 0 && static_cast<double>(par.bit_rate) <= tolerance * wanted));
+  return par.sample_rate <= 48'000
+         && (lossless || (par.bit_rate > 0 && static_cast<double>(par.bit_rate) <= tolerance * wanted));
 }
 
 } // namespace troupe::media

@@ -65,8 +65,8 @@ result<std::unique_ptr<track>> make_copy(const planned_track& plan, input& sourc
   TROUPE_TRY(copy_rotation(*out, in));
   TROUPE_TRY(copy_hdr_metadata(*out, in));
   output.expect();
-  return std::unique_ptr<track>(std::make_unique<copy_track>(plan.way == track_way::cover, in,
-                                                             static_cast<unsigned>(out->index), output));
+  return std::unique_ptr<track>(
+    std::make_unique<copy_track>(plan.way == track_way::cover, in, static_cast<unsigned>(out->index), output));
 }
 
 result<std::unique_ptr<track>> make_coding(const planned_track& plan, input& source, packet_writer& output) {

@@ -45,8 +45,8 @@ AVPixelFormat output_format(const AVCodec& codec, int depth) noexcept {
 
 color_description colors_of(const AVCodecParameters& par) noexcept {
   // RGB sources arrive at the encoder as YUV: their matrix is not that of the output.
-  return {par.color_primaries, par.color_trc, par.color_space == AVCOL_SPC_RGB ? AVCOL_SPC_UNSPECIFIED : par.color_space,
-          par.chroma_location};
+  return {par.color_primaries, par.color_trc,
+          par.color_space == AVCOL_SPC_RGB ? AVCOL_SPC_UNSPECIFIED : par.color_space, par.chroma_location};
 }
 
 int nearest_rate(const AVCodec& codec, int rate) noexcept {

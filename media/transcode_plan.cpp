@@ -17,21 +17,28 @@ namespace {
 
 constexpr int64_t max_audio_bit_rate = 512'000;
 
-std::string name_of(const AVStream& s) {
-  auto* kind = av_get_media_type_string(s.codecpar->codec_type);
-  return "stream " + std::to_string(s.index) + " (" + (kind ? kind : "unknown") + ", "
-         + avcodec_get_name(s.codecpar->codec_id) + ")";
-}
-
-bool is_text(AVCodecID id) noexcept {
-  auto* d = avcodec_descriptor_get(id);
-  return d && (d->props & AV_CODEC_PROP_TEXT_SUB);
-}
-
 /// Every how many frames one is kept so that there are no more than `most` a second: whole numbers keep the movement
 /// even.
 int kept_one_of(AVRational rate, double most) noexcept {
   return most > 0 ? std::max(static_cast<int>(std::ceil(av_q2d(rate) / most - 0.01)), 1) : 1;
+}
+
+result<const AVCodec*> find_encoder(std::string_view name, const std::string& codec, const media_profile& profile) {
+  auto* found = name.empty() ? nullptr : avcodec_find_encoder_by_name(std::string(name).c_str());
+  if (!found)
+    return {errc::unprocessable, "the codec \"" + codec + "\" of the profile " + profile.name + " can't be encoded"};
+  return found;
+}
+
+std::string_view video_encoder(const media_profile& profile, std::vector<std::string>& warnings) {
+  if (!profile.hardware)
+    return encoder_for(profile.video_codec);
+  auto hardware = hardware_encoder_for(profile.video_codec);
+  if (!hardware.empty())
+    return hardware;
+  warnings.push_back("no hardware encoder for " + profile.video_codec
+                     + " works on this machine: it is encoded in software");
+  return encoder_for(profile.video_codec);
 }
 
 class planner {
@@ -98,22 +105,10 @@ private:
     return {};
   }
 
-  result<const AVCodec*> encoder(std::string_view name, const std::string& codec) const {
-    auto* found = name.empty() ? nullptr : avcodec_find_encoder_by_name(std::string(name).c_str());
-    if (!found)
-      return {errc::unprocessable, "the codec \"" + codec + "\" of the profile " + profile_.name + " can't be encoded"};
-    return found;
-  }
-
-  std::string_view video_encoder() {
-    if (!profile_.hardware)
-      return encoder_for(profile_.video_codec);
-    auto hardware = hardware_encoder_for(profile_.video_codec);
-    if (!hardware.empty())
-      return hardware;
-    plan_.warnings.push_back("no hardware encoder for " + profile_.video_codec
-                             + " works on this machine: it is encoded in software");
-    return encoder_for(profile_.video_codec);
+  result<void> add_coded(planned_track track) {
+    plan_.tracks.push_back(std::move(track));
+    has_av_ = true;
+    return {};
   }
 
   result<void> add_video(AVStream& s) {
@@ -121,36 +116,8 @@ private:
       return {};
     if (profile_.video_codec == "copy" || (holds(s.codecpar->codec_id) && video_fits(source_, s, profile_)))
       return add_copy(s);
-    auto codec = encoder(video_encoder(), profile_.video_codec);
-    if (!codec)
-      return codec.error();
-    planned_track track;
-    track.stream = static_cast<unsigned>(s.index);
-    track.way = track_way::code;
-    track.encoder = (*codec)->name;
-    auto filters = make_video_filters(source_, s, profile_, profile_.max_width, profile_.max_height, **codec);
-    track.filters = std::move(filters.chain);
-    track.hdr = filters.hdr;
-    track.frame_rate = av_guess_frame_rate(source_.format(), &s, nullptr);
-    if (track.frame_rate.num <= 0 || track.frame_rate.den <= 0)
-      track.frame_rate = {25, 1};
-    if (int n = kept_one_of(track.frame_rate, profile_.max_frame_rate); n > 1) {
-      // Half a frame of slack: timestamps are rounded.
-      track.min_frame_time = (n - 0.5) / av_q2d(track.frame_rate);
-      track.frame_rate.den *= n;
-    }
-    auto& v = track.video;
-    v.encoder = track.encoder;
-    v.crf = profile_.crf;
-    v.preset = profile_.preset;
-    v.max_bit_rate = profile_.max_bit_rate;
-    v.keyframe_interval = profile_.keyframe_interval;
-    v.frame_rate = track.frame_rate;
-    v.colors = filters.colors;
-    v.hdr_from = filters.hdr ? &s : nullptr;
-    plan_.tracks.push_back(std::move(track));
-    has_av_ = true;
-    return {};
+    auto track = plan_video(source_, s, profile_, profile_.max_width, profile_.max_height, plan_.warnings);
+    return track ? add_coded(std::move(*track)) : track.error();
   }
 
   result<void> add_audio(AVStream& s) {
@@ -162,20 +129,8 @@ private:
     }
     if (profile_.audio_codec == "copy" || (holds(s.codecpar->codec_id) && audio_fits(s, profile_)))
       return add_copy(s);
-    auto codec = encoder(encoder_for(profile_.audio_codec), profile_.audio_codec);
-    if (!codec)
-      return codec.error();
-    planned_track track;
-    track.stream = static_cast<unsigned>(s.index);
-    track.way = track_way::code;
-    track.encoder = (*codec)->name;
-    track.filters = make_audio_filters(*s.codecpar, **codec, profile_.max_channels, 0);
-    // The profile names the rate of a stereo track.
-    auto channels = std::clamp(output_channels(*s.codecpar, profile_.max_channels), 2, 6);
-    track.bit_rate = std::min<int64_t>(int64_t{profile_.audio_bit_rate} * channels / 2, max_audio_bit_rate);
-    plan_.tracks.push_back(std::move(track));
-    has_av_ = true;
-    return {};
+    auto track = plan_audio(s, profile_);
+    return track ? add_coded(std::move(*track)) : track.error();
   }
 
   void add_picture(const AVStream& s) {
@@ -192,7 +147,7 @@ private:
     if (holds(id) && !(is({"matroska"}) && id == AV_CODEC_ID_MOV_TEXT))
       return add(s, track_way::copy);
     auto* name = is({"mp4", "mov"}) ? "mov_text" : is({"webm"}) ? "webvtt" : is({"matroska"}) ? "subrip" : nullptr;
-    if (!name || !is_text(id) || !avcodec_find_encoder_by_name(name))
+    if (!name || !is_text_subtitle(s) || !avcodec_find_encoder_by_name(name))
       return leave_out(s);
     add(s, track_way::subtitle);
     plan_.tracks.back().encoder = name;
@@ -213,6 +168,64 @@ private:
 };
 
 } // namespace
+
+std::string name_of(const AVStream& s) {
+  auto* kind = av_get_media_type_string(s.codecpar->codec_type);
+  return "stream " + std::to_string(s.index) + " (" + (kind ? kind : "unknown") + ", "
+         + avcodec_get_name(s.codecpar->codec_id) + ")";
+}
+
+bool is_text_subtitle(const AVStream& s) noexcept {
+  auto* d = avcodec_descriptor_get(s.codecpar->codec_id);
+  return d && (d->props & AV_CODEC_PROP_TEXT_SUB);
+}
+
+result<planned_track> plan_video(input& source, AVStream& s, const media_profile& profile, uint32_t max_width,
+                                 uint32_t max_height, std::vector<std::string>& warnings) {
+  auto codec = find_encoder(video_encoder(profile, warnings), profile.video_codec, profile);
+  if (!codec)
+    return codec.error();
+  auto filters = make_video_filters(source, s, profile, max_width, max_height, **codec);
+  planned_track track;
+  track.stream = static_cast<unsigned>(s.index);
+  track.way = track_way::code;
+  track.encoder = (*codec)->name;
+  track.filters = std::move(filters.chain);
+  track.hdr = filters.hdr;
+  track.frame_rate = av_guess_frame_rate(source.format(), &s, nullptr);
+  if (track.frame_rate.num <= 0 || track.frame_rate.den <= 0)
+    track.frame_rate = {25, 1};
+  if (int n = kept_one_of(track.frame_rate, profile.max_frame_rate); n > 1) {
+    // Half a frame of slack: timestamps are rounded.
+    track.min_frame_time = (n - 0.5) / av_q2d(track.frame_rate);
+    track.frame_rate.den *= n;
+  }
+  auto& v = track.video;
+  v.encoder = track.encoder;
+  v.crf = profile.crf;
+  v.preset = profile.preset;
+  v.max_bit_rate = profile.max_bit_rate;
+  v.keyframe_interval = profile.keyframe_interval;
+  v.frame_rate = track.frame_rate;
+  v.colors = filters.colors;
+  v.hdr_from = filters.hdr ? &s : nullptr;
+  return track;
+}
+
+result<planned_track> plan_audio(const AVStream& s, const media_profile& profile) {
+  auto codec = find_encoder(encoder_for(profile.audio_codec), profile.audio_codec, profile);
+  if (!codec)
+    return codec.error();
+  planned_track track;
+  track.stream = static_cast<unsigned>(s.index);
+  track.way = track_way::code;
+  track.encoder = (*codec)->name;
+  track.filters = make_audio_filters(*s.codecpar, **codec, profile.max_channels, 0);
+  // The profile names the rate of a stereo track.
+  auto channels = std::clamp(output_channels(*s.codecpar, profile.max_channels), 2, 6);
+  track.bit_rate = std::min<int64_t>(int64_t{profile.audio_bit_rate} * channels / 2, max_audio_bit_rate);
+  return track;
+}
 
 result<transcode_plan> make_plan(input& source, const media_profile& profile) {
   auto* container = av_guess_format(profile.container.c_str(), nullptr, nullptr);

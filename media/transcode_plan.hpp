@@ -49,6 +49,18 @@ struct transcode_plan {
 /// when nothing would remain, a codec or container is not known, or the container can't hold what is to be copied.
 result<transcode_plan> make_plan(input& source, const media_profile& profile);
 
+// One track alone, for outputs that make_plan does not know (variants of a ladder).
+
+/// A video that is encoded, at most as large as that (0: no limit). unprocessable for an unknown codec; that no
+/// hardware encoder works is told in `warnings`.
+result<planned_track> plan_video(input& source, AVStream& stream, const media_profile& profile, uint32_t max_width,
+                                 uint32_t max_height, std::vector<std::string>& warnings);
+result<planned_track> plan_audio(const AVStream& stream, const media_profile& profile);
+/// Whether it is text, and not pictures of text.
+bool is_text_subtitle(const AVStream& stream) noexcept;
+/// "stream 3 (audio, aac)": for messages.
+std::string name_of(const AVStream& stream);
+
 /// The same operation as an ffmpeg command line.
 std::string command_line(const transcode_plan& plan, const media_profile& profile, input& source);
 

@@ -12,7 +12,7 @@ using nlohmann::json;
 
 namespace {
 
-constexpr std::array<std::string_view, 4> op_names{"probe", "thumbnail", "transcode", "verify"};
+constexpr std::array<std::string_view, 5> op_names{"probe", "thumbnail", "transcode", "verify", "hls"};
 
 std::string text(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -135,6 +135,37 @@ result<transcode_answer> decode_transcode_answer(std::string_view body) {
     read(value, "frames", x.frames);
     read(value, "seconds", x.seconds);
     read(value, "copied", x.copied);
+    read(value, "operation", x.operation);
+    read(value, "warnings", x.warnings);
+  });
+}
+
+std::string encode(const hls_answer& x) {
+  json files = json::array();
+  for (auto& f : x.files)
+    files.push_back(json{{"name", f.name}, {"bytes", f.bytes}});
+  json variants = json::array();
+  for (auto& v : x.variants)
+    variants.push_back(json{{"width", v.width}, {"height", v.height}, {"bandwidth", v.bandwidth}});
+  return text({{"files", files},
+               {"variants", variants},
+               {"duration", finite(x.duration)},
+               {"frames", x.frames},
+               {"seconds", finite(x.seconds)},
+               {"operation", x.operation},
+               {"warnings", x.warnings}});
+}
+
+result<hls_answer> decode_hls_answer(std::string_view body) {
+  return decode<hls_answer>("the HLS answer", body, [](const json& value, hls_answer& x) {
+    for (auto& entry : value.at("files"))
+      x.files.push_back({entry.at("name").get<std::string>(), entry.at("bytes").get<uint64_t>()});
+    for (auto& entry : value.at("variants"))
+      x.variants.push_back({entry.at("width").get<uint32_t>(), entry.at("height").get<uint32_t>(),
+                            entry.at("bandwidth").get<int64_t>()});
+    read(value, "duration", x.duration);
+    read(value, "frames", x.frames);
+    read(value, "seconds", x.seconds);
     read(value, "operation", x.operation);
     read(value, "warnings", x.warnings);
   });

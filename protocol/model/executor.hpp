@@ -56,10 +56,10 @@ struct frame {
   std::string body;
 };
 
-enum class op : uint8_t { probe, thumbnail, transcode, verify };
+enum class op : uint8_t { probe, thumbnail, transcode, verify, hls };
 
 /// One request for all operations: the fields that an operation does not name are not looked at.
-/// Descriptors: probe, verify: source. thumbnail: source, one output for each width. transcode: source, output.
+/// Descriptors: probe, verify, hls: source. thumbnail: source, one output for each width. transcode: source, output.
 struct request {
   exec::op op = op::probe;
   /// The extension of the source's name, lower case without the dot: a hint for formats with no signature.
@@ -114,6 +114,28 @@ struct transcode_answer {
   std::vector<std::string> warnings;
 };
 
+struct hls_answer {
+  struct file {
+    std::string name;
+    uint64_t bytes = 0;
+  };
+  struct variant {
+    uint32_t width = 0;
+    uint32_t height = 0;
+    /// Bits a second at the peak, with sound.
+    int64_t bandwidth = 0;
+  };
+  /// All that was asked for with `create`; master.m3u8 names the others.
+  std::vector<file> files;
+  /// Best first.
+  std::vector<variant> variants;
+  double duration = 0;
+  int64_t frames = 0;
+  double seconds = 0;
+  std::string operation;
+  std::vector<std::string> warnings;
+};
+
 struct verify_answer {
   bool ok = false;
   /// Why not, a sentence each.
@@ -136,6 +158,8 @@ std::string encode(const thumbnail_answer& x);
 result<thumbnail_answer> decode_thumbnail_answer(std::string_view json);
 std::string encode(const transcode_answer& x);
 result<transcode_answer> decode_transcode_answer(std::string_view json);
+std::string encode(const hls_answer& x);
+result<hls_answer> decode_hls_answer(std::string_view json);
 std::string encode(const verify_answer& x);
 result<verify_answer> decode_verify_answer(std::string_view json);
 std::string encode(const failure& x);

@@ -1,0 +1,366 @@
+#include "media/hls.hpp"
+
+#include "media/coding_tracks.hpp"
+#include "media/faults.hpp"
+#include "media/fragment_muxer.hpp"
+#include "media/hls_playlist.hpp"
+#include "media/input.hpp"
+#include "media/log_capture.hpp"
+#include "media/mp4_fragments.hpp"
+#include "media/picture.hpp"
+#include "media/probe.hpp"
+#include "media/stream_facts.hpp"
+#include "media/track_runner.hpp"
+#include "media/transcode_filters.hpp"
+#include "media/verify.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <deque>
+
+namespace troupe::media {
+
+namespace {
+
+constexpr double default_keyframe_interval = 2;
+
+/// One rendition on its way: a file, what writes it, and what the playlists will say of it.
+struct rendition {
+  hls_rendition facts;
+  owned_fd file;
+  std::unique_ptr<muxer> output;
+  std::unique_ptr<packet_writer> writer;
+  planned_track plan;
+
+  const fragment_muxer& fragments() const {
+    return static_cast<const fragment_muxer&>(*output);
+  }
+};
+
+class ladder {
+public:
+  ladder(input& source, const exec::request& request, const media_info& facts, const task& job) :
+    source_(source), profile_(request.profile), facts_(facts), job_(job),
+    runner_(source, job, expected_duration(facts, request.profile), 0) {
+  }
+
+  result<exec::hls_answer> run() {
+    TROUPE_TRY(add_video());
+    TROUPE_TRY(add_sound());
+    TROUPE_TRY(add_text());
+    if (videos_.empty() && sounds_.empty())
+      return {errc::unprocessable, "the source has nothing that HLS could be made of"};
+    for (auto* group : {&videos_, &sounds_, &texts_})
+      for (auto& r : *group)
+        TROUPE_TRY(r.output->write_header());
+    TROUPE_TRY(runner_.run());
+    for (auto* group : {&videos_, &sounds_, &texts_})
+      for (auto& r : *group)
+        TROUPE_TRY(r.output->finish());
+    for (auto* group : {&videos_, &sounds_})
+      for (auto& r : *group) {
+        TROUPE_TRY(describe(r));
+        TROUPE_TRY(check(r));
+      }
+    TROUPE_TRY(write_playlists());
+    runner_.finish();
+    return answer();
+  }
+
+private:
+  result<owned_fd> create(const std::string& name) {
+    if (!job_.create)
+      return {errc::protocol, "HLS needs to be able to ask for output files"};
+    files_.push_back({name, 0});
+    return job_.create(name);
+  }
+
+  double keyframe_interval() const noexcept {
+    return profile_.keyframe_interval > 0 ? profile_.keyframe_interval : default_keyframe_interval;
+  }
+
+  /// Without those that would be as large as the next smaller one: a source of 720 lines has no variant of 1080.
+  std::vector<ladder_rung> fitting_rungs(AVStream& stream) {
+    bool swaps = false;
+    (void)upright_filters(stream, swaps);
+    double width = 0;
+    double height = 0;
+    shown_size(stream.codecpar->width, stream.codecpar->height,
+               av_guess_sample_aspect_ratio(source_.format(), &stream, nullptr), swaps, width, height);
+    auto scale = [&](const ladder_rung& r) {
+      auto s = r.max_width > 0 ? r.max_width / width : 1.0;
+      return std::min({s, r.max_height > 0 ? r.max_height / height : 1.0, 1.0});
+    };
+    std::vector<ladder_rung> out;
+    for (size_t i = 0; i < profile_.ladder.size(); ++i)
+      if (i + 1 == profile_.ladder.size() || scale(profile_.ladder[i + 1]) < scale(profile_.ladder[i]))
+        out.push_back(profile_.ladder[i]);
+    if (out.empty())
+      out.push_back({profile_.max_width, profile_.max_height, profile_.max_bit_rate});
+    return out;
+  }
+
+  result<std::unique_ptr<coded_stream>> add_coded(std::deque<rendition>& group, const char* prefix,
+                                                  planned_track plan) {
+    auto& r = group.emplace_back();
+    r.plan = std::move(plan);
+    r.facts.name = prefix + std::to_string(group.size() - 1);
+    auto file = create(r.facts.name + ".mp4");
+    if (!file)
+      return file.error();
+    r.file = std::move(*file);
+    auto output = fragment_muxer::open(r.file.get(), profile_.segment_seconds, job_);
+    if (!output)
+      return output.error();
+    r.output = std::move(*output);
+    r.writer = std::make_unique<packet_writer>(*r.output);
+    runner_.add(*r.writer);
+    return coded_stream::make(r.plan, source_, *r.writer);
+  }
+
+  result<void> add_video() {
+    auto* stream = source_.first(AVMEDIA_TYPE_VIDEO);
+    if (!stream || profile_.video_codec == "none")
+      return {};
+    std::vector<std::unique_ptr<coded_stream>> outputs;
+    for (auto& rung : fitting_rungs(*stream)) {
+      auto plan = plan_video(source_, *stream, profile_, rung.max_width, rung.max_height, warnings_);
+      if (!plan)
+        return plan.error();
+      plan->video.fixed_keyframes = true;
+      plan->video.keyframe_interval = keyframe_interval();
+      plan->video.max_bit_rate = rung.video_bit_rate;
+      auto made = add_coded(videos_, "v", std::move(*plan));
+      if (!made)
+        return made.error();
+      outputs.push_back(std::move(*made));
+      auto& facts = videos_.back().facts;
+      auto& par = *videos_.back().output->format()->streams[0]->codecpar;
+      facts.width = static_cast<uint32_t>(par.width);
+      facts.height = static_cast<uint32_t>(par.height);
+      facts.frame_rate = av_q2d(videos_.back().plan.frame_rate);
+      if (videos_.back().plan.hdr)
+        facts.range = stream->codecpar->color_trc == AVCOL_TRC_SMPTE2084 ? "PQ" : "HLG";
+    }
+    auto made = make_video_track(source_, static_cast<unsigned>(stream->index), std::move(outputs));
+    if (!made)
+      return made.error();
+    runner_.add(videos_.front().plan, std::move(*made));
+    return {};
+  }
+
+  void name_track(hls_rendition& facts, const AVStream& stream) {
+    facts.language = language_tag(tag(stream.metadata, "language"));
+    facts.title = tag(stream.metadata, "title");
+    facts.is_default = stream.disposition & AV_DISPOSITION_DEFAULT;
+    facts.forced = stream.disposition & AV_DISPOSITION_FORCED;
+  }
+
+  result<void> add_sound() {
+    for (unsigned i = 0; i < source_.format()->nb_streams && profile_.audio_codec != "none"; ++i) {
+      auto& stream = *source_.stream(i);
+      if (stream.codecpar->codec_type != AVMEDIA_TYPE_AUDIO || stream.codecpar->sample_rate <= 0)
+        continue;
+      auto plan = plan_audio(stream, profile_);
+      if (!plan)
+        return plan.error();
+      auto made = add_coded(sounds_, "a", std::move(*plan));
+      if (!made)
+        return made.error();
+      auto track = make_audio_track(source_, i, std::move(*made));
+      if (!track)
+        return track.error();
+      runner_.add(sounds_.back().plan, std::move(*track));
+      name_track(sounds_.back().facts, stream);
+      sounds_.back().facts.channels =
+        static_cast<uint32_t>(sounds_.back().output->format()->streams[0]->codecpar->ch_layout.nb_channels);
+    }
+    // A player that is told nothing takes the first.
+    auto is_default = [](auto& r) { return r.facts.is_default; };
+    auto first = std::find_if(sounds_.begin(), sounds_.end(), is_default);
+    for (auto i = sounds_.begin(); i != sounds_.end(); ++i)
+      i->facts.is_default = i == (first == sounds_.end() ? sounds_.begin() : first);
+    return {};
+  }
+
+  result<void> add_text() {
+    for (unsigned i = 0; i < source_.format()->nb_streams && profile_.subtitles && !videos_.empty(); ++i) {
+      auto& stream = *source_.stream(i);
+      if (stream.codecpar->codec_type != AVMEDIA_TYPE_SUBTITLE)
+        continue;
+      if (!is_text_subtitle(stream)) {
+        warnings_.push_back(name_of(stream) + " is left out: HLS has text subtitles only");
+        continue;
+      }
+      auto& r = texts_.emplace_back();
+      r.plan.stream = i;
+      r.plan.way = track_way::subtitle;
+      r.plan.encoder = "webvtt";
+      r.facts.name = "s" + std::to_string(texts_.size() - 1);
+      auto file = create(r.facts.name + ".vtt");
+      if (!file)
+        return file.error();
+      r.file = std::move(*file);
+      media_profile webvtt;
+      webvtt.container = webvtt.extension = "webvtt";
+      auto output = muxer::open(r.file.get(), webvtt, job_);
+      if (!output)
+        return output.error();
+      r.output = std::move(*output);
+      r.writer = std::make_unique<packet_writer>(*r.output);
+      auto track = make_subtitle_track(r.plan, source_, *r.writer);
+      if (!track)
+        return track.error();
+      runner_.add_aside(*r.writer);
+      runner_.add(r.plan, std::move(*track));
+      name_track(r.facts, stream);
+    }
+    return {};
+  }
+
+  /// What the playlists say of a rendition that is written.
+  result<void> describe(rendition& r) {
+    auto boxes = read_fragments(r.file.get());
+    if (!boxes)
+      return boxes.error();
+    auto& starts = r.fragments().starts();
+    if (boxes->fragments.size() != starts.size() || starts.empty())
+      return {errc::internal, r.facts.name + ": " + std::to_string(boxes->fragments.size())
+                                + " fragments were written, " + std::to_string(starts.size()) + " were begun"};
+    r.facts.init_size = boxes->init_size;
+    r.facts.codec = boxes->codec;
+    const bool pictures = r.facts.width > 0;
+    const double half_frame = pictures ? 0.5 / std::max(r.facts.frame_rate, 1.0) : 1e-3;
+    auto segment_of = [&](double at) { return std::floor((at + half_frame) / profile_.segment_seconds); };
+    for (size_t i = 0; i < starts.size(); ++i) {
+      auto& f = boxes->fragments[i];
+      const double length = (i + 1 < starts.size() ? starts[i + 1] : r.fragments().end()) - starts[i];
+      if (i == 0 || segment_of(starts[i]) > segment_of(starts[i - 1]))
+        r.facts.segments.push_back({0, f.offset, 0});
+      r.facts.segments.back().duration += length;
+      r.facts.segments.back().size += f.size;
+      if (pictures)
+        r.facts.keyframes.push_back({length, f.offset, f.first_sample_end});
+    }
+    return {};
+  }
+
+  /// Reads a rendition back.
+  result<void> check(const rendition& r) {
+    exec::request request;
+    request.profile = profile_;
+    request.profile.container = request.profile.extension = "mp4";
+    request.profile.faststart = false;
+    request.profile.max_width = request.profile.max_height = 0;
+    (r.facts.width > 0 ? request.profile.audio_codec : request.profile.video_codec) = "none";
+    request.source = facts_;
+    request.source.streams.clear();
+    for (auto& s : facts_.streams)
+      if (s.index == r.plan.stream)
+        request.source.streams.push_back(s);
+    request.full = false;
+    auto found = verify(r.file.get(), request, {job_.cancelled, {}, {}});
+    if (!found)
+      return found.error();
+    if (found->ok)
+      return {};
+    return {errc::internal, r.facts.name + ".mp4 did not pass verification: " + found->reasons.front()};
+  }
+
+  result<void> write_text(const std::string& name, const std::string& content) {
+    auto file = create(name);
+    if (!file)
+      return file.error();
+    TROUPE_TRY(write_at(file->get(), reinterpret_cast<const uint8_t*>(content.data()), content.size(), 0));
+    if (::fsync(file->get()) != 0)
+      return system_error(errno, "the playlist can't be synced");
+    files_.back().bytes = content.size();
+    return {};
+  }
+
+  static std::vector<hls_rendition> facts_of_all(const std::deque<rendition>& group) {
+    std::vector<hls_rendition> out;
+    for (auto& r : group)
+      out.push_back(r.facts);
+    return out;
+  }
+
+  double seconds() const {
+    auto& longest = videos_.empty() ? sounds_.front() : videos_.front();
+    return longest.fragments().end();
+  }
+
+  result<void> write_playlists() {
+    for (auto* group : {&videos_, &sounds_, &texts_})
+      for (auto& r : *group)
+        set_size(r.facts.name + (group == &texts_ ? ".vtt" : ".mp4"), r.output->bytes());
+    for (auto* group : {&videos_, &sounds_})
+      for (auto& r : *group) {
+        TROUPE_TRY(write_text(r.facts.name + ".m3u8", media_playlist(r.facts)));
+        if (!r.facts.keyframes.empty())
+          TROUPE_TRY(write_text(r.facts.name + "-keyframes.m3u8", keyframe_playlist(r.facts)));
+      }
+    for (auto& r : texts_)
+      TROUPE_TRY(write_text(r.facts.name + ".m3u8", text_playlist(r.facts.name + ".vtt", seconds())));
+    return write_text("master.m3u8",
+                      master_playlist(facts_of_all(videos_), facts_of_all(sounds_), facts_of_all(texts_)));
+  }
+
+  void set_size(const std::string& name, int64_t bytes) {
+    for (auto& f : files_)
+      if (f.name == name)
+        f.bytes = static_cast<uint64_t>(bytes);
+  }
+
+  exec::hls_answer answer() {
+    exec::hls_answer out;
+    out.files = files_;
+    int64_t sound = 0;
+    for (auto& r : sounds_)
+      sound = std::max(sound, peak_bandwidth(r.facts.segments));
+    for (auto& r : videos_)
+      out.variants.push_back({r.facts.width, r.facts.height, peak_bandwidth(r.facts.segments) + sound});
+    out.duration = seconds();
+    out.frames = runner_.frames();
+    out.seconds = runner_.seconds();
+    out.warnings = warnings_;
+    out.warnings.insert(out.warnings.end(), runner_.warnings().begin(), runner_.warnings().end());
+    for (auto& line : log_capture::lines())
+      out.warnings.push_back(line);
+    return out;
+  }
+
+  input& source_;
+  const media_profile& profile_;
+  const media_info& facts_;
+  const task& job_;
+  std::vector<exec::hls_answer::file> files_;
+  std::vector<std::string> warnings_;
+  std::deque<rendition> videos_;
+  std::deque<rendition> sounds_;
+  std::deque<rendition> texts_;
+  // Last: its tracks write to the renditions.
+  track_runner runner_;
+};
+
+} // namespace
+
+result<exec::hls_answer> hls(int source_fd, const exec::request& request, const task& job) {
+  auto facts = request.source;
+  if (facts.streams.empty()) {
+    auto source = input::open(source_fd, request.name_hint, job);
+    if (!source)
+      return source.error();
+    facts = facts_of(**source);
+  }
+  auto source = input::open(source_fd, request.name_hint, job);
+  if (!source)
+    return source.error();
+  (*source)->format()->flags |= AVFMT_FLAG_GENPTS;
+  return ladder(**source, request, facts, job).run();
+}
+
+} // namespace troupe::media

@@ -1,0 +1,170 @@
+#include "media/track_runner.hpp"
+
+#include "media/faults.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+
+namespace troupe::media {
+
+namespace {
+
+constexpr std::chrono::milliseconds report_interval{100};
+/// More damaged packets than this part make the result useless.
+constexpr double tolerated_damage = 0.10;
+/// Ending before this part of the announced duration is a source that was cut off.
+constexpr double tolerated_shortness = 0.90;
+
+} // namespace
+
+track_runner::track_runner(input& source, const task& job, double duration, double from) :
+  source_(source), duration_(duration), meter_(job, duration, from), timeline_(*source.format()) {
+  by_stream_.resize(source.format()->nb_streams, nullptr);
+  for (unsigned i = 0; i < source.format()->nb_streams; ++i)
+    source.stream(i)->discard = AVDISCARD_ALL;
+}
+
+void track_runner::add(const planned_track& plan, std::unique_ptr<track> made) {
+  source_.stream(plan.stream)->discard = AVDISCARD_DEFAULT;
+  by_stream_[plan.stream] = made.get();
+  tracks_.push_back({plan.stream, plan.way, std::move(made)});
+}
+
+result<void> track_runner::run() {
+  TROUPE_TRY(work());
+  return judge();
+}
+
+void track_runner::finish() {
+  meter_.finish(position(), frames(), bytes());
+}
+
+result<void> track_runner::work() {
+  pipeline threads;
+  for (auto* output : outputs_)
+    TROUPE_TRY(output->start(threads));
+  for (auto* output : aside_)
+    TROUPE_TRY(output->start(threads));
+  for (auto& t : tracks_)
+    TROUPE_TRY(t.made->start(threads));
+  TROUPE_TRY(threads.spawn("demux", [this] { return read(); }));
+  while (!threads.wait_for(report_interval)) {
+    // The reader may be waiting in front of a full queue.
+    if (source_.cancelled())
+      threads.fail(cancelled_error());
+    meter_.at(position(), frames(), bytes());
+  }
+  return threads.join();
+}
+
+result<void> track_runner::read() {
+  TROUPE_TRY(pump());
+  for (auto& t : tracks_)
+    TROUPE_TRY(t.made->finish());
+  return {};
+}
+
+result<void> track_runner::pump() {
+  auto packet = av::make_packet();
+  for (;;) {
+    int code = source_.read(*packet);
+    if (code == AVERROR(EAGAIN))
+      continue;
+    if (code == AVERROR_EXIT || source_.io().failure())
+      return source_.read_error(code);
+    if (code == AVERROR_EOF)
+      return {};
+    if (code < 0) {
+      // The container itself is broken here: what came so far is judged by how much is missing.
+      warnings_.push_back("reading stopped at a damaged place (" + av_text(code) + ")");
+      return {};
+    }
+    TROUPE_TRY(take(*packet));
+    av_packet_unref(packet.get());
+  }
+}
+
+result<void> track_runner::take(AVPacket& packet) {
+  auto index = static_cast<size_t>(packet.stream_index);
+  auto* t = index < by_stream_.size() ? by_stream_[index] : nullptr;
+  if (!t)
+    return {};
+  auto& stream = *source_.stream(static_cast<unsigned>(index));
+  if (stream.disposition & AV_DISPOSITION_ATTACHED_PIC)
+    packet.pts = packet.dts = 0;
+  else
+    timeline_.apply(packet, stream.time_base);
+  auto ts = packet.pts != AV_NOPTS_VALUE ? packet.pts : packet.dts;
+  if (ts != AV_NOPTS_VALUE)
+    read_ = std::max(read_, static_cast<double>(ts + packet.duration) * av_q2d(stream.time_base));
+  return t->take(packet);
+}
+
+/// Is the result worth keeping?
+result<void> track_runner::judge() {
+  for (auto& e : tracks_) {
+    if (e.way == track_way::cover)
+      continue;
+    auto& t = *e.made;
+    char text[160];
+    std::snprintf(text, sizeof text, "%lld of %lld packets of stream %u are damaged",
+                  static_cast<long long>(t.damaged()), static_cast<long long>(t.packets()), e.stream);
+    if (static_cast<double>(t.damaged()) > tolerated_damage * static_cast<double>(t.packets()) && t.damaged() > 2)
+      return {errc::bad_media, std::string("the source is too damaged: ") + text};
+    const bool av = type_of(e) == AVMEDIA_TYPE_VIDEO || type_of(e) == AVMEDIA_TYPE_AUDIO;
+    if (av && t.frames() == 0 && t.packets() > 0)
+      return {errc::bad_media, "nothing of stream " + std::to_string(e.stream) + " can be decoded"};
+    if (t.damaged() > 0)
+      warnings_.push_back(text);
+  }
+  return judge_length();
+}
+
+result<void> track_runner::judge_length() {
+  if (frames() == 0)
+    return {errc::bad_media, "the source holds no frame that can be read"};
+  if (duration_ < 2 || read_ > 0.99 * duration_)
+    return {};
+  char text[160];
+  std::snprintf(text, sizeof text, "the source is cut off: it ends at %.1f of %.1f seconds", read_, duration_);
+  if (read_ < tolerated_shortness * duration_)
+    return {errc::bad_media, text};
+  if (duration_ - read_ > 1)
+    warnings_.push_back(text);
+  return {};
+}
+
+AVMediaType track_runner::type_of(const entry& e) const {
+  return source_.stream(e.stream)->codecpar->codec_type;
+}
+
+int64_t track_runner::frames() const {
+  const entry* first = nullptr;
+  for (auto& e : tracks_) {
+    if (e.way == track_way::cover)
+      continue;
+    if (type_of(e) == AVMEDIA_TYPE_VIDEO)
+      return e.made->frames();
+    if (!first)
+      first = &e;
+  }
+  return first ? first->made->frames() : 0;
+}
+
+/// As far as the slowest output has come.
+double track_runner::position() const {
+  double least = -1;
+  for (auto* output : outputs_)
+    least = least < 0 ? output->position() : std::min(least, output->position());
+  return std::max(least, 0.0);
+}
+
+int64_t track_runner::bytes() const {
+  int64_t sum = 0;
+  for (auto* output : outputs_)
+    sum += output->bytes();
+  return sum;
+}
+
+} // namespace troupe::media

@@ -1,0 +1,80 @@
+#pragma once
+
+#include "media/progress_meter.hpp"
+#include "media/timeline.hpp"
+#include "media/tracks.hpp"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace troupe::media {
+
+/// Reads a source to its end and drives its tracks: demux, decode, filter, encode and mux overlap, each on threads of
+/// its own, while the operation's own thread watches over them and reports progress.
+class track_runner {
+public:
+  /// `duration`: of the film, seconds. `from`: the part of the whole operation that is done already.
+  track_runner(input& source, const task& job, double duration, double from);
+
+  /// Streams that no track was added for are not read.
+  void add(const planned_track& plan, std::unique_ptr<track> made);
+  /// Written to by the tracks; the header is written by then. Borrowed.
+  void add(packet_writer& output) {
+    outputs_.push_back(&output);
+  }
+
+  /// The same for one that may be far behind the others: subtitles come when somebody speaks.
+  void add_aside(packet_writer& output) {
+    aside_.push_back(&output);
+  }
+
+  /// Ends when all is read and written, or with the first error. bad_media when the source is too damaged for the
+  /// result to be worth keeping, or was cut off; io, storage_full, cancelled, unavailable.
+  result<void> run();
+  /// The last report of progress.
+  void finish();
+
+  /// Frames of the video, or of the first sound when there is none.
+  int64_t frames() const;
+  /// Since the start.
+  double seconds() const {
+    return meter_.seconds();
+  }
+  /// Damage that was borne. After run.
+  const std::vector<std::string>& warnings() const noexcept {
+    return warnings_;
+  }
+
+private:
+  struct entry {
+    unsigned stream = 0;
+    track_way way = track_way::copy;
+    std::unique_ptr<track> made;
+  };
+
+  result<void> work();
+  result<void> read();
+  result<void> pump();
+  result<void> take(AVPacket& packet);
+  result<void> judge();
+  result<void> judge_length();
+  AVMediaType type_of(const entry& e) const;
+  double position() const;
+  int64_t bytes() const;
+
+  input& source_;
+  double duration_;
+  progress_meter meter_;
+  std::vector<packet_writer*> outputs_;
+  std::vector<packet_writer*> aside_;
+  std::vector<entry> tracks_;
+  std::vector<track*> by_stream_;
+  // The reading thread's until it has ended.
+  timeline timeline_;
+  /// How far the source was read, seconds.
+  double read_ = 0;
+  std::vector<std::string> warnings_;
+};
+
+} // namespace troupe::media
