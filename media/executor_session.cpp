@@ -25,6 +25,12 @@ error without_blame(const error& why) {
   return {errc::unavailable, why.message + ": memory ran out; raise the executor's memory limit"};
 }
 
+/// A worker that breaks the protocol can't be talked to.
+[[noreturn]] void end_for(const error& broken) {
+  std::fprintf(stderr, "troupe-executor: %s\n", broken.message.c_str());
+  ::_exit(exit_protocol);
+}
+
 std::string text(const nlohmann::json& value) {
   return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
@@ -46,10 +52,8 @@ int executor_session::run(const std::vector<std::string>& encoders) {
 void executor_session::watch() {
   for (;;) {
     auto got = channel_.receive();
-    if (!got) {
-      std::fprintf(stderr, "troupe-executor: %s\n", got.error().message.c_str());
-      ::_exit(exit_protocol);
-    }
+    if (!got)
+      end_for(got.error());
     if (!*got)
       ::_exit(exit_worker_gone);
     auto& frame = **got;
@@ -59,6 +63,10 @@ void executor_session::watch() {
       break;
     case exec::frame_type::cancel:
       cancel(frame.frame.operation);
+      break;
+    case exec::frame_type::opened:
+      if (auto taken = outputs_.opened(std::move(frame)); !taken)
+        end_for(taken.error());
       break;
     default: {
       std::lock_guard lock(mutex_);
@@ -84,6 +92,7 @@ void executor_session::cancel(uint64_t operation) {
   std::unique_lock lock(mutex_);
   if (operation == running_) {
     cancelled_ = true;
+    outputs_.wake();
     return;
   }
   auto it = std::find_if(waiting_.begin(), waiting_.end(),
@@ -114,13 +123,14 @@ void executor_session::serve(received_frame got) {
     auto request = exec::decode_request(got.frame.body);
     if (!request)
       return request.error();
+    task job{cancelled_,
+             [&](const exec::progress& p) { channel_.send(exec::frame_type::progress, operation, exec::encode(p)); },
+             [&](const std::string& name) { return outputs_.create(operation, name); }};
     if (!request->fault.empty()) {
       if (!options_.test_faults)
         return {errc::protocol, "faults are for tests: start the executor with --test-faults"};
-      TROUPE_TRY(run_fault(request->fault));
+      TROUPE_TRY(run_fault(request->fault, job));
     }
-    task job{cancelled_,
-             [&](const exec::progress& p) { channel_.send(exec::frame_type::progress, operation, exec::encode(p)); }};
     return run_operation(*request, got.descriptors, job);
   }();
   {

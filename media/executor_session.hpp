@@ -1,6 +1,7 @@
 #pragma once
 
 #include "media/executor_channel.hpp"
+#include "media/output_requests.hpp"
 
 #include <atomic>
 #include <condition_variable>
@@ -50,6 +51,7 @@ private:
   /// The operation that runs; 0: none. Guarded by mutex_.
   uint64_t running_ = 0;
   std::atomic<bool> cancelled_ = false;
+  output_requests outputs_{channel_, cancelled_};
 };
 
 } // namespace troupe::media

@@ -50,6 +50,18 @@ op op_from(const std::string& name) {
   throw json::other_error::create(501, "unknown operation \"" + name + "\"", nullptr);
 }
 
+json failure_value(const failure& x) {
+  return {{"code", to_string(x.code)}, {"class", to_string(x.cls)}, {"message", x.message}};
+}
+
+failure failure_from(const json& value) {
+  failure x;
+  x.code = errc_from(value.at("code").get<std::string>());
+  x.cls = error_class_from(value.at("class").get<std::string>());
+  read(value, "message", x.message);
+  return x;
+}
+
 } // namespace
 
 std::string encode(const request& x) {
@@ -148,15 +160,53 @@ result<verify_answer> decode_verify_answer(std::string_view body) {
 }
 
 std::string encode(const failure& x) {
-  return text({{"code", to_string(x.code)}, {"class", to_string(x.cls)}, {"message", x.message}});
+  return text(failure_value(x));
 }
 
 result<failure> decode_failure(std::string_view body) {
-  return decode<failure>("the failure", body, [](const json& value, failure& x) {
-    x.code = errc_from(value.at("code").get<std::string>());
-    x.cls = error_class_from(value.at("class").get<std::string>());
-    read(value, "message", x.message);
+  return decode<failure>("the failure", body, [](const json& value, failure& x) { x = failure_from(value); });
+}
+
+std::string encode(const open_request& x) {
+  return text({{"id", x.id}, {"name", x.name}});
+}
+
+result<open_request> decode_open_request(std::string_view body) {
+  return decode<open_request>("the wish for an output", body, [](const json& value, open_request& x) {
+    value.at("id").get_to(x.id);
+    value.at("name").get_to(x.name);
   });
+}
+
+std::string encode(const open_answer& x) {
+  json value{{"id", x.id}};
+  if (x.refusal)
+    value["refusal"] = failure_value(*x.refusal);
+  return text(value);
+}
+
+result<open_answer> decode_open_answer(std::string_view body) {
+  return decode<open_answer>("the answer to a wish for an output", body, [](const json& value, open_answer& x) {
+    value.at("id").get_to(x.id);
+    if (auto it = value.find("refusal"); it != value.end())
+      x.refusal = failure_from(*it);
+  });
+}
+
+bool valid_output_name(std::string_view name) noexcept {
+  if (name.empty() || name.size() > max_output_name || name.back() == '/')
+    return false;
+  int slashes = 0;
+  char before = '/';
+  for (char c : name) {
+    bool word = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+    bool starts = before == '/';
+    if (!word && (starts || (c != '.' && c != '/')))
+      return false;
+    slashes += c == '/';
+    before = c;
+  }
+  return slashes <= 1;
 }
 
 } // namespace troupe::exec

@@ -7,10 +7,12 @@
 //
 // Descriptors travel by SCM_RIGHTS with the frame's first byte. The executor never opens a media path: `request.fds`
 // names what it may touch by position. One operation runs at a time; requests sent ahead wait in the socket.
+// Outputs whose number is not known before (segments, sprite sheets) are asked for with `open` while it runs.
 
 #include "protocol/model/media.hpp"
 #include "protocol/model/result.hpp"
 
+#include <optional>
 #include <span>
 
 namespace troupe::exec {
@@ -22,6 +24,8 @@ enum class frame_type : uint16_t {
   cancel = 2,
   /// Finish and exit with status 0.
   shutdown = 3,
+  /// Answers an `open`: body open_answer, with one descriptor unless it is a refusal.
+  opened = 4,
   // executor → worker
   /// Sent once after start, when it can take requests: body {"version","encoders":[…]}.
   ready = 16,
@@ -33,6 +37,8 @@ enum class frame_type : uint16_t {
   done = 19,
   /// Body: {"code","class","message"}.
   failed = 20,
+  /// Asks for one more output of the operation: body open_request; answered by `opened`. Several may be under way.
+  open = 21,
 };
 
 struct frame_header {
@@ -48,7 +54,10 @@ inline constexpr uint32_t max_body_bytes = 4 * 1024 * 1024;
 inline constexpr uint16_t max_descriptors = 16;
 /// The inherited socket in the executor.
 inline constexpr int channel_descriptor = 3;
-inline constexpr uint32_t protocol_version = 1;
+inline constexpr uint32_t protocol_version = 2;
+/// Further outputs of one operation, and the length of their names.
+inline constexpr size_t max_outputs = 10'000;
+inline constexpr size_t max_output_name = 64;
 
 struct frame {
   frame_type type = frame_type::request;
@@ -122,6 +131,23 @@ struct failure {
   std::string message;
 };
 
+struct open_request {
+  /// Chosen by the executor, unique in the operation.
+  uint64_t id = 0;
+  /// See valid_output_name. No name twice in an operation.
+  std::string name;
+};
+
+struct open_answer {
+  uint64_t id = 0;
+  /// Why no descriptor came along.
+  std::optional<failure> refusal;
+};
+
+/// Whether an output may be called that: lower-case letters, digits, '_', '-' and '.', at most one '/' in the middle
+/// (a folder of the operation's own), no part that begins with a dot, at most max_output_name bytes.
+bool valid_output_name(std::string_view name) noexcept;
+
 std::string encode(const request& x);
 result<request> decode_request(std::string_view json);
 std::string encode(const progress& x);
@@ -134,5 +160,9 @@ std::string encode(const verify_answer& x);
 result<verify_answer> decode_verify_answer(std::string_view json);
 std::string encode(const failure& x);
 result<failure> decode_failure(std::string_view json);
+std::string encode(const open_request& x);
+result<open_request> decode_open_request(std::string_view json);
+std::string encode(const open_answer& x);
+result<open_answer> decode_open_answer(std::string_view json);
 
 } // namespace troupe::exec
