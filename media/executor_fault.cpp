@@ -1,5 +1,6 @@
 #include "media/executor_fault.hpp"
 
+#include "media/escape.hpp"
 #include "media/faults.hpp"
 
 #include <unistd.h>
@@ -54,10 +55,15 @@ result<void> make_outputs(const task& job) {
   return one ? two : one;
 }
 
+void spin(const task& job, bool deaf) {
+  while (deaf || !job.cancelled) {}
+}
+
 } // namespace
 
 result<void> run_fault(const std::string& name, const task& job) {
   constexpr std::string_view outputs = "outputs-";
+  constexpr std::string_view escape = "escape-";
   if (name == "abort")
     std::abort();
   if (name == "hang")
@@ -68,7 +74,13 @@ result<void> run_fault(const std::string& name, const task& job) {
     return make_outputs(job);
   if (name.starts_with(outputs))
     return make_output(name.substr(outputs.size()), job);
-  return {errc::protocol, "unknown fault \"" + name + "\": abort, hang, bloat or outputs"};
+  if (name.starts_with(escape))
+    return try_to_escape(name.substr(escape.size()));
+  if (name.starts_with("spin")) {
+    spin(job, name == "spin-deaf");
+    return cancelled_error();
+  }
+  return {errc::protocol, "unknown fault \"" + name + "\": abort, hang, bloat, outputs, escape or spin"};
 }
 
 } // namespace troupe::media

@@ -31,13 +31,15 @@ public:
 
   /// Sends `ready`, then serves until told to shut down; returns the exit status. Ends the process itself when the
   /// worker is gone or breaks the protocol.
-  int run(const std::vector<std::string>& encoders);
+  int run(const exec::readiness& ready);
 
 private:
   void watch();
   void queue(received_frame got);
   void cancel(uint64_t operation);
   void serve(received_frame got);
+  result<std::string> answer(const received_frame& got);
+  void tell_refused_calls();
   void answer_failure(uint64_t operation, const error& why);
   /// The next request, waiting for it; nothing once shut down and all are served.
   std::optional<received_frame> next();

@@ -1,6 +1,6 @@
 #include "actors/media/executor_set.hpp"
 
-#include "actors/media/ready_frame.hpp"
+#include "actors/media/log_line.hpp"
 #include "protocol/model/job_kinds.hpp"
 
 #include <algorithm>
@@ -72,6 +72,7 @@ void executor_set::submit(executor_operation operation) {
   if (waiting() >= config_.max_waiting)
     return operation.done(
       {{errc::rate_limited, "too many operations wait for an executor"}, error_class::throttled, {}, {}});
+  operation.request.limits = config_.limits;
   auto priority = operation.priority;
   waiting_[priority].push_back(std::make_unique<executor_operation>(std::move(operation)));
   pump();
@@ -258,7 +259,7 @@ void executor_set::on_frame(uint64_t number, exec::frame what) {
     return;
   auto& x = found->second;
   if (what.type == exec::frame_type::ready) {
-    if (auto version = read_ready(what.body); !version || *version != exec::protocol_version)
+    if (auto ready = exec::decode_readiness(what.body); !ready || ready->version != exec::protocol_version)
       return end(x, {errc::protocol, "the executor speaks another version: install all programs from one build"},
                  error_class::transient);
     if (x.state != phase::starting)
@@ -306,6 +307,9 @@ void executor_set::on_frame(uint64_t number, exec::frame what) {
 error executor_set::why_exited(const executor& which, const ports::child_exit& exit) const {
   if (which.reason.code != errc::none)
     return which.reason;
+  if (which.state == phase::starting && exit.status == exec::exit_no_sandbox)
+    return {errc::unavailable, "media is not read without a complete sandbox, which this machine does not offer: see "
+                               "troupe doctor, or set worker.sandbox to best"};
   auto doing = which.operation ? " during " + std::string{name_of(which.operation->request.op)} : " at its start";
   return {errc::crash, "the executor process " + exit.describe() + doing};
 }
@@ -329,7 +333,9 @@ void executor_set::on_exit(uint64_t number, ports::child_exit exit) {
   if (!x.expected && !cancelled)
     note_crash();
   auto why = why_exited(x, exit);
-  auto cls = x.reason.code == errc::none ? error_class::crash : x.cls;
+  auto cls = x.reason.code != errc::none ? x.cls
+             : why.code == errc::crash   ? error_class::crash
+                                         : default_class(why.code);
   if (x.operation)
     finish(x, {why, cls, {}, {}});
   else if (never_ready && none_ready())

@@ -21,6 +21,8 @@ using shared_fd = std::shared_ptr<const unique_fd>;
 struct executor_config {
   /// The troupe-executor program with its arguments and limits.
   ports::child_spec program;
+  /// Go with every request.
+  exec::limits limits{};
   /// Most processes at once: the number of cores unless configured.
   uint32_t executors = 1;
   /// Operations that wait for an executor; one more is refused with errc::rate_limited.

@@ -50,6 +50,32 @@ op op_from(const std::string& name) {
   throw json::other_error::create(501, "unknown operation \"" + name + "\"", nullptr);
 }
 
+json limits_value(const limits& x) {
+  return {{"maxPixels", x.max_pixels},
+          {"maxFrameRate", finite(x.max_frame_rate)},
+          {"maxStreams", x.max_streams},
+          {"maxDuration", finite(x.max_duration)},
+          {"maxExtradata", x.max_extradata},
+          {"maxAttachments", x.max_attachments},
+          {"maxSubtitles", x.max_subtitles},
+          {"shortCpu", x.short_cpu},
+          {"longCpu", x.long_cpu}};
+}
+
+limits limits_from(const json& value) {
+  limits x;
+  read(value, "maxPixels", x.max_pixels);
+  read(value, "maxFrameRate", x.max_frame_rate);
+  read(value, "maxStreams", x.max_streams);
+  read(value, "maxDuration", x.max_duration);
+  read(value, "maxExtradata", x.max_extradata);
+  read(value, "maxAttachments", x.max_attachments);
+  read(value, "maxSubtitles", x.max_subtitles);
+  read(value, "shortCpu", x.short_cpu);
+  read(value, "longCpu", x.long_cpu);
+  return x;
+}
+
 json failure_value(const failure& x) {
   return {{"code", to_string(x.code)}, {"class", to_string(x.cls)}, {"message", x.message}};
 }
@@ -64,6 +90,35 @@ failure failure_from(const json& value) {
 
 } // namespace
 
+std::string missing_layers(const sandbox_layers& x) {
+  std::string out;
+  if (!x.seccomp)
+    out = "the seccomp filter (CONFIG_SECCOMP_FILTER, and a container that allows it)";
+  if (x.landlock == 0)
+    out += std::string(out.empty() ? "" : " and ")
+           + "Landlock (Linux 5.13 with \"landlock\" among its security modules, and a container that allows it)";
+  return out;
+}
+
+std::string encode(const readiness& x) {
+  return text({{"version", x.version},
+               {"encoders", x.encoders},
+               {"sandbox", {{"seccomp", x.sandbox.seccomp}, {"landlock", x.sandbox.landlock}}},
+               {"libraries", x.libraries}});
+}
+
+result<readiness> decode_readiness(std::string_view body) {
+  return decode<readiness>("what an executor says at its start", body, [](const json& value, readiness& x) {
+    value.at("version").get_to(x.version);
+    read(value, "encoders", x.encoders);
+    if (auto it = value.find("sandbox"); it != value.end()) {
+      read(*it, "seccomp", x.sandbox.seccomp);
+      read(*it, "landlock", x.sandbox.landlock);
+    }
+    read(value, "libraries", x.libraries);
+  });
+}
+
 std::string encode(const request& x) {
   return text({{"op", op_names[static_cast<size_t>(x.op)]},
                {"nameHint", x.name_hint},
@@ -71,6 +126,7 @@ std::string encode(const request& x) {
                {"profile", to_value(x.profile)},
                {"source", to_value(x.source)},
                {"full", x.full},
+               {"limits", limits_value(x.limits)},
                {"fault", x.fault}});
 }
 
@@ -84,6 +140,8 @@ result<request> decode_request(std::string_view body) {
     if (auto it = value.find("source"); it != value.end())
       x.source = media_info_from(*it);
     read(value, "full", x.full);
+    if (auto it = value.find("limits"); it != value.end())
+      x.limits = limits_from(*it);
     read(value, "fault", x.fault);
   });
 }

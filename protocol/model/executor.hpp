@@ -27,7 +27,7 @@ enum class frame_type : uint16_t {
   /// Answers an `open`: body open_answer, with one descriptor unless it is a refusal.
   opened = 4,
   // executor → worker
-  /// Sent once after start, when it can take requests: body {"version","encoders":[…]}.
+  /// Sent once after start, when it can take requests: body readiness.
   ready = 16,
   /// Body: progress. At most 10 a second.
   progress = 17,
@@ -59,13 +59,60 @@ inline constexpr uint32_t protocol_version = 2;
 inline constexpr size_t max_outputs = 10'000;
 inline constexpr size_t max_output_name = 64;
 
+/// Exit status of an executor that was told to have every layer of the sandbox and can't.
+inline constexpr int exit_no_sandbox = 5;
+
 struct frame {
   frame_type type = frame_type::request;
   uint64_t operation = 0;
   std::string body;
 };
 
+/// What keeps an executor from anything but its descriptors, by what the kernel offers.
+struct sandbox_layers {
+  /// The filter of system calls.
+  bool seccomp = false;
+  /// The version of Landlock, 0 for none.
+  uint32_t landlock = 0;
+
+  bool operator==(const sandbox_layers&) const = default;
+};
+
+/// Layers that are not there, for people ("Landlock (Linux 5.13, ...)"); empty when nothing is missing.
+std::string missing_layers(const sandbox_layers& x);
+
+struct readiness {
+  uint32_t version = protocol_version;
+  /// libav's names of the encoders that passed a test.
+  std::vector<std::string> encoders;
+  sandbox_layers sandbox;
+  /// The libraries that run, like "libavcodec 59.37.100".
+  std::string libraries;
+};
+
 enum class op : uint8_t { probe, thumbnail, transcode, verify };
+
+/// What a file may ask of an executor. Over a limit it is refused with errc::bad_media, before anything of it is
+/// decoded where its headers tell.
+struct limits {
+  /// Of one picture.
+  int64_t max_pixels = 8192LL * 8192;
+  /// Frames a second.
+  double max_frame_rate = 1000;
+  uint32_t max_streams = 1000;
+  /// Seconds. A header that claims more than a year is not believed at all, and not refused for it.
+  double max_duration = 7 * 86400;
+  /// Bytes of codec parameters of one stream.
+  uint64_t max_extradata = 16 << 20;
+  /// Bytes of attachments (fonts, pictures) of a file.
+  uint64_t max_attachments = 256 << 20;
+  /// Bytes of subtitles that are read of a file.
+  uint64_t max_subtitles = 256 << 20;
+  /// Seconds of processor time, all threads together, of a probe or thumbnail, and of every other operation; 0: no
+  /// limit.
+  uint64_t short_cpu = 120;
+  uint64_t long_cpu = 4 * 86400;
+};
 
 /// One request for all operations: the fields that an operation does not name are not looked at.
 /// Descriptors: probe, verify: source. thumbnail: source, one output for each width. transcode: source, output.
@@ -81,6 +128,7 @@ struct request {
   media_info source;
   // verify: the profile that `source` was transcoded to; decode everything, or samples.
   bool full = true;
+  exec::limits limits;
   /// Tests only, refused unless the executor was started with --test-faults: "abort", "hang", "bloat".
   std::string fault;
 };
@@ -148,6 +196,8 @@ struct open_answer {
 /// (a folder of the operation's own), no part that begins with a dot, at most max_output_name bytes.
 bool valid_output_name(std::string_view name) noexcept;
 
+std::string encode(const readiness& x);
+result<readiness> decode_readiness(std::string_view json);
 std::string encode(const request& x);
 result<request> decode_request(std::string_view json);
 std::string encode(const progress& x);

@@ -272,6 +272,28 @@ CAF_TEST(one that never gets ready or speaks another version is an answer not a 
   CAF_CHECK(answers.at(d).cls == error_class::transient);
 }
 
+CAF_TEST(a machine without a sandbox is told as such and not as a crash of the file) {
+  auto c = config();
+  c.executors = 1;
+  reset(c);
+  auto a = submit();
+  ended(1, 0, exec::exit_no_sandbox);
+  CAF_CHECK(answers.at(a).failure.code == errc::unavailable);
+  CAF_CHECK(answers.at(a).cls == error_class::transient);
+  CAF_CHECK(answers.at(a).failure.message.find("troupe doctor") != std::string::npos);
+}
+
+CAF_TEST(the limits of the node go with every request) {
+  auto c = config();
+  c.limits.max_pixels = 12'345;
+  reset(c);
+  submit();
+  ready(1);
+  auto request = exec::decode_request(child(1).frames.at(0).body);
+  CAF_REQUIRE(request.has_value());
+  CAF_CHECK_EQUAL(request->limits.max_pixels, 12'345);
+}
+
 CAF_TEST(what the executor says of a failure is passed on) {
   auto a = submit();
   ready(1);

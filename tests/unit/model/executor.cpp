@@ -158,3 +158,34 @@ CAF_TEST(output names are plain) {
     CAF_CHECK(!exec::valid_output_name(bad));
   CAF_CHECK(!exec::valid_output_name(std::string_view{"a\0b", 3}));
 }
+
+CAF_TEST(limits come back whole with a request) {
+  exec::request r;
+  r.limits = {1, 2.5, 3, 4.5, 5, 6, 7, 8, 9};
+  auto back = exec::decode_request(exec::encode(r));
+  CAF_REQUIRE(back.has_value());
+  auto& x = back->limits;
+  CAF_CHECK_EQUAL(x.max_pixels, 1);
+  CAF_CHECK_EQUAL(x.max_frame_rate, 2.5);
+  CAF_CHECK_EQUAL(x.max_streams, 3u);
+  CAF_CHECK_EQUAL(x.max_duration, 4.5);
+  CAF_CHECK_EQUAL(x.max_extradata, 5u);
+  CAF_CHECK_EQUAL(x.max_attachments, 6u);
+  CAF_CHECK_EQUAL(x.max_subtitles, 7u);
+  CAF_CHECK_EQUAL(x.short_cpu, 8u);
+  CAF_CHECK_EQUAL(x.long_cpu, 9u);
+}
+
+CAF_TEST(what an executor says at its start comes back whole) {
+  auto back = exec::decode_readiness(exec::encode(exec::readiness{2, {"libx264"}, {true, 7}, "libavcodec 1.2.3"}));
+  CAF_REQUIRE(back.has_value());
+  CAF_CHECK_EQUAL(back->version, 2u);
+  CAF_CHECK_EQUAL(back->encoders, std::vector<std::string>{"libx264"});
+  CAF_CHECK(back->sandbox == (exec::sandbox_layers{true, 7}));
+  CAF_CHECK_EQUAL(back->libraries, "libavcodec 1.2.3");
+  for (auto* bad : {"", "[]", "{}", R"({"version":"2"})", R"({"version":2,"sandbox":{"seccomp":7}})"})
+    CAF_CHECK(!exec::decode_readiness(bad).has_value());
+  CAF_CHECK_EQUAL(exec::missing_layers({true, 1}), "");
+  CAF_CHECK(exec::missing_layers({true, 0}).starts_with("Landlock"));
+  CAF_CHECK(exec::missing_layers({false, 0}).find("seccomp") != std::string::npos);
+}
