@@ -12,6 +12,7 @@ pkg_check_modules(HIREDIS REQUIRED IMPORTED_TARGET hiredis)
 pkg_check_modules(BROTLI REQUIRED IMPORTED_TARGET libbrotlienc)
 # The tests read what we wrote.
 pkg_check_modules(BROTLI_DECODER REQUIRED IMPORTED_TARGET libbrotlidec)
+pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(PQ REQUIRED IMPORTED_TARGET libpq)
 find_package(prometheus-cpp REQUIRED)

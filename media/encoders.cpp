@@ -129,4 +129,12 @@ std::vector<std::string> tested_encoders() {
   return names;
 }
 
+std::string library_versions() {
+  auto text = [](const char* name, unsigned version) {
+    return std::string(name) + " " + std::to_string(AV_VERSION_MAJOR(version)) + "."
+           + std::to_string(AV_VERSION_MINOR(version)) + "." + std::to_string(AV_VERSION_MICRO(version));
+  };
+  return text("libavcodec", avcodec_version()) + ", " + text("libavformat", avformat_version());
+}
+
 } // namespace troupe::media

@@ -17,4 +17,7 @@ std::string_view hardware_encoder_for(std::string_view codec) noexcept;
 /// what they load lazily, so call it before the process locks itself down.
 std::vector<std::string> tested_encoders();
 
+/// The codec and container libraries that run, for people: "libavcodec 59.37.100, libavformat 59.27.100".
+std::string library_versions();
+
 } // namespace troupe::media

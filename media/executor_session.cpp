@@ -4,6 +4,8 @@
 #include "media/faults.hpp"
 #include "media/log_capture.hpp"
 #include "media/operations.hpp"
+#include "media/processor_time.hpp"
+#include "media/sandbox.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -25,19 +27,30 @@ error without_blame(const error& why) {
   return {errc::unavailable, why.message + ": memory ran out; raise the executor's memory limit"};
 }
 
+uint64_t processor_seconds(const exec::request& request) noexcept {
+  bool is_short = request.op == exec::op::probe || request.op == exec::op::thumbnail;
+  return is_short ? request.limits.short_cpu : request.limits.long_cpu;
+}
+
+/// A worker that breaks the protocol can't be talked to.
+[[noreturn]] void end_for(const error& broken) {
+  std::fprintf(stderr, "troupe-executor: %s\n", broken.message.c_str());
+  ::_exit(exit_protocol);
+}
+
 std::string text(const nlohmann::json& value) {
   return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 } // namespace
 
-int executor_session::run(const std::vector<std::string>& encoders) {
+int executor_session::run(const exec::readiness& ready) {
   log_capture::install([this](const std::string& line) {
     // Logged while an operation runs, on whichever thread libav uses.
     channel_.send(exec::frame_type::log, 0, text({{"line", line}}));
   });
   std::thread([this] { watch(); }).detach();
-  channel_.send(exec::frame_type::ready, 0, text({{"version", exec::protocol_version}, {"encoders", encoders}}));
+  channel_.send(exec::frame_type::ready, 0, exec::encode(ready));
   while (auto request = next())
     serve(std::move(*request));
   return 0;
@@ -46,10 +59,8 @@ int executor_session::run(const std::vector<std::string>& encoders) {
 void executor_session::watch() {
   for (;;) {
     auto got = channel_.receive();
-    if (!got) {
-      std::fprintf(stderr, "troupe-executor: %s\n", got.error().message.c_str());
-      ::_exit(exit_protocol);
-    }
+    if (!got)
+      end_for(got.error());
     if (!*got)
       ::_exit(exit_worker_gone);
     auto& frame = **got;
@@ -59,6 +70,10 @@ void executor_session::watch() {
       break;
     case exec::frame_type::cancel:
       cancel(frame.frame.operation);
+      break;
+    case exec::frame_type::opened:
+      if (auto taken = outputs_.opened(std::move(frame)); !taken)
+        end_for(taken.error());
       break;
     default: {
       std::lock_guard lock(mutex_);
@@ -84,6 +99,7 @@ void executor_session::cancel(uint64_t operation) {
   std::unique_lock lock(mutex_);
   if (operation == running_) {
     cancelled_ = true;
+    outputs_.wake();
     return;
   }
   auto it = std::find_if(waiting_.begin(), waiting_.end(),
@@ -108,31 +124,48 @@ std::optional<received_frame> executor_session::next() {
   return got;
 }
 
-void executor_session::serve(received_frame got) {
+result<std::string> executor_session::answer(const received_frame& got) {
   const auto operation = got.frame.operation;
-  auto answer = [&]() -> result<std::string> {
-    auto request = exec::decode_request(got.frame.body);
-    if (!request)
-      return request.error();
+  auto request = exec::decode_request(got.frame.body);
+  if (!request)
+    return request.error();
+  task job{cancelled_,
+           [&](const exec::progress& p) { channel_.send(exec::frame_type::progress, operation, exec::encode(p)); },
+           [&](const std::string& name) { return outputs_.create(operation, name); }, request->limits};
+  processor_time clock(processor_seconds(*request), cancelled_);
+  auto done = [&]() -> result<std::string> {
     if (!request->fault.empty()) {
       if (!options_.test_faults)
         return {errc::protocol, "faults are for tests: start the executor with --test-faults"};
-      TROUPE_TRY(run_fault(request->fault));
+      TROUPE_TRY(run_fault(request->fault, job));
     }
-    task job{cancelled_,
-             [&](const exec::progress& p) { channel_.send(exec::frame_type::progress, operation, exec::encode(p)); }};
     return run_operation(*request, got.descriptors, job);
   }();
+  if (!done && clock.spent())
+    return {errc::bad_media, "the file takes more than " + std::to_string(processor_seconds(*request))
+                               + " s of processor time, which is the limit"};
+  return done;
+}
+
+void executor_session::tell_refused_calls() {
+  for (auto& line : refused_calls())
+    channel_.send(exec::frame_type::log, 0, text({{"line", "the sandbox refused " + line}}));
+}
+
+void executor_session::serve(received_frame got) {
+  const auto operation = got.frame.operation;
+  auto answered = answer(got);
   {
     std::lock_guard lock(mutex_);
     running_ = 0;
   }
   // The descriptors go first: whoever sees the answer may count on them being closed.
   got.descriptors.clear();
-  if (answer)
-    channel_.send(exec::frame_type::done, operation, std::move(*answer));
+  tell_refused_calls();
+  if (answered)
+    channel_.send(exec::frame_type::done, operation, std::move(*answered));
   else
-    answer_failure(operation, without_blame(answer.error()));
+    answer_failure(operation, without_blame(answered.error()));
 }
 
 void executor_session::answer_failure(uint64_t operation, const error& why) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "media/executor_channel.hpp"
+#include "media/output_requests.hpp"
 
 #include <atomic>
 #include <condition_variable>
@@ -30,13 +31,15 @@ public:
 
   /// Sends `ready`, then serves until told to shut down; returns the exit status. Ends the process itself when the
   /// worker is gone or breaks the protocol.
-  int run(const std::vector<std::string>& encoders);
+  int run(const exec::readiness& ready);
 
 private:
   void watch();
   void queue(received_frame got);
   void cancel(uint64_t operation);
   void serve(received_frame got);
+  result<std::string> answer(const received_frame& got);
+  void tell_refused_calls();
   void answer_failure(uint64_t operation, const error& why);
   /// The next request, waiting for it; nothing once shut down and all are served.
   std::optional<received_frame> next();
@@ -50,6 +53,7 @@ private:
   /// The operation that runs; 0: none. Guarded by mutex_.
   uint64_t running_ = 0;
   std::atomic<bool> cancelled_ = false;
+  output_requests outputs_{channel_, cancelled_};
 };
 
 } // namespace troupe::media

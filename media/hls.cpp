@@ -262,7 +262,7 @@ private:
       if (s.index == r.plan.stream)
         request.source.streams.push_back(s);
     request.full = false;
-    auto found = verify(r.file.get(), request, {job_.cancelled, {}, {}});
+    auto found = verify(r.file.get(), request, {job_.cancelled, {}, {}, job_.limits});
     if (!found)
       return found.error();
     if (found->ok)

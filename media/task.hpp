@@ -20,6 +20,8 @@ struct task {
   /// decides where it lies. For operations whose number of outputs is not known before (segments, sprite sheets).
   /// Blocks; any thread. Empty where an operation needs none.
   std::function<result<owned_fd>(const std::string& name)> create{};
+  /// What the source may ask for.
+  exec::limits limits{};
 };
 
 } // namespace troupe::media

@@ -9,8 +9,8 @@
 namespace troupe::work {
 
 result<std::string> attempt::execute(exec::request request, std::vector<shared_fd> descriptors,
-                                     std::function<void(const exec::progress&)> told) {
-  auto answer = run(std::move(request), std::move(descriptors), std::move(told));
+                                     std::function<void(const exec::progress&)> told, output_maker create) {
+  auto answer = run(std::move(request), std::move(descriptors), std::move(told), std::move(create));
   if (!answer.log_tail.empty()) {
     log_tail += answer.log_tail;
     if (log_tail.size() > max_log_tail_bytes)

@@ -9,6 +9,10 @@
 
 namespace troupe::work {
 
+/// Makes an empty file, readable and writable, for an output of that name (exec::valid_output_name; no name comes
+/// twice). Called on the attempt's own thread, where it may block.
+using output_maker = std::function<result<unique_fd>(const std::string& name)>;
+
 /// One attempt of one job as its work sees it. Actor-free: the runner actor implements it over its mailbox, tests by
 /// hand. Calls block and are made from the attempt's own thread only.
 class attempt {
@@ -20,15 +24,16 @@ public:
   virtual bool stopped() const noexcept = 0;
   /// Told to those who watch; coalesced on its way.
   virtual void progress(job_progress x) = 0;
-  /// Runs one operation on an executor; errc::cancelled once the attempt is stopped.
+  /// Runs one operation on an executor; errc::cancelled once the attempt is stopped. `create` is asked meanwhile for
+  /// outputs that the operation could not name before.
   virtual executor_answer run(exec::request request, std::vector<shared_fd> descriptors,
-                              std::function<void(const exec::progress&)> told) = 0;
+                              std::function<void(const exec::progress&)> told, output_maker create) = 0;
   virtual result<ports::http_response> download(ports::http_download what,
                                                 std::function<void(const ports::transfer_progress&)> told) = 0;
 
   /// Like `run`, with what the executor said about class and log kept for the outcome.
   result<std::string> execute(exec::request request, std::vector<shared_fd> descriptors,
-                              std::function<void(const exec::progress&)> told = {});
+                              std::function<void(const exec::progress&)> told = {}, output_maker create = {});
   void stage(double fraction, std::string name, std::string message);
 
   // For the attempt's record.

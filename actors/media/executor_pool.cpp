@@ -69,6 +69,7 @@ executor_operation admit(pool_pointer self, const std::shared_ptr<executor_opera
   out.descriptors = std::move(what->descriptors);
   out.priority = what->priority;
   out.progress = what->progress;
+  out.open = what->open;
   out.done = [self, id = what->id](executor_answer answer) {
     if (auto node = self->state.open.extract(id); !node.empty())
       pool_state::answer(*node.mapped(), std::move(answer));
@@ -97,6 +98,10 @@ pool_impl::behavior_type pool(pool_pointer self, executor_config config,
   return {
     [self](run_operation& x) {
       self->state.set->submit(admit(self, x.what));
+      settle(self);
+    },
+    [self](output_opened& x) {
+      self->state.set->opened(x.operation, x.id, std::move(*x.file));
       settle(self);
     },
     [self](cancel_operation x) {

@@ -1,6 +1,6 @@
 #include "actors/media/executor_set.hpp"
 
-#include "actors/media/ready_frame.hpp"
+#include "actors/media/log_line.hpp"
 #include "protocol/model/job_kinds.hpp"
 
 #include <algorithm>
@@ -72,6 +72,7 @@ void executor_set::submit(executor_operation operation) {
   if (waiting() >= config_.max_waiting)
     return operation.done(
       {{errc::rate_limited, "too many operations wait for an executor"}, error_class::throttled, {}, {}});
+  operation.request.limits = config_.limits;
   auto priority = operation.priority;
   waiting_[priority].push_back(std::make_unique<executor_operation>(std::move(operation)));
   pump();
@@ -155,6 +156,7 @@ void executor_set::give(executor& to, std::unique_ptr<executor_operation> operat
   to.operation->descriptors.clear();
   to.log.clear();
   to.log_bytes = 0;
+  to.outputs.clear();
 }
 
 void executor_set::finish(executor& of, executor_answer answer) {
@@ -191,9 +193,51 @@ void executor_set::cancel(uint64_t id) {
         queue.erase(i);
         return operation->done({error{errc::cancelled}, error_class::permanent, {}, {}});
       }
+  if (auto x = runs(id))
+    end(*x, error{errc::cancelled}, error_class::permanent);
+}
+
+executor_set::executor* executor_set::runs(uint64_t operation) noexcept {
   for (auto& [number, x] : executors_)
-    if (x.operation && x.operation->id == id)
-      return end(x, error{errc::cancelled}, error_class::permanent);
+    if (x.operation && x.operation->id == operation)
+      return &x;
+  return nullptr;
+}
+
+void executor_set::ask_for_output(executor& of, const std::string& body) {
+  auto wish = exec::decode_open_request(body);
+  if (!wish)
+    return end(of, wish.error(), error_class::crash);
+  // A name twice would overwrite what is there already; so many names, or a name like a path, is an executor that is
+  // not itself any more.
+  if (!exec::valid_output_name(wish->name) || of.outputs.size() >= exec::max_outputs
+      || !of.outputs.insert(wish->name).second)
+    return end(of, {errc::protocol, "the executor asked for an output that it may not have and was ended"},
+               error_class::crash);
+  if (!of.operation->open)
+    return answer_open(of, wish->id, error{errc::protocol, "this operation has no further outputs"});
+  of.operation->open(wish->id, std::move(wish->name));
+}
+
+void executor_set::answer_open(executor& of, uint64_t id, result<unique_fd> file) {
+  exec::open_answer answer{id, std::nullopt};
+  std::vector<unique_fd> descriptors;
+  if (file)
+    descriptors.push_back(std::move(*file));
+  else
+    answer.refusal = {file.error().code, default_class(file.error().code), file.error().message};
+  if (auto sent =
+        of.child->send({exec::frame_type::opened, of.operation->id, exec::encode(answer)}, std::move(descriptors));
+      !sent)
+    end(of, sent.error(), error_class::transient);
+}
+
+void executor_set::opened(uint64_t operation, uint64_t id, result<unique_fd> file) {
+  auto x = runs(operation);
+  if (!x || x->state != phase::busy)
+    return;
+  x->deadline = clock_.mono() + config_.stall_timeout;
+  answer_open(*x, id, std::move(file));
 }
 
 void executor_set::keep_line(executor& of, const std::string& body) {
@@ -215,7 +259,7 @@ void executor_set::on_frame(uint64_t number, exec::frame what) {
     return;
   auto& x = found->second;
   if (what.type == exec::frame_type::ready) {
-    if (auto version = read_ready(what.body); !version || *version != exec::protocol_version)
+    if (auto ready = exec::decode_readiness(what.body); !ready || ready->version != exec::protocol_version)
       return end(x, {errc::protocol, "the executor speaks another version: install all programs from one build"},
                  error_class::transient);
     if (x.state != phase::starting)
@@ -235,6 +279,8 @@ void executor_set::on_frame(uint64_t number, exec::frame what) {
       x.operation->progress(*progress);
     return;
   }
+  if (what.type == exec::frame_type::open)
+    return ask_for_output(x, what.body);
   executor_answer answer;
   if (what.type == exec::frame_type::done) {
     answer.body = std::move(what.body);
@@ -261,6 +307,9 @@ void executor_set::on_frame(uint64_t number, exec::frame what) {
 error executor_set::why_exited(const executor& which, const ports::child_exit& exit) const {
   if (which.reason.code != errc::none)
     return which.reason;
+  if (which.state == phase::starting && exit.status == exec::exit_no_sandbox)
+    return {errc::unavailable, "media is not read without a complete sandbox, which this machine does not offer: see "
+                               "troupe doctor, or set worker.sandbox to best"};
   auto doing = which.operation ? " during " + std::string{name_of(which.operation->request.op)} : " at its start";
   return {errc::crash, "the executor process " + exit.describe() + doing};
 }
@@ -284,7 +333,9 @@ void executor_set::on_exit(uint64_t number, ports::child_exit exit) {
   if (!x.expected && !cancelled)
     note_crash();
   auto why = why_exited(x, exit);
-  auto cls = x.reason.code == errc::none ? error_class::crash : x.cls;
+  auto cls = x.reason.code != errc::none ? x.cls
+             : why.code == errc::crash   ? error_class::crash
+                                         : default_class(why.code);
   if (x.operation)
     finish(x, {why, cls, {}, {}});
   else if (never_ready && none_ready())

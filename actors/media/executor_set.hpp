@@ -11,6 +11,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 
 namespace troupe::work {
 
@@ -20,6 +21,8 @@ using shared_fd = std::shared_ptr<const unique_fd>;
 struct executor_config {
   /// The troupe-executor program with its arguments and limits.
   ports::child_spec program;
+  /// Go with every request.
+  exec::limits limits{};
   /// Most processes at once: the number of cores unless configured.
   uint32_t executors = 1;
   /// Operations that wait for an executor; one more is refused with errc::rate_limited.
@@ -59,6 +62,9 @@ struct executor_operation {
   /// 1 first, 10 last; equal ones in order of arrival.
   uint8_t priority = 5;
   std::function<void(const exec::progress&)> progress;
+  /// The executor asks for an output of that name, which was checked; answer with executor_set::opened. Empty: the
+  /// operation has no further outputs, and asking for one is answered with a refusal.
+  std::function<void(uint64_t id, std::string name)> open;
   /// Called exactly once, unless the set is destroyed before.
   std::function<void(executor_answer)> done;
 };
@@ -95,6 +101,9 @@ public:
   /// Unknown ids are ignored.
   void cancel(uint64_t operation);
 
+  /// The answer to executor_operation::open. Of an operation that has ended it is dropped, and the file closed.
+  void opened(uint64_t operation, uint64_t id, result<unique_fd> file);
+
   void on_frame(uint64_t executor, exec::frame what);
   void on_exit(uint64_t executor, ports::child_exit exit);
   /// Does what time has made due; call at next_deadline or later.
@@ -126,6 +135,8 @@ private:
     bool expected = false;
     std::deque<std::string> log;
     size_t log_bytes = 0;
+    /// What the operation has asked for so far.
+    std::set<std::string, std::less<>> outputs;
   };
 
   void pump();
@@ -135,6 +146,10 @@ private:
   void end(executor& which, error reason, error_class cls);
   void shut_down(executor& which);
   void note_crash();
+  /// Ends an executor that asks for what no executor may ask for.
+  void ask_for_output(executor& of, const std::string& body);
+  void answer_open(executor& of, uint64_t id, result<unique_fd> file);
+  executor* runs(uint64_t operation) noexcept;
   void keep_line(executor& of, const std::string& body);
   void refuse_first(const error& why, error_class cls);
   executor* idle_one() noexcept;

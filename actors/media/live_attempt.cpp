@@ -1,8 +1,47 @@
 #include "actors/media/live_attempt.hpp"
 
+#include <condition_variable>
+#include <deque>
 #include <future>
+#include <variant>
 
 namespace troupe::work {
+
+namespace {
+
+/// The executor asks for an output.
+struct wish {
+  uint64_t id = 0;
+  std::string name;
+};
+
+/// What happens to one operation, for the thread that waits for it.
+class operation_events {
+public:
+  using event = std::variant<wish, executor_answer>;
+
+  void push(event x) {
+    std::lock_guard guard{mutex_};
+    queue_.push_back(std::move(x));
+    changed_.notify_one();
+  }
+  event pop() {
+    std::unique_lock lock{mutex_};
+    changed_.wait(lock, [this] { return !queue_.empty(); });
+    // The answer is the last event: wishes before it can't be granted any more.
+    auto last = std::holds_alternative<executor_answer>(queue_.back());
+    auto out = std::move(last ? queue_.back() : queue_.front());
+    last ? queue_.clear() : queue_.pop_front();
+    return out;
+  }
+
+private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<event> queue_;
+};
+
+} // namespace
 
 live_attempt::live_attempt(assignment what, const runner_config& config) :
   what_(std::move(what)), pool_(config.pool), http_(config.http), sink_(config.sink) {
@@ -14,15 +53,18 @@ void live_attempt::progress(job_progress x) {
 }
 
 executor_answer live_attempt::run(exec::request request, std::vector<shared_fd> descriptors,
-                                  std::function<void(const exec::progress&)> told) {
-  // Shared with the callback, which may still be within set_value when the waiting thread goes on.
-  auto answered = std::make_shared<std::promise<executor_answer>>();
+                                  std::function<void(const exec::progress&)> told, output_maker create) {
+  // Shared with the callbacks, which may still be within push when the waiting thread goes on.
+  auto events = std::make_shared<operation_events>();
   executor_operation asked;
   asked.id = next_operation();
   asked.request = std::move(request);
   asked.descriptors = std::move(descriptors);
   asked.progress = std::move(told);
-  asked.done = [answered](executor_answer x) { answered->set_value(std::move(x)); };
+  if (create)
+    asked.open = [events](uint64_t id, std::string name) { events->push(wish{id, std::move(name)}); };
+  asked.done = [events](executor_answer x) { events->push(std::move(x)); };
+  const auto id = asked.id;
   {
     std::lock_guard guard{mutex_};
     if (stopped_)
@@ -30,10 +72,15 @@ executor_answer live_attempt::run(exec::request request, std::vector<shared_fd> 
     operation_ = asked.id;
     caf::anon_send(pool_, run_operation{shared_operation(std::move(asked))});
   }
-  auto out = answered->get_future().get();
+  auto next = events->pop();
+  while (auto wanted = std::get_if<wish>(&next)) {
+    auto file = std::make_shared<result<unique_fd>>(create(wanted->name));
+    caf::anon_send(pool_, output_opened{id, wanted->id, std::move(file)});
+    next = events->pop();
+  }
   std::lock_guard guard{mutex_};
   operation_ = 0;
-  return out;
+  return std::move(std::get<executor_answer>(next));
 }
 
 result<ports::http_response> live_attempt::download(ports::http_download what,

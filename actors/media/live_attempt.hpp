@@ -20,7 +20,7 @@ public:
   }
   void progress(job_progress x) override;
   executor_answer run(exec::request request, std::vector<shared_fd> descriptors,
-                      std::function<void(const exec::progress&)> told) override;
+                      std::function<void(const exec::progress&)> told, output_maker create) override;
   result<ports::http_response> download(ports::http_download what,
                                         std::function<void(const ports::transfer_progress&)> told) override;
 

@@ -10,6 +10,8 @@ constexpr std::array<std::string_view, 3> roles{"coordinator", "gateway", "worke
 constexpr std::array<std::string_view, 6> levels{"trace", "debug", "info", "warn", "error", "off"};
 constexpr std::array<std::string_view, 3> formats{"auto", "text", "json"};
 
+constexpr std::array<std::string_view, 2> sandboxes{"require", "best"};
+
 constexpr uint64_t second = 1'000;
 constexpr uint64_t day = 24ull * 3600 * second;
 constexpr uint64_t mib = 1ull << 20;
@@ -94,8 +96,27 @@ void worker_fields(std::vector<field>& out, worker_settings& x) {
                  3600 * second});
   out.push_back(
     {"worker.executor_memory", &x.executor_memory, "Most memory of one executor.", 256 * mib, UINT64_MAX >> 1});
+  out.push_back({"worker.sandbox", &x.sandbox,
+                 "require: media is read only where every layer of the sandbox (seccomp, Landlock) is in force. best: "
+                 "with what the machine offers. troupe doctor says what that is.",
+                 0, 16, sandboxes});
   out.push_back({"worker.private_downloads", &x.private_downloads,
                  "Downloads may come from this machine and from private networks."});
+}
+
+void media_fields(std::vector<field>& out, media_settings& x) {
+  out.push_back({"media.max_pixels", &x.max_pixels, "Pixels of one picture.", 1 << 16, 1u << 31});
+  out.push_back({"media.max_frame_rate", &x.max_frame_rate, "Frames a second.", 1, 1'000'000});
+  out.push_back({"media.max_streams", &x.max_streams, "Tracks of a file.", 1, 100'000});
+  out.push_back({"media.max_duration", &x.max_duration,
+                 "Length of a film. A header that claims more than a year is not believed, and not refused for it.",
+                 second, 365 * day});
+  out.push_back({"media.max_attachments", &x.max_attachments, "Fonts and other files inside a file, together."});
+  out.push_back({"media.max_subtitles", &x.max_subtitles, "Subtitles of a file, together."});
+  out.push_back({"media.max_output", &x.max_output, "Largest file that is made.", 1 << 20, UINT64_MAX >> 1});
+  out.push_back({"media.probe_cpu", &x.probe_cpu,
+                 "Processor time of one probe or one set of thumbnails, all threads together.", second, day});
+  out.push_back({"media.transcode_cpu", &x.transcode_cpu, "The same for everything else.", second, 365 * day});
 }
 
 void store_fields(std::vector<field>& out, settings& x) {
@@ -142,6 +163,7 @@ std::vector<field> fields(settings& x) {
   mesh_fields(out, x.mesh);
   jobs_fields(out, x.jobs);
   worker_fields(out, x.worker);
+  media_fields(out, x.media);
   store_fields(out, x);
   operation_fields(out, x);
   return out;
@@ -154,6 +176,7 @@ std::string_view section_comment(std::string_view section) {
     {"mesh", "How nodes find each other."},
     {"jobs", "The job queue (coordinator)."},
     {"worker", "What this node works on, and how much at once."},
+    {"media", "What a file may ask for; one that asks for more is refused (worker)."},
     {"database", "Where jobs and catalogue are kept (coordinator)."},
     {"redis", "A cache and a wake-up that can be away at any time; never the truth."},
     {"cache", "The cache in memory."},

@@ -84,9 +84,25 @@ struct worker_settings {
   milliseconds executor_idle{60'000};
   milliseconds stall_timeout{60'000};
   byte_size executor_memory{4ull << 30};
+  std::string sandbox = "require";
   bool private_downloads = false;
 
   bool operator==(const worker_settings&) const = default;
+};
+
+/// What a file may ask of an executor (exec::limits).
+struct media_settings {
+  uint32_t max_pixels = 8192 * 8192;
+  uint32_t max_frame_rate = 1000;
+  uint32_t max_streams = 1000;
+  milliseconds max_duration{7ll * 24 * 3600 * 1000};
+  byte_size max_attachments{256ull << 20};
+  byte_size max_subtitles{256ull << 20};
+  byte_size max_output{1ull << 40};
+  milliseconds probe_cpu{120'000};
+  milliseconds transcode_cpu{4ll * 24 * 3600 * 1000};
+
+  bool operator==(const media_settings&) const = default;
 };
 
 struct database_settings {
@@ -144,6 +160,7 @@ struct settings {
   mesh_settings mesh;
   jobs_settings jobs;
   worker_settings worker;
+  media_settings media;
   database_settings database;
   redis_settings redis;
   cache_settings cache;

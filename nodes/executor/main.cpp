@@ -3,16 +3,18 @@
 #include "media/encoders.hpp"
 #include "media/executor_session.hpp"
 #include "media/log_capture.hpp"
+#include "media/preload.hpp"
+#include "media/sandbox.hpp"
 
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <cstdio>
-#include <cstring>
 #include <exception>
+#include <optional>
+#include <span>
+#include <string_view>
 
 namespace {
 
@@ -24,43 +26,55 @@ bool is_stream_socket(int fd) {
   return ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM;
 }
 
-/// Gives up what media work never needs: other descriptors, core files (they would hold the media), new privileges.
-/// System-call and file-system filters belong here too, and nowhere later: after this, bytes of media are read.
-bool lock_down() {
-  ::close_range(exec::channel_descriptor + 1, ~0U, 0);
-  const rlimit none{0, 0};
-  return ::setrlimit(RLIMIT_CORE, &none) == 0 && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
-}
-
 int usage(const char* why) {
   std::fprintf(stderr,
                "troupe-executor: %s\n"
-               "usage: troupe-executor [--test-faults]   (a worker starts it, with a stream socket on descriptor 3)\n",
+               "usage: troupe-executor [--sandbox=require|best] [--test-faults]\n"
+               "a worker starts it, with a stream socket on descriptor 3\n",
                why);
   return media::exit_usage;
 }
 
-int serve(int argc, char** argv) {
-  media::executor_options options;
-  for (int i = 1; i < argc; ++i) {
-    if (std::strcmp(argv[i], "--test-faults") != 0)
-      return usage("unknown argument");
-    options.test_faults = true;
+struct command_line {
+  media::executor_options session;
+  /// Run without the layers that the machine lacks.
+  bool best_sandbox = false;
+};
+
+std::optional<command_line> read_arguments(int argc, char** argv) {
+  command_line out;
+  for (std::string_view argument : std::span(argv, static_cast<size_t>(argc)).subspan(1)) {
+    if (argument == "--test-faults")
+      out.session.test_faults = true;
+    else if (argument == "--sandbox=best" || argument == "--sandbox=require")
+      out.best_sandbox = argument.ends_with("best");
+    else
+      return std::nullopt;
   }
+  return out;
+}
+
+int serve(const command_line& asked) {
   if (!is_stream_socket(exec::channel_descriptor))
     return usage("descriptor 3 is not a stream socket");
+  ::close_range(exec::channel_descriptor + 1, ~0U, 0);
   // Writes fail with an error that can be told to the worker.
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGXFSZ, SIG_IGN);
-  // The order is the safety: load all that is loaded lazily, lock down, and only then read a first byte of media.
+  // The order is the safety: load all that is loaded lazily, enter the sandbox, and only then read a byte of media.
   media::log_capture::install({});
-  auto encoders = media::tested_encoders();
-  if (!lock_down()) {
-    std::perror("troupe-executor: can't lock itself down");
-    return media::exit_usage;
+  media::preload();
+  exec::readiness ready;
+  ready.encoders = media::tested_encoders();
+  ready.libraries = media::library_versions();
+  auto sandbox = media::enter_sandbox(!asked.best_sandbox);
+  if (!sandbox) {
+    std::fprintf(stderr, "troupe-executor: %s\n", sandbox.error().message.c_str());
+    return exec::exit_no_sandbox;
   }
-  media::executor_session session(exec::channel_descriptor, options);
-  return session.run(encoders);
+  ready.sandbox = *sandbox;
+  media::executor_session session(exec::channel_descriptor, asked.session);
+  return session.run(ready);
 }
 
 } // namespace
@@ -68,7 +82,8 @@ int serve(int argc, char** argv) {
 int main(int argc, char** argv) {
   int status = 1;
   try {
-    status = serve(argc, argv);
+    auto asked = read_arguments(argc, argv);
+    status = asked ? serve(*asked) : usage("unknown argument");
   } catch (const std::exception& e) {
     std::fprintf(stderr, "troupe-executor: %s\n", e.what());
   }

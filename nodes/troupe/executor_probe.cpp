@@ -1,7 +1,5 @@
 #include "nodes/troupe/executor_probe.hpp"
 
-#include "protocol/model/executor.hpp"
-
 #include <chrono>
 #include <csignal>
 #include <cstring>
@@ -59,7 +57,7 @@ std::string beside_this_program(const std::string& name) {
   return ec ? name : (self.parent_path() / name).string();
 }
 
-result<std::string> probe_executor(const std::string& path) {
+result<exec::readiness> probe_executor(const std::string& path) {
   if (access(path.c_str(), X_OK) != 0)
     return {errc::not_found, path + " is not there or not executable; build it with ./run --build-only"};
   int ends[2];
@@ -71,7 +69,7 @@ result<std::string> probe_executor(const std::string& path) {
   posix_spawn_file_actions_init(&actions);
   // dup2 onto itself clears close-on-exec, too (POSIX.1-2024; glibc does).
   posix_spawn_file_actions_adddup2(&actions, ends[1], exec::channel_descriptor);
-  const char* argv[] = {path.c_str(), nullptr};
+  const char* argv[] = {path.c_str(), "--sandbox=best", nullptr};
   auto rc = posix_spawn(&c.pid, path.c_str(), &actions, nullptr, const_cast<char**>(argv), environ);
   posix_spawn_file_actions_destroy(&actions);
   close(ends[1]);
@@ -88,7 +86,10 @@ result<std::string> probe_executor(const std::string& path) {
   std::string body(head.length, '\0');
   if (!read_all(c.fd, body.data(), body.size(), deadline))
     return {errc::protocol, path + " broke off in its first message"};
-  return body;
+  auto ready = exec::decode_readiness(body);
+  if (!ready || ready->version != exec::protocol_version)
+    return {errc::protocol, path + " is of another version; build again with ./run --build-only"};
+  return ready;
 }
 
 } // namespace troupe::cli

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "protocol/model/result.hpp"
+#include "protocol/model/executor.hpp"
 
 #include <string>
 
@@ -9,8 +9,8 @@ namespace troupe::cli {
 /// Path of a program in the folder of the running one.
 std::string beside_this_program(const std::string& name);
 
-/// Starts an executor, waits at most 5 s for its `ready` frame (protocol/model/executor.hpp), ends it, and gives the
-/// frame's body: {"version","encoders":[…]}.
-result<std::string> probe_executor(const std::string& path);
+/// Starts an executor with whatever sandbox the machine offers, waits at most 5 s for its `ready` frame, ends it, and
+/// says what it said.
+result<exec::readiness> probe_executor(const std::string& path);
 
 } // namespace troupe::cli

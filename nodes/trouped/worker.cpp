@@ -33,6 +33,19 @@ std::string executor_program(const config::settings& s) {
   return (self.parent_path() / "troupe-executor").string();
 }
 
+exec::limits media_limits(const config::media_settings& s) {
+  exec::limits out;
+  out.max_pixels = s.max_pixels;
+  out.max_frame_rate = s.max_frame_rate;
+  out.max_streams = s.max_streams;
+  out.max_duration = static_cast<double>(s.max_duration.count()) / 1000;
+  out.max_attachments = s.max_attachments.bytes;
+  out.max_subtitles = s.max_subtitles.bytes;
+  out.short_cpu = static_cast<uint64_t>(s.probe_cpu.count()) / 1000;
+  out.long_cpu = static_cast<uint64_t>(s.transcode_cpu.count()) / 1000;
+  return out;
+}
+
 work::executor_config executor_settings(const config::settings& s) {
   work::executor_config c;
   c.program.program = executor_program(s);
@@ -40,6 +53,9 @@ work::executor_config executor_settings(const config::settings& s) {
   // Sanitizers reserve more address space than any machine has memory.
   c.program.limits.address_space = s.worker.executor_memory.bytes;
 #endif
+  c.program.limits.file_size = s.media.max_output.bytes;
+  c.program.arguments = {"--sandbox=" + s.worker.sandbox};
+  c.limits = media_limits(s.media);
   c.executors = executor_count(s);
   c.idle_timeout = s.worker.executor_idle;
   c.stall_timeout = s.worker.stall_timeout;
@@ -77,9 +93,7 @@ std::function<result<std::string>(video_id)> source_finder(caf::actor_system& sy
           else
             out = d.home.root + "/" + d.item.path;
         },
-        [&](caf::error& e) {
-          out = mesh::from_caf(e);
-        });
+        [&](caf::error& e) { out = mesh::from_caf(e); });
     return out;
   };
 }
@@ -109,29 +123,20 @@ runners make_runners(parts& p, const std::shared_ptr<work::work_threads>& thread
     return work::spawn_runner(sys, std::move(c));
   };
   runners out;
-  out["ingest"] = with("ingest", [shop](work::attempt& a) {
-    return work::ingest(a, shop);
-  });
-  out["transcode"] = with("transcoder", [shop](work::attempt& a) {
-    return work::transcode(a, shop);
-  });
-  out["download"] = with("downloader", [shop](work::attempt& a) {
-    return work::download(a, shop);
-  });
+  out["ingest"] = with("ingest", [shop](work::attempt& a) { return work::ingest(a, shop); });
+  out["transcode"] = with("transcoder", [shop](work::attempt& a) { return work::transcode(a, shop); });
+  out["download"] = with("downloader", [shop](work::attempt& a) { return work::download(a, shop); });
   out["noop"] = work::spawn_noop(sys);
   catalogue::scanner_config scan;
   scan.files = p.files;
-  scan.coordinator = [link = p.coordinator] {
-    return link->handles();
-  };
+  scan.coordinator = [link = p.coordinator] { return link->handles(); };
   scan.progress = sink;
   out["scan"] = sys.spawn(catalogue::scanner, scan);
   // Only who has the database knows which files are still named.
   if (p.database) {
     auto rules = cleanup_rules_of(p);
-    out["scheduled_cleanup"] = with("cleanup", [shop, rules](work::attempt& a) {
-      return work::clean_up(a, shop, rules);
-    });
+    out["scheduled_cleanup"] =
+      with("cleanup", [shop, rules](work::attempt& a) { return work::clean_up(a, shop, rules); });
   }
   return out;
 }
@@ -147,12 +152,8 @@ cluster::worker_config worker_settings(parts& p, const std::shared_ptr<work::wor
   c.me.embedded = p.settings.has_role("coordinator");
   c.data_id = p.data_id;
   c.time = &p.clocks;
-  c.make_runners = [&p, threads](mesh::progress_sink sink) {
-    return make_runners(p, threads, std::move(sink));
-  };
-  c.look_up = [&p](std::function<void(result<mesh::job_worker>)> done) {
-    p.coordinator->find(std::move(done));
-  };
+  c.make_runners = [&p, threads](mesh::progress_sink sink) { return make_runners(p, threads, std::move(sink)); };
+  c.look_up = [&p](std::function<void(result<mesh::job_worker>)> done) { p.coordinator->find(std::move(done)); };
   return c;
 }
 

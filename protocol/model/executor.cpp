@@ -50,7 +50,74 @@ op op_from(const std::string& name) {
   throw json::other_error::create(501, "unknown operation \"" + name + "\"", nullptr);
 }
 
+json limits_value(const limits& x) {
+  return {{"maxPixels", x.max_pixels},
+          {"maxFrameRate", finite(x.max_frame_rate)},
+          {"maxStreams", x.max_streams},
+          {"maxDuration", finite(x.max_duration)},
+          {"maxExtradata", x.max_extradata},
+          {"maxAttachments", x.max_attachments},
+          {"maxSubtitles", x.max_subtitles},
+          {"shortCpu", x.short_cpu},
+          {"longCpu", x.long_cpu}};
+}
+
+limits limits_from(const json& value) {
+  limits x;
+  read(value, "maxPixels", x.max_pixels);
+  read(value, "maxFrameRate", x.max_frame_rate);
+  read(value, "maxStreams", x.max_streams);
+  read(value, "maxDuration", x.max_duration);
+  read(value, "maxExtradata", x.max_extradata);
+  read(value, "maxAttachments", x.max_attachments);
+  read(value, "maxSubtitles", x.max_subtitles);
+  read(value, "shortCpu", x.short_cpu);
+  read(value, "longCpu", x.long_cpu);
+  return x;
+}
+
+json failure_value(const failure& x) {
+  return {{"code", to_string(x.code)}, {"class", to_string(x.cls)}, {"message", x.message}};
+}
+
+failure failure_from(const json& value) {
+  failure x;
+  x.code = errc_from(value.at("code").get<std::string>());
+  x.cls = error_class_from(value.at("class").get<std::string>());
+  read(value, "message", x.message);
+  return x;
+}
+
 } // namespace
+
+std::string missing_layers(const sandbox_layers& x) {
+  std::string out;
+  if (!x.seccomp)
+    out = "the seccomp filter (CONFIG_SECCOMP_FILTER, and a container that allows it)";
+  if (x.landlock == 0)
+    out += std::string(out.empty() ? "" : " and ")
+           + "Landlock (Linux 5.13 with \"landlock\" among its security modules, and a container that allows it)";
+  return out;
+}
+
+std::string encode(const readiness& x) {
+  return text({{"version", x.version},
+               {"encoders", x.encoders},
+               {"sandbox", {{"seccomp", x.sandbox.seccomp}, {"landlock", x.sandbox.landlock}}},
+               {"libraries", x.libraries}});
+}
+
+result<readiness> decode_readiness(std::string_view body) {
+  return decode<readiness>("what an executor says at its start", body, [](const json& value, readiness& x) {
+    value.at("version").get_to(x.version);
+    read(value, "encoders", x.encoders);
+    if (auto it = value.find("sandbox"); it != value.end()) {
+      read(*it, "seccomp", x.sandbox.seccomp);
+      read(*it, "landlock", x.sandbox.landlock);
+    }
+    read(value, "libraries", x.libraries);
+  });
+}
 
 std::string encode(const request& x) {
   return text({{"op", op_names[static_cast<size_t>(x.op)]},
@@ -60,6 +127,7 @@ std::string encode(const request& x) {
                {"source", to_value(x.source)},
                {"copied", x.copied},
                {"full", x.full},
+               {"limits", limits_value(x.limits)},
                {"fault", x.fault}});
 }
 
@@ -74,6 +142,8 @@ result<request> decode_request(std::string_view body) {
       x.source = media_info_from(*it);
     read(value, "copied", x.copied);
     read(value, "full", x.full);
+    if (auto it = value.find("limits"); it != value.end())
+      x.limits = limits_from(*it);
     read(value, "fault", x.fault);
   });
 }
@@ -185,15 +255,53 @@ result<verify_answer> decode_verify_answer(std::string_view body) {
 }
 
 std::string encode(const failure& x) {
-  return text({{"code", to_string(x.code)}, {"class", to_string(x.cls)}, {"message", x.message}});
+  return text(failure_value(x));
 }
 
 result<failure> decode_failure(std::string_view body) {
-  return decode<failure>("the failure", body, [](const json& value, failure& x) {
-    x.code = errc_from(value.at("code").get<std::string>());
-    x.cls = error_class_from(value.at("class").get<std::string>());
-    read(value, "message", x.message);
+  return decode<failure>("the failure", body, [](const json& value, failure& x) { x = failure_from(value); });
+}
+
+std::string encode(const open_request& x) {
+  return text({{"id", x.id}, {"name", x.name}});
+}
+
+result<open_request> decode_open_request(std::string_view body) {
+  return decode<open_request>("the wish for an output", body, [](const json& value, open_request& x) {
+    value.at("id").get_to(x.id);
+    value.at("name").get_to(x.name);
   });
+}
+
+std::string encode(const open_answer& x) {
+  json value{{"id", x.id}};
+  if (x.refusal)
+    value["refusal"] = failure_value(*x.refusal);
+  return text(value);
+}
+
+result<open_answer> decode_open_answer(std::string_view body) {
+  return decode<open_answer>("the answer to a wish for an output", body, [](const json& value, open_answer& x) {
+    value.at("id").get_to(x.id);
+    if (auto it = value.find("refusal"); it != value.end())
+      x.refusal = failure_from(*it);
+  });
+}
+
+bool valid_output_name(std::string_view name) noexcept {
+  if (name.empty() || name.size() > max_output_name || name.back() == '/')
+    return false;
+  int slashes = 0;
+  char before = '/';
+  for (char c : name) {
+    bool word = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+    bool starts = before == '/';
+    if (!word && (starts || (c != '.' && c != '/')))
+      return false;
+    slashes += c == '/';
+    before = c;
+  }
+  return slashes <= 1;
 }
 
 } // namespace troupe::exec

@@ -7,10 +7,12 @@
 //
 // Descriptors travel by SCM_RIGHTS with the frame's first byte. The executor never opens a media path: `request.fds`
 // names what it may touch by position. One operation runs at a time; requests sent ahead wait in the socket.
+// Outputs whose number is not known before (segments, sprite sheets) are asked for with `open` while it runs.
 
 #include "protocol/model/media.hpp"
 #include "protocol/model/result.hpp"
 
+#include <optional>
 #include <span>
 
 namespace troupe::exec {
@@ -22,8 +24,10 @@ enum class frame_type : uint16_t {
   cancel = 2,
   /// Finish and exit with status 0.
   shutdown = 3,
+  /// Answers an `open`: body open_answer, with one descriptor unless it is a refusal.
+  opened = 4,
   // executor → worker
-  /// Sent once after start, when it can take requests: body {"version","encoders":[…]}.
+  /// Sent once after start, when it can take requests: body readiness.
   ready = 16,
   /// Body: progress. At most 10 a second.
   progress = 17,
@@ -33,6 +37,8 @@ enum class frame_type : uint16_t {
   done = 19,
   /// Body: {"code","class","message"}.
   failed = 20,
+  /// Asks for one more output of the operation: body open_request; answered by `opened`. Several may be under way.
+  open = 21,
 };
 
 struct frame_header {
@@ -48,7 +54,13 @@ inline constexpr uint32_t max_body_bytes = 4 * 1024 * 1024;
 inline constexpr uint16_t max_descriptors = 16;
 /// The inherited socket in the executor.
 inline constexpr int channel_descriptor = 3;
-inline constexpr uint32_t protocol_version = 1;
+inline constexpr uint32_t protocol_version = 2;
+/// Further outputs of one operation, and the length of their names.
+inline constexpr size_t max_outputs = 10'000;
+inline constexpr size_t max_output_name = 64;
+
+/// Exit status of an executor that was told to have every layer of the sandbox and can't.
+inline constexpr int exit_no_sandbox = 5;
 
 struct frame {
   frame_type type = frame_type::request;
@@ -56,7 +68,51 @@ struct frame {
   std::string body;
 };
 
+/// What keeps an executor from anything but its descriptors, by what the kernel offers.
+struct sandbox_layers {
+  /// The filter of system calls.
+  bool seccomp = false;
+  /// The version of Landlock, 0 for none.
+  uint32_t landlock = 0;
+
+  bool operator==(const sandbox_layers&) const = default;
+};
+
+/// Layers that are not there, for people ("Landlock (Linux 5.13, ...)"); empty when nothing is missing.
+std::string missing_layers(const sandbox_layers& x);
+
+struct readiness {
+  uint32_t version = protocol_version;
+  /// libav's names of the encoders that passed a test.
+  std::vector<std::string> encoders;
+  sandbox_layers sandbox;
+  /// The libraries that run, like "libavcodec 59.37.100".
+  std::string libraries;
+};
+
 enum class op : uint8_t { probe, thumbnail, transcode, verify, hls };
+
+/// What a file may ask of an executor. Over a limit it is refused with errc::bad_media, before anything of it is
+/// decoded where its headers tell.
+struct limits {
+  /// Of one picture.
+  int64_t max_pixels = 8192LL * 8192;
+  /// Frames a second.
+  double max_frame_rate = 1000;
+  uint32_t max_streams = 1000;
+  /// Seconds. A header that claims more than a year is not believed at all, and not refused for it.
+  double max_duration = 7 * 86400;
+  /// Bytes of codec parameters of one stream.
+  uint64_t max_extradata = 16 << 20;
+  /// Bytes of attachments (fonts, pictures) of a file.
+  uint64_t max_attachments = 256 << 20;
+  /// Bytes of subtitles that are read of a file.
+  uint64_t max_subtitles = 256 << 20;
+  /// Seconds of processor time, all threads together, of a probe or thumbnail, and of every other operation; 0: no
+  /// limit.
+  uint64_t short_cpu = 120;
+  uint64_t long_cpu = 4 * 86400;
+};
 
 /// One request for all operations: the fields that an operation does not name are not looked at.
 /// Descriptors: probe, verify, hls: source. thumbnail: source, one output for each width. transcode: source, output.
@@ -74,6 +130,7 @@ struct request {
   // may be as damaged as their source; decode everything, or samples.
   std::vector<uint32_t> copied;
   bool full = true;
+  exec::limits limits;
   /// Tests only, refused unless the executor was started with --test-faults: "abort", "hang", "bloat".
   std::string fault;
 };
@@ -150,6 +207,25 @@ struct failure {
   std::string message;
 };
 
+struct open_request {
+  /// Chosen by the executor, unique in the operation.
+  uint64_t id = 0;
+  /// See valid_output_name. No name twice in an operation.
+  std::string name;
+};
+
+struct open_answer {
+  uint64_t id = 0;
+  /// Why no descriptor came along.
+  std::optional<failure> refusal;
+};
+
+/// Whether an output may be called that: lower-case letters, digits, '_', '-' and '.', at most one '/' in the middle
+/// (a folder of the operation's own), no part that begins with a dot, at most max_output_name bytes.
+bool valid_output_name(std::string_view name) noexcept;
+
+std::string encode(const readiness& x);
+result<readiness> decode_readiness(std::string_view json);
 std::string encode(const request& x);
 result<request> decode_request(std::string_view json);
 std::string encode(const progress& x);
@@ -164,5 +240,9 @@ std::string encode(const verify_answer& x);
 result<verify_answer> decode_verify_answer(std::string_view json);
 std::string encode(const failure& x);
 result<failure> decode_failure(std::string_view json);
+std::string encode(const open_request& x);
+result<open_request> decode_open_request(std::string_view json);
+std::string encode(const open_answer& x);
+result<open_answer> decode_open_answer(std::string_view json);
 
 } // namespace troupe::exec

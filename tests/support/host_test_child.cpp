@@ -81,9 +81,31 @@ int echo() {
   }
 }
 
+/// Asks for two outputs and writes its number into each that it gets; the request's end is told by the caller.
+void ask_for_outputs(uint64_t operation) {
+  for (uint64_t id : {1, 2}) {
+    auto name = R"("part/)" + std::to_string(id) + R"(.txt")";
+    send_frame(exec::frame_type::open, operation, R"({"id":)" + std::to_string(id) + R"(,"name":)" + name + "}");
+  }
+  for (int i = 0; i < 2; ++i) {
+    exec::frame_header header;
+    std::vector<int> descriptors;
+    if (!read_bytes(&header, sizeof(header), descriptors))
+      ::_exit(0);
+    std::string body(header.length, '\0');
+    if (!read_bytes(body.data(), body.size(), descriptors))
+      ::_exit(0);
+    // Shows the answer to whoever reads the log.
+    send_frame(exec::frame_type::log, operation, R"({"line":"opened )" + std::to_string(descriptors.size()) + R"("})");
+    for (int fd : descriptors)
+      if (::write(fd, body.data(), body.size()) < 0 || ::close(fd) != 0)
+        ::_exit(9);
+  }
+}
+
 /// Behaves as troupe-executor does, with the faults that a request asks for.
 int executor() {
-  send_frame(exec::frame_type::ready, 0, R"({"version":1,"encoders":[]})");
+  send_frame(exec::frame_type::ready, 0, R"({"version":2,"encoders":[]})");
   for (;;) {
     exec::frame_header header;
     std::vector<int> descriptors;
@@ -98,6 +120,8 @@ int executor() {
       std::abort();
     while (body.find("\"hang\"") != std::string::npos)
       ::pause();
+    if (body.find("\"outputs\"") != std::string::npos)
+      ask_for_outputs(header.operation);
     send_frame(exec::frame_type::done, header.operation, R"({"pid":)" + std::to_string(::getpid()) + "}");
   }
 }

@@ -83,7 +83,7 @@ struct fixture {
     return *children->all.at(n - 1);
   }
   void ready(uint64_t n) {
-    set->on_frame(n, {exec::frame_type::ready, 0, R"({"version":1,"encoders":[]})"});
+    set->on_frame(n, {exec::frame_type::ready, 0, R"({"version":2,"encoders":[]})"});
   }
   void done(uint64_t n, uint64_t operation) {
     set->on_frame(n, {exec::frame_type::done, operation, R"({"x":1})"});
@@ -272,6 +272,28 @@ CAF_TEST(one that never gets ready or speaks another version is an answer not a 
   CAF_CHECK(answers.at(d).cls == error_class::transient);
 }
 
+CAF_TEST(a machine without a sandbox is told as such and not as a crash of the file) {
+  auto c = config();
+  c.executors = 1;
+  reset(c);
+  auto a = submit();
+  ended(1, 0, exec::exit_no_sandbox);
+  CAF_CHECK(answers.at(a).failure.code == errc::unavailable);
+  CAF_CHECK(answers.at(a).cls == error_class::transient);
+  CAF_CHECK(answers.at(a).failure.message.find("troupe doctor") != std::string::npos);
+}
+
+CAF_TEST(the limits of the node go with every request) {
+  auto c = config();
+  c.limits.max_pixels = 12'345;
+  reset(c);
+  submit();
+  ready(1);
+  auto request = exec::decode_request(child(1).frames.at(0).body);
+  CAF_REQUIRE(request.has_value());
+  CAF_CHECK_EQUAL(request->limits.max_pixels, 12'345);
+}
+
 CAF_TEST(what the executor says of a failure is passed on) {
   auto a = submit();
   ready(1);
@@ -325,6 +347,71 @@ CAF_TEST(descriptors are copied for the executor and let go) {
   ready(1);
   CAF_CHECK_EQUAL(child(1).descriptor_counts.at(0), 2u);
   CAF_CHECK_EQUAL(fd.use_count(), 1);
+}
+
+CAF_TEST(outputs are asked for by name and answered with a descriptor or a refusal) {
+  std::vector<std::pair<uint64_t, std::string>> wishes;
+  executor_operation x;
+  x.id = next_operation();
+  x.open = [&](uint64_t id, std::string name) { wishes.emplace_back(id, std::move(name)); };
+  x.done = [&](executor_answer a) { answers.emplace(1, std::move(a)); };
+  auto a = x.id;
+  set->submit(std::move(x));
+  ready(1);
+  set->on_frame(1, {exec::frame_type::open, a, R"({"id":7,"name":"seg/1.ts"})"});
+  set->on_frame(1, {exec::frame_type::open, a, R"({"id":8,"name":"seg/2.ts"})"});
+  // Of another operation: nobody's.
+  set->on_frame(1, {exec::frame_type::open, a + 1, R"({"id":9,"name":"seg/3.ts"})"});
+  CAF_REQUIRE_EQUAL(wishes.size(), 2u);
+  CAF_CHECK_EQUAL(wishes[1].second, "seg/2.ts");
+  advance(119s);
+  set->opened(a, 7, unique_fd{::open("/dev/null", O_RDONLY | O_CLOEXEC)});
+  // Making files is progress.
+  advance(119s);
+  CAF_CHECK(!child(1).killed);
+  set->opened(a, 8, error{errc::storage_full, "no room"});
+  CAF_REQUIRE_EQUAL(child(1).frames.size(), 3u);
+  CAF_CHECK(child(1).frames[1].type == exec::frame_type::opened);
+  CAF_CHECK_EQUAL(child(1).descriptor_counts[1], 1u);
+  CAF_CHECK_EQUAL(child(1).descriptor_counts[2], 0u);
+  auto refused = exec::decode_open_answer(child(1).frames[2].body);
+  CAF_REQUIRE(refused && refused->refusal);
+  CAF_CHECK(refused->refusal->code == errc::storage_full);
+  CAF_CHECK_EQUAL(refused->id, 8u);
+  // Too late: closed here.
+  done(1, a);
+  set->opened(a, 9, unique_fd{::open("/dev/null", O_RDONLY | O_CLOEXEC)});
+  CAF_CHECK_EQUAL(child(1).frames.size(), 3u);
+}
+
+CAF_TEST(an operation without further outputs refuses and a wish that makes no sense ends the executor) {
+  auto a = submit();
+  ready(1);
+  set->on_frame(1, {exec::frame_type::open, a, R"({"id":1,"name":"x"})"});
+  CAF_CHECK(exec::decode_open_answer(child(1).frames.at(1).body)->refusal.has_value());
+  CAF_CHECK(!child(1).killed);
+  uint64_t n = 1;
+  done(n, a);
+  for (std::string bad : {"../x", "/etc/passwd", "a/b/c", "", "a/", ".hidden", "a/..", "A", "x"}) {
+    auto b = submit();
+    set->on_frame(n, {exec::frame_type::open, b, R"({"id":2,"name":"x"})"});
+    // The last one is there already.
+    set->on_frame(n, {exec::frame_type::open, b, R"({"id":3,"name":")" + bad + "\"}"});
+    CAF_CHECK(child(n).killed);
+    ended(n, 9);
+    CAF_CHECK(answers.at(b).failure.code == errc::protocol);
+    CAF_CHECK(answers.at(b).cls == error_class::crash);
+    // One crash in a row: another process starts at once.
+    auto c = submit();
+    ++n;
+    ready(n);
+    done(n, c);
+  }
+  auto d = submit();
+  for (size_t i = 0; i <= exec::max_outputs; ++i)
+    set->on_frame(n, {exec::frame_type::open, d, R"({"id":4,"name":"n)" + std::to_string(i) + "\"}"});
+  CAF_CHECK_EQUAL(child(n).frames.size(), 2 + exec::max_outputs);
+  CAF_CHECK(child(n).killed);
 }
 
 CAF_TEST(any order of events answers each operation once) {

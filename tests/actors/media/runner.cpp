@@ -11,11 +11,12 @@
 
 #include <climits>
 #include <csignal>
+#include <sys/mman.h>
 #include <thread>
 
 using namespace troupe;
 using namespace troupe::work;
-using namespace std::chrono_literals;
+using namespace std::literals;
 
 namespace {
 
@@ -50,7 +51,9 @@ struct fixture {
     r.work = [this](attempt& a) -> result<std::string> {
       exec::request request;
       request.fault = a.what().payload;
-      auto body = a.execute(request, {}, [this](const exec::progress&) { ++progressed; });
+      auto body = a.execute(
+        request, {}, [this](const exec::progress&) { ++progressed; },
+        [this](const std::string& name) { return create(name); });
       return body;
     };
     run = spawn_runner(sys, r);
@@ -73,6 +76,14 @@ struct fixture {
       .receive([&](const executor_stats& x) { out = x; }, [](const caf::error&) { CAF_FAIL("no statistics"); });
     return out;
   }
+  /// Keeps what is asked for, and where.
+  result<unique_fd> create(const std::string& name) {
+    if (full)
+      return {errc::storage_full, "no room for " + name};
+    unique_fd file{::memfd_create("output", MFD_CLOEXEC)};
+    created.emplace_back(name, unique_fd{::dup(file.get())}, std::this_thread::get_id());
+    return file;
+  }
   /// Until its operation runs.
   void wait_progress(int n) {
     for (int i = 0; i < 1000 && progressed < n; ++i)
@@ -83,6 +94,8 @@ struct fixture {
   // Outlive the actors, which use them until the system has ended.
   system_clocks time;
   std::atomic<int> progressed{0};
+  bool full = false;
+  std::vector<std::tuple<std::string, unique_fd, std::thread::id>> created;
   config cfg;
   caf::actor_system sys{cfg};
   std::shared_ptr<ports::child_processes> children;
@@ -116,6 +129,28 @@ CAF_TEST(many attempts share few processes) {
   self->request(pool, 10s, stop_executors{5s})
     .receive([](const mesh::done&) {}, [](const caf::error&) { CAF_FAIL("not stopped"); });
   CAF_CHECK_EQUAL(stats().processes, 0u);
+}
+
+CAF_TEST(outputs that an executor asks for are made on the thread of the attempt) {
+  caf::scoped_actor self{sys};
+  auto out = outcome_of(self->request(run, 20s, job(1, "outputs")));
+  CAF_CHECK(out.end == attempt_end::completed);
+  CAF_CHECK_EQUAL(out.log_tail, "begun\nopened 1\nopened 1\n");
+  CAF_REQUIRE_EQUAL(created.size(), 2u);
+  for (size_t i = 0; i < 2; ++i) {
+    auto& [name, file, thread] = created[i];
+    CAF_CHECK_EQUAL(name, "part/" + std::to_string(i + 1) + ".txt");
+    CAF_CHECK_EQUAL(::lseek(file.get(), 0, SEEK_END), static_cast<off_t>(R"({"id":1})"sv.size()));
+    CAF_CHECK(thread != std::this_thread::get_id());
+  }
+}
+
+CAF_TEST(an output that can not be made is a refusal) {
+  full = true;
+  caf::scoped_actor self{sys};
+  auto out = outcome_of(self->request(run, 20s, job(1, "outputs")));
+  CAF_CHECK(out.end == attempt_end::completed);
+  CAF_CHECK_EQUAL(out.log_tail, "begun\nopened 0\nopened 0\n");
 }
 
 CAF_TEST(an executor that aborts costs one attempt and nothing else) {

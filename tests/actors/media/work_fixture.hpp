@@ -34,8 +34,8 @@ struct fake_attempt final : attempt {
   void progress(job_progress x) override {
     stages.push_back(x.stage);
   }
-  executor_answer run(exec::request x, std::vector<shared_fd> fds,
-                      std::function<void(const exec::progress&)> told) override {
+  executor_answer run(exec::request x, std::vector<shared_fd> fds, std::function<void(const exec::progress&)> told,
+                      output_maker) override {
     if (told)
       told({0.5, 2, 1000, 1, 1, 1});
     if (before)

@@ -238,6 +238,84 @@ CAF_TEST(test faults crash and hang) {
 
 namespace {
 
+/// An executor that runs the fault before a probe.
+void start_fault(executor_client& e, const media::owned_fd& source, const std::string& fault) {
+  expect_ready(e);
+  exec::request request;
+  request.fault = fault;
+  e.send(frame_type::request, 1, exec::encode(request), {source.get()});
+}
+
+exec::open_request next_wish(executor_client& e) {
+  auto f = e.receive_answer();
+  CAF_REQUIRE(f && f->type == frame_type::open);
+  CAF_CHECK_EQUAL(f->operation, 1u);
+  return *exec::decode_open_request(f->body);
+}
+
+} // namespace
+
+CAF_TEST(an operation gets the outputs that it asks for) {
+  auto source = open_source(ordinary());
+  executor_client e({"--test-faults"});
+  start_fault(e, source, "outputs");
+  // Two threads ask; answered in the other order, with a late one for nobody.
+  auto first = next_wish(e);
+  auto second = next_wish(e);
+  CAF_CHECK_NOT_EQUAL(first.id, second.id);
+  std::map<std::string, std::string> files{{"a.txt", scratch("wish-a")}, {"two/b.txt", scratch("wish-b")}};
+  CAF_REQUIRE(files.contains(first.name) && files.contains(second.name) && first.name != second.name);
+  auto nobody = open_output(scratch("wish-c"));
+  e.send(frame_type::opened, 1, exec::encode(exec::open_answer{999, {}}), {nobody.get()});
+  for (auto& wish : {second, first}) {
+    auto file = open_output(files[wish.name]);
+    e.send(frame_type::opened, 1, exec::encode(exec::open_answer{wish.id, {}}), {file.get()});
+  }
+  auto f = e.receive_answer();
+  CAF_REQUIRE(f && f->type == frame_type::done);
+  for (auto& [name, path] : files)
+    CAF_CHECK_EQUAL(std::filesystem::file_size(path), name.size());
+  CAF_CHECK_EQUAL(std::filesystem::file_size(scratch("wish-c")), 0u);
+}
+
+CAF_TEST(an output that is refused fails the operation and a cancel ends the wait for one) {
+  auto source = open_source(ordinary());
+  executor_client e({"--test-faults"});
+  start_fault(e, source, "outputs-a.txt");
+  exec::open_answer full{next_wish(e).id, exec::failure{errc::storage_full, error_class::transient, "no room"}};
+  e.send(frame_type::opened, 1, exec::encode(full));
+  auto why = failure_of(e.receive_answer());
+  CAF_CHECK(why.code == errc::storage_full);
+  CAF_CHECK_EQUAL(why.message, "no room");
+  exec::request request;
+  request.fault = "outputs-b.txt";
+  e.send(frame_type::request, 1, exec::encode(request), {source.get()});
+  next_wish(e);
+  e.send(frame_type::cancel, 1, "");
+  CAF_CHECK(failure_of(e.receive_answer(2)).code == errc::cancelled);
+  request.fault = "outputs-../b.txt";
+  e.send(frame_type::request, 1, exec::encode(request), {source.get()});
+  CAF_CHECK(failure_of(e.receive_answer()).code == errc::protocol);
+}
+
+CAF_TEST(an answer to a wish with the wrong number of descriptors breaks the protocol) {
+  auto source = open_source(ordinary());
+  for (bool refused : {false, true}) {
+    executor_client e({"--test-faults"});
+    start_fault(e, source, "outputs-a.txt");
+    exec::open_answer answer{next_wish(e).id, {}};
+    std::vector<int> descriptors;
+    if (refused) {
+      answer.refusal = exec::failure{errc::io, error_class::transient, "no"};
+      descriptors.push_back(source.get());
+    }
+    e.send(frame_type::opened, 1, exec::encode(answer), descriptors);
+    CAF_CHECK_EQUAL(e.wait(2000), media::exit_protocol);
+  }
+}
+
+namespace {
+
 /// Remuxes into `output` and returns why that failed.
 exec::failure failed_remux(executor_client& e, const media::owned_fd& output) {
   auto source = open_source(long_film());

@@ -41,24 +41,30 @@ bool read_all(int fd, void* out, size_t size, int seconds) {
 
 } // namespace
 
-executor_client::executor_client(std::vector<std::string> arguments) {
+std::string beside_tests(const std::string& name) {
+  return std::filesystem::read_symlink("/proc/self/exe").parent_path() / name;
+}
+
+executor_client::executor_client(std::vector<std::string> wrapper, std::vector<std::string> arguments) {
   int pair[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
     throw std::runtime_error("socketpair failed");
   socket_ = media::owned_fd{pair[0]};
   media::owned_fd theirs{pair[1]};
-  auto path = program();
-  std::vector<char*> argv{path.data()};
-  for (auto& a : arguments)
+  auto command = std::move(wrapper);
+  command.push_back(program());
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  std::vector<char*> argv;
+  for (auto& a : command)
     argv.push_back(a.data());
   argv.push_back(nullptr);
   posix_spawn_file_actions_t actions;
   ::posix_spawn_file_actions_init(&actions);
   ::posix_spawn_file_actions_adddup2(&actions, theirs.get(), exec::channel_descriptor);
-  int code = ::posix_spawn(&pid_, path.c_str(), &actions, nullptr, argv.data(), environ);
+  int code = ::posix_spawn(&pid_, command.front().c_str(), &actions, nullptr, argv.data(), environ);
   ::posix_spawn_file_actions_destroy(&actions);
   if (code != 0)
-    throw std::runtime_error("can't start " + path + ": build troupe-executor first");
+    throw std::runtime_error("can't start " + command.front() + ": build troupe-executor first");
 }
 
 executor_client::~executor_client() {
@@ -112,6 +118,7 @@ std::optional<exec::frame> executor_client::receive_answer(int seconds) {
     auto f = receive(seconds);
     if (!f || f->type != exec::frame_type::log)
       return f;
+    log_.push_back(f->body);
   }
 }
 
