@@ -8,7 +8,7 @@ namespace troupe::media {
 decoder::decoder(av::codec_context context) : context_(std::move(context)), frame_(av::make_frame()) {
 }
 
-result<decoder> decoder::open(const AVStream& stream, int threads) {
+result<decoder> decoder::open(const AVStream& stream, const decoder_settings& settings) {
   auto* codec = avcodec_find_decoder(stream.codecpar->codec_id);
   auto name = std::string(avcodec_get_name(stream.codecpar->codec_id));
   if (!codec)
@@ -17,7 +17,9 @@ result<decoder> decoder::open(const AVStream& stream, int threads) {
   if (int code = avcodec_parameters_to_context(context.get(), stream.codecpar); code < 0)
     return av_error(code, "the parameters of the " + name + " stream can't be used");
   context->pkt_timebase = stream.time_base;
-  context->thread_count = threads;
+  context->thread_count = settings.threads;
+  if (settings.rough)
+    context->skip_loop_filter = AVDISCARD_ALL;
   context->max_pixels = max_pixels;
   if (int code = avcodec_open2(context.get(), codec, nullptr); code < 0)
     return av_error(code, "the " + name + " decoder can't be opened");

@@ -10,15 +10,29 @@ namespace troupe::media {
 /// Takes a decoded or filtered frame; an error ends the operation.
 using frame_sink = std::function<result<void>(AVFrame&)>;
 
+struct decoder_settings {
+  /// 0: as many as the machine has cores.
+  int threads = 1;
+  /// Leave out the filter that smooths the edges of blocks: enough for pictures that are made much smaller.
+  bool rough = false;
+};
+
 /// Packets in, frames out. A damaged packet is counted, not an error: what can be decoded of the rest goes on.
 class decoder {
 public:
   /// `threads` 0: as many as the machine has cores. unsupported_media when there is no decoder for it.
-  static result<decoder> open(const AVStream& stream, int threads);
+  static result<decoder> open(const AVStream& stream, int threads) {
+    return open(stream, decoder_settings{threads});
+  }
+  static result<decoder> open(const AVStream& stream, const decoder_settings& settings);
 
   /// Decodes a packet, or with nullptr what is still inside, and hands each frame (pts set to the best estimate, in
   /// the stream's time base) to `sink`.
   result<void> send(const AVPacket* packet, const frame_sink& sink);
+  /// Which frames are decoded at all, from the next packet on (AVDISCARD_NONREF, AVDISCARD_NONKEY).
+  void skip(AVDiscard frames) noexcept {
+    context_->skip_frame = frames;
+  }
   /// After a seek.
   void flush() noexcept {
     avcodec_flush_buffers(context_.get());

@@ -3,6 +3,7 @@
 #include "media/hls.hpp"
 #include "media/log_capture.hpp"
 #include "media/probe.hpp"
+#include "media/storyboard.hpp"
 #include "media/thumbnail.hpp"
 #include "media/transcode.hpp"
 #include "media/verify.hpp"
@@ -31,7 +32,7 @@ result<std::string> encoded(const result<T>& answer) {
 size_t descriptors_needed(const exec::request& request) noexcept {
   switch (request.op) {
   case exec::op::thumbnail:
-    return 1 + request.widths.size();
+    return 1 + request.pictures.size();
   case exec::op::transcode:
     return 2;
   default:
@@ -50,7 +51,7 @@ result<std::string> dispatch(const exec::request& request, const std::vector<own
     std::vector<int> outputs;
     for (size_t i = 1; i < fds.size(); ++i)
       outputs.push_back(fds[i].get());
-    return encoded(thumbnail(fds[0].get(), request.name_hint, request.widths, outputs, job));
+    return encoded(thumbnail(fds[0].get(), request.name_hint, request.pictures, outputs, job));
   }
   case exec::op::transcode:
     return encoded(transcode(fds[0].get(), fds[1].get(), request, job));
@@ -58,6 +59,8 @@ result<std::string> dispatch(const exec::request& request, const std::vector<own
     return encoded(hls(fds[0].get(), request, job));
   case exec::op::verify:
     return encoded(verify(fds[0].get(), request, job));
+  case exec::op::storyboard:
+    return encoded(storyboard(fds[0].get(), request.name_hint, request.storyboard, job));
   }
   return {errc::protocol, "unknown operation"};
 }

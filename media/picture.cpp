@@ -1,86 +1,27 @@
 #include "media/picture.hpp"
 
 #include "media/faults.hpp"
-#include "media/filter_graph.hpp"
+#include "media/tone_map.hpp"
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 namespace troupe::media {
 
 namespace {
 
 constexpr AVRational any_time_base{1, 1000};
-/// JPEG quantiser: 2 is best, 31 worst.
-constexpr int jpeg_quality = 3;
+constexpr long max_height = 16384;
 
-result<av::frame> filtered(const AVFrame& picture, const std::string& chain) {
-  auto input = av::make_frame();
-  if (int code = av_frame_ref(input.get(), &picture); code < 0)
-    return av_error(code, "the picture can't be taken");
-  input->pts = 0;
-  auto graph = filter_graph::make(*input, any_time_base, {0, 1}, chain, AVMEDIA_TYPE_VIDEO);
-  if (!graph)
-    return graph.error();
-  auto out = av::make_frame();
-  auto keep = [&](AVFrame& f) -> result<void> {
-    av_frame_unref(out.get());
-    av_frame_move_ref(out.get(), &f);
-    return {};
-  };
-  TROUPE_TRY(graph->push(input.get(), keep));
-  TROUPE_TRY(graph->push(nullptr, keep));
-  if (out->width <= 0)
-    return {errc::bad_media, "the picture can't be scaled"};
-  return out;
-}
-
-result<std::vector<uint8_t>> encode_jpeg(const AVFrame& picture) {
-  auto* codec = avcodec_find_encoder_by_name("mjpeg");
-  if (!codec)
-    return {errc::internal, "the JPEG encoder is missing from libavcodec"};
-  auto context = av::make_codec(codec);
-  context->width = picture.width;
-  context->height = picture.height;
-  context->pix_fmt = static_cast<AVPixelFormat>(picture.format);
-  context->color_range = AVCOL_RANGE_JPEG;
-  context->time_base = {1, 25};
-  context->thread_count = 1;
-  context->flags |= AV_CODEC_FLAG_QSCALE;
-  context->global_quality = FF_QP2LAMBDA * jpeg_quality;
-  int code = avcodec_open2(context.get(), codec, nullptr);
-  auto packet = av::make_packet();
-  if (code >= 0)
-    code = avcodec_send_frame(context.get(), &picture);
-  if (code >= 0)
-    code = avcodec_send_frame(context.get(), nullptr);
-  if (code >= 0)
-    code = avcodec_receive_packet(context.get(), packet.get());
-  if (code < 0)
-    return av_error(code, "the picture can't be encoded");
-  return std::vector<uint8_t>(packet->data, packet->data + packet->size);
+/// Rows of a plane without their padding.
+void copy_plane(const AVFrame& from, int plane, int width, int height, std::vector<uint8_t>& to) {
+  for (int y = 0; y < height; ++y)
+    std::memcpy(&to[static_cast<size_t>(y) * width], from.data[plane] + static_cast<ptrdiff_t>(y) * from.linesize[plane],
+                static_cast<size_t>(width));
 }
 
 } // namespace
-
-result<double> liveliness(const AVFrame& picture) {
-  auto small = filtered(picture, "scale=160:90:flags=fast_bilinear,format=gray");
-  if (!small)
-    return small.error();
-  auto& f = **small;
-  double sum = 0;
-  double squares = 0;
-  for (int y = 0; y < f.height; ++y)
-    for (int x = 0; x < f.width; ++x) {
-      double v = f.data[0][y * f.linesize[0] + x];
-      sum += v;
-      squares += v * v;
-    }
-  const double n = static_cast<double>(f.width) * f.height;
-  const double mean = sum / n;
-  const double deviation = std::sqrt(std::max(squares / n - mean * mean, 0.0));
-  return mean < 28 || mean > 228 ? deviation / 3 : deviation;
-}
 
 void shown_size(int width, int height, AVRational sample_aspect, bool swaps, double& shown_width,
                 double& shown_height) {
@@ -94,24 +35,74 @@ void shown_size(int width, int height, AVRational sample_aspect, bool swaps, dou
     std::swap(shown_width, shown_height);
 }
 
-result<jpeg_picture> make_jpeg(const AVFrame& picture, uint32_t width, const std::string& upright, bool swaps) {
+picture_maker::picture_maker(AVFormatContext* source, AVStream& stream) :
+  source_(source), stream_(stream), turn_(orientation_of(stream)) {
+}
+
+picture_size picture_maker::size_at(const AVFrame& frame, uint32_t width) const {
   double shown_width = 0;
   double shown_height = 0;
-  shown_size(picture.width, picture.height, picture.sample_aspect_ratio, swaps, shown_width, shown_height);
+  auto aspect = av_guess_sample_aspect_ratio(source_, &stream_, const_cast<AVFrame*>(&frame));
+  shown_size(frame.width, frame.height, aspect, turn_.swaps, shown_width, shown_height);
   const double w = std::min<double>(width, shown_width);
-  const auto out_width = std::max<long>(std::lround(w), 1);
-  const auto out_height = std::clamp<long>(std::lround(w * shown_height / shown_width), 1, 16384);
-  auto chain = (upright.empty() ? "" : upright + ",") + "scale=" + std::to_string(out_width) + ":"
-               + std::to_string(out_height) + ":flags=bicubic:out_range=full,setsar=1,format=yuv420p";
-  auto scaled = filtered(picture, chain);
+  return {static_cast<int>(std::max<long>(std::lround(w), 1)),
+          static_cast<int>(std::clamp<long>(std::lround(w * shown_height / shown_width), 1, max_height))};
+}
+
+result<av::frame> picture_maker::to_sdr(const AVFrame& frame, picture_size size) {
+  // Small first: the tone mapping works in floating point. 4:4:4 and 16 bits lose nothing that matters here.
+  auto small = first_.scale(frame, {size.width, size.height, AV_PIX_FMT_YUV444P16LE, false, false});
+  if (!small)
+    return small;
+  (*small)->pts = 0;
+  if (!tone_map_ || !tone_map_->accepts(**small)) {
+    auto graph = filter_graph::make(**small, any_time_base, {0, 1}, tone_map_filters(stream_, frame)
+                                    + ",format=yuv444p", AVMEDIA_TYPE_VIDEO);
+    if (!graph)
+      return graph.error();
+    tone_map_.emplace(std::move(*graph));
+  }
+  auto out = av::make_frame();
+  auto keep = [&](AVFrame& f) -> result<void> {
+    av_frame_unref(out.get());
+    av_frame_move_ref(out.get(), &f);
+    return {};
+  };
+  TROUPE_TRY(tone_map_->push(small->get(), keep));
+  if (out->width <= 0)
+    return {errc::internal, "tone mapping gave no picture"};
+  return out;
+}
+
+result<av::frame> picture_maker::make(const AVFrame& frame, picture_size size) {
+  if (turn_.swaps)
+    std::swap(size.width, size.height);
+  const picture_shape shape{size.width, size.height, AV_PIX_FMT_YUV420P, true, true};
+  auto made = [&]() -> result<av::frame> {
+    if (!is_hdr(stream_, frame))
+      return first_.scale(frame, shape);
+    auto sdr = to_sdr(frame, size);
+    return sdr ? second_.scale(**sdr, shape) : std::move(sdr);
+  }();
+  if (!made)
+    return made;
+  return turn(std::move(*made), turn_);
+}
+
+result<small_picture> picture_maker::make_small(const AVFrame& frame) {
+  auto scaled = small_.scale(frame, {small_picture::width, small_picture::height, AV_PIX_FMT_YUV420P, true, false});
   if (!scaled)
-    return scaled.error();
-  // Says so whatever the filters left in it; the encoder takes full range only.
-  (*scaled)->color_range = AVCOL_RANGE_JPEG;
-  auto bytes = encode_jpeg(**scaled);
-  if (!bytes)
-    return bytes.error();
-  return jpeg_picture{static_cast<uint32_t>(out_width), static_cast<uint32_t>(out_height), std::move(*bytes)};
+    return std::move(scaled).error();
+  small_picture out;
+  copy_plane(**scaled, 0, small_picture::width, small_picture::height, out.luma);
+  copy_plane(**scaled, 1, small_picture::width / 2, small_picture::height / 2, out.blue);
+  copy_plane(**scaled, 2, small_picture::width / 2, small_picture::height / 2, out.red);
+  return out;
+}
+
+result<av::frame> smaller_picture(const AVFrame& picture, picture_size size) {
+  scaler shrink;
+  return shrink.scale(picture, {size.width, size.height, AV_PIX_FMT_YUV420P, true, true});
 }
 
 } // namespace troupe::media

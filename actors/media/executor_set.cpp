@@ -14,7 +14,7 @@ namespace troupe::work {
 namespace {
 
 std::string_view name_of(exec::op what) noexcept {
-  constexpr std::array<std::string_view, 5> names{"probe", "thumbnail", "transcode", "verify", "hls"};
+  constexpr std::array<std::string_view, 6> names{"probe", "thumbnail", "transcode", "verify", "hls", "storyboard"};
   return names[static_cast<size_t>(what) % names.size()];
 }
 

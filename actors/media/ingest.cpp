@@ -86,10 +86,11 @@ result<std::vector<picture>> make_thumbnails(attempt& a, const workshop& shop, c
   exec::request request;
   request.op = exec::op::thumbnail;
   request.name_hint = src.hint;
-  request.widths = shop.thumbnail_widths;
+  for (auto width : shop.thumbnail_widths)
+    request.pictures.push_back({width, exec::picture_format::jpeg});
   request.source = media;
   std::vector<shared_fd> descriptors{src.fd};
-  for (auto width : request.widths) {
+  for (auto width : shop.thumbnail_widths) {
     auto file = shop.files->create(scratch.file(std::to_string(width) + ".jpg"));
     if (!file)
       return std::move(file).error();

@@ -12,7 +12,8 @@ using nlohmann::json;
 
 namespace {
 
-constexpr std::array<std::string_view, 5> op_names{"probe", "thumbnail", "transcode", "verify", "hls"};
+constexpr std::array<std::string_view, 6> op_names{"probe", "thumbnail", "transcode", "verify", "hls", "storyboard"};
+constexpr std::array<std::string_view, 2> format_names{"jpeg", "webp"};
 
 std::string text(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -88,6 +89,38 @@ failure failure_from(const json& value) {
   return x;
 }
 
+picture_format format_from(const std::string& name) {
+  for (size_t i = 0; i < format_names.size(); ++i)
+    if (format_names[i] == name)
+      return static_cast<picture_format>(i);
+  throw json::other_error::create(501, "unknown picture format \"" + name + "\"", nullptr);
+}
+
+json to_value(const std::vector<picture_request>& pictures) {
+  json out = json::array();
+  for (auto& p : pictures)
+    out.push_back(json{{"width", p.width}, {"format", format_names[static_cast<size_t>(p.format)]}});
+  return out;
+}
+
+json to_value(const storyboard_request& x) {
+  return {{"width", x.width},     {"columns", x.columns},   {"rows", x.rows}, {"intervalMs", x.interval_ms},
+          {"quality", x.quality}, {"jellyfin", x.jellyfin}, {"vtt", x.vtt},   {"bif", x.bif}};
+}
+
+storyboard_request storyboard_from(const json& value) {
+  storyboard_request x;
+  read(value, "width", x.width);
+  read(value, "columns", x.columns);
+  read(value, "rows", x.rows);
+  read(value, "intervalMs", x.interval_ms);
+  read(value, "quality", x.quality);
+  read(value, "jellyfin", x.jellyfin);
+  read(value, "vtt", x.vtt);
+  read(value, "bif", x.bif);
+  return x;
+}
+
 } // namespace
 
 std::string missing_layers(const sandbox_layers& x) {
@@ -122,7 +155,8 @@ result<readiness> decode_readiness(std::string_view body) {
 std::string encode(const request& x) {
   return text({{"op", op_names[static_cast<size_t>(x.op)]},
                {"nameHint", x.name_hint},
-               {"widths", x.widths},
+               {"pictures", to_value(x.pictures)},
+               {"storyboard", to_value(x.storyboard)},
                {"profile", to_value(x.profile)},
                {"source", to_value(x.source)},
                {"copied", x.copied},
@@ -135,7 +169,11 @@ result<request> decode_request(std::string_view body) {
   return decode<request>("the request", body, [](const json& value, request& x) {
     x.op = op_from(value.at("op").get<std::string>());
     read(value, "nameHint", x.name_hint);
-    read(value, "widths", x.widths);
+    if (auto it = value.find("pictures"); it != value.end())
+      for (auto& p : *it)
+        x.pictures.push_back({p.at("width").get<uint32_t>(), format_from(p.at("format").get<std::string>())});
+    if (auto it = value.find("storyboard"); it != value.end())
+      x.storyboard = storyboard_from(*it);
     if (auto it = value.find("profile"); it != value.end())
       x.profile = media_profile_from(*it);
     if (auto it = value.find("source"); it != value.end())
@@ -187,6 +225,44 @@ result<thumbnail_answer> decode_thumbnail_answer(std::string_view body) {
       x.pictures.push_back(p);
     }
     read(value, "position", x.position);
+  });
+}
+
+std::string encode(const storyboard_answer& x) {
+  json sheets = json::array();
+  for (auto& s : x.sheets)
+    sheets.push_back(
+      json{{"name", s.name}, {"width", s.width}, {"height", s.height}, {"bytes", s.bytes}, {"tiles", s.tiles}});
+  return text({{"sheets", sheets},
+               {"tileWidth", x.tile_width},
+               {"tileHeight", x.tile_height},
+               {"columns", x.columns},
+               {"rows", x.rows},
+               {"intervalMs", x.interval_ms},
+               {"count", x.count},
+               {"vtt", x.vtt},
+               {"bif", x.bif}});
+}
+
+result<storyboard_answer> decode_storyboard_answer(std::string_view body) {
+  return decode<storyboard_answer>("the storyboard answer", body, [](const json& value, storyboard_answer& x) {
+    for (auto& entry : value.at("sheets")) {
+      storyboard_answer::sheet s;
+      entry.at("name").get_to(s.name);
+      entry.at("width").get_to(s.width);
+      entry.at("height").get_to(s.height);
+      entry.at("bytes").get_to(s.bytes);
+      entry.at("tiles").get_to(s.tiles);
+      x.sheets.push_back(std::move(s));
+    }
+    value.at("tileWidth").get_to(x.tile_width);
+    value.at("tileHeight").get_to(x.tile_height);
+    value.at("columns").get_to(x.columns);
+    value.at("rows").get_to(x.rows);
+    value.at("intervalMs").get_to(x.interval_ms);
+    value.at("count").get_to(x.count);
+    read(value, "vtt", x.vtt);
+    read(value, "bif", x.bif);
   });
 }
 

@@ -90,7 +90,40 @@ struct readiness {
   std::string libraries;
 };
 
-enum class op : uint8_t { probe, thumbnail, transcode, verify, hls };
+enum class op : uint8_t { probe, thumbnail, transcode, verify, hls, storyboard };
+
+enum class picture_format : uint8_t { jpeg, webp };
+
+/// One picture of a thumbnail operation.
+struct picture_request {
+  /// At most; never upscaled.
+  uint32_t width = 320;
+  picture_format format = picture_format::jpeg;
+
+  bool operator==(const picture_request&) const = default;
+};
+
+/// Sprite sheets of a film for a player's seek bar. The defaults are Jellyfin's.
+struct storyboard_request {
+  /// Of a tile, 16 to 1024; made even, never upscaled.
+  uint32_t width = 320;
+  /// Tiles of a sheet, each 1 to 50.
+  uint32_t columns = 10;
+  uint32_t rows = 10;
+  /// From tile to tile, at least 100. A short film gets a smaller one, so that there is something to see.
+  int64_t interval_ms = 10'000;
+  /// Of the JPEGs, 1 to 100.
+  uint32_t quality = 90;
+  /// Names and sizes as Jellyfin has them: "320 - 10x10/0.jpg", every sheet with room for all its tiles.
+  /// Else "storyboard-0.jpg", and the last sheet is as large as its tiles need.
+  bool jellyfin = false;
+  /// "storyboard.vtt": WebVTT with `#xywh`, beside the sheets of either layout.
+  bool vtt = true;
+  /// "storyboard.bif": Roku's BIF.
+  bool bif = false;
+
+  bool operator==(const storyboard_request&) const = default;
+};
 
 /// What a file may ask of an executor. Over a limit it is refused with errc::bad_media, before anything of it is
 /// decoded where its headers tell.
@@ -115,13 +148,15 @@ struct limits {
 };
 
 /// One request for all operations: the fields that an operation does not name are not looked at.
-/// Descriptors: probe, verify, hls: source. thumbnail: source, one output for each width. transcode: source, output.
+/// Descriptors: probe, verify: source. thumbnail: source, one output for each picture. transcode: source, output.
+/// hls, storyboard: source; their files are asked for by name.
 struct request {
   exec::op op = op::probe;
   /// The extension of the source's name, lower case without the dot: a hint for formats with no signature.
   std::string name_hint;
-  // thumbnail: JPEG pictures of these widths, never upscaled.
-  std::vector<uint32_t> widths;
+  // thumbnail: all of one frame.
+  std::vector<picture_request> pictures;
+  exec::storyboard_request storyboard;
   // transcode
   media_profile profile;
   // transcode, verify: what the source is (a probe's answer).
@@ -153,10 +188,33 @@ struct thumbnail_answer {
     uint32_t height = 0;
     uint64_t bytes = 0;
   };
-  /// In the order of the request's widths.
+  /// In the order of the request's.
   std::vector<picture> pictures;
   /// Where in the film the frame is, seconds; -1 for an attached picture.
   double position = 0;
+};
+
+struct storyboard_answer {
+  struct sheet {
+    std::string name;
+    uint32_t width = 0;
+    uint32_t height = 0;
+    uint64_t bytes = 0;
+    /// From left to right, then down.
+    uint32_t tiles = 0;
+  };
+  std::vector<sheet> sheets;
+  uint32_t tile_width = 0;
+  uint32_t tile_height = 0;
+  uint32_t columns = 0;
+  uint32_t rows = 0;
+  /// From tile to tile; the tile n stands for [n, n + 1) times it.
+  int64_t interval_ms = 0;
+  /// Of all tiles.
+  uint32_t count = 0;
+  /// Names; empty when they were not asked for.
+  std::string vtt;
+  std::string bif;
 };
 
 struct transcode_answer {
@@ -232,6 +290,8 @@ std::string encode(const progress& x);
 result<progress> decode_progress(std::string_view json);
 std::string encode(const thumbnail_answer& x);
 result<thumbnail_answer> decode_thumbnail_answer(std::string_view json);
+std::string encode(const storyboard_answer& x);
+result<storyboard_answer> decode_storyboard_answer(std::string_view json);
 std::string encode(const transcode_answer& x);
 result<transcode_answer> decode_transcode_answer(std::string_view json);
 std::string encode(const hls_answer& x);

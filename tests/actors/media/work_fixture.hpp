@@ -57,7 +57,7 @@ struct fake_attempt final : attempt {
       exec::thumbnail_answer answer;
       for (size_t i = 1; i < fds.size(); ++i) {
         CAF_CHECK_EQUAL(::write(fds[i]->get(), "jpeg", 4), 4);
-        auto width = std::min(x.widths[i - 1], 640u);
+        auto width = std::min(x.pictures[i - 1].width, 640u);
         answer.pictures.push_back({width, width * 9 / 16, 4});
       }
       out.body = exec::encode(answer);

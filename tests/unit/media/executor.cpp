@@ -35,7 +35,7 @@ std::string request_body(exec::op op, const std::string& path, const char* profi
   r.op = op;
   r.name_hint = extension(path);
   r.profile = *find_profile(profile);
-  r.widths = {320};
+  r.pictures = {{320}};
   return exec::encode(r);
 }
 
@@ -200,7 +200,8 @@ CAF_TEST(requests that make no sense are answered) {
   expect_ready(e);
   auto source = open_source(ordinary());
   for (auto* body :
-       {"", "no json", "[]", "{}", "{\"op\":\"dance\"}", "{\"op\":7}", "{\"op\":\"probe\",\"widths\":\"x\"}"}) {
+       {"", "no json", "[]", "{}", "{\"op\":\"dance\"}", "{\"op\":7}", "{\"op\":\"probe\",\"pictures\":\"x\"}",
+        "{\"op\":\"probe\",\"pictures\":[{\"width\":1,\"format\":\"gif\"}]}"}) {
     e.send(frame_type::request, 5, body, {source.get()});
     CAF_CHECK(failure_of(e.receive_answer()).code == errc::protocol);
   }

@@ -105,23 +105,27 @@ std::string read_file(const std::string& path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-void write_turned(const std::string& from, const std::string& to, int degrees) {
+void write_matrix(const std::string& from, const std::string& to, int a, int b, int c, int d) {
   auto content = read_file(from);
   auto box = content.find("tkhd");
   if (box == std::string::npos)
     throw std::runtime_error(from + " has no track");
-  const int32_t one = 0x10000;
-  const int32_t cosine = degrees == 0 ? one : degrees == 180 ? -one : 0;
-  const int32_t sine = degrees == 90 ? one : degrees == 270 ? -one : 0;
   auto put = [&](size_t cell, int32_t value) {
     for (size_t byte = 0; byte < 4; ++byte)
-      content[box + 44 + cell * 4 + byte] = static_cast<char>(static_cast<uint32_t>(value) >> (24 - 8 * byte));
+      content[box + 44 + cell * 4 + byte] =
+        static_cast<char>(static_cast<uint32_t>(value) * 0x10000u >> (24 - 8 * byte));
   };
-  put(0, cosine);
-  put(1, sine);
-  put(3, -sine);
-  put(4, cosine);
+  put(0, a);
+  put(1, b);
+  put(3, c);
+  put(4, d);
   write_file(to, content);
+}
+
+void write_turned(const std::string& from, const std::string& to, int degrees) {
+  const int cosine = degrees == 0 ? 1 : degrees == 180 ? -1 : 0;
+  const int sine = degrees == 90 ? 1 : degrees == 270 ? -1 : 0;
+  write_matrix(from, to, cosine, sine, -sine, cosine);
 }
 
 std::string extension(const std::string& path) {

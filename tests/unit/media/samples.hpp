@@ -44,6 +44,9 @@ const troupe::media::task& quiet_task();
 /// ISO/IEC 14496-12, 8.3.2, is written into its first tkhd box; the ffmpeg program of 5.1 can't).
 void write_turned(const std::string& from, const std::string& to, int degrees);
 
+/// A copy of an mp4 with this display matrix in its first track: a point (x, y) is shown at (a x + c y, b x + d y).
+void write_matrix(const std::string& from, const std::string& to, int a, int b, int c, int d);
+
 /// 2 seconds of 320x240 H.264 with AAC, made once: the simplest ordinary file.
 std::string ordinary();
 

@@ -78,9 +78,15 @@ CAF_TEST(bytes and numbers that JSON does not have) {
 
 CAF_TEST(requests and answers come back whole) {
   exec::request r;
+  for (auto op : {exec::op::probe, exec::op::thumbnail, exec::op::transcode, exec::op::verify, exec::op::hls,
+                  exec::op::storyboard}) {
+    r.op = op;
+    CAF_CHECK(exec::decode_request(exec::encode(r))->op == op);
+  }
   r.op = exec::op::verify;
   r.name_hint = "mkv";
-  r.widths = {1, 4096};
+  r.pictures = {{1, exec::picture_format::jpeg}, {4096, exec::picture_format::webp}};
+  r.storyboard = {160, 5, 4, 2500, 75, true, false, true};
   r.profile = *find_profile("audio-only");
   r.source = some_info();
   r.full = false;
@@ -89,7 +95,8 @@ CAF_TEST(requests and answers come back whole) {
   CAF_REQUIRE(request.has_value());
   CAF_CHECK(request->op == r.op);
   CAF_CHECK_EQUAL(request->name_hint, r.name_hint);
-  CAF_CHECK(request->widths == r.widths);
+  CAF_CHECK(request->pictures == r.pictures);
+  CAF_CHECK(request->storyboard == r.storyboard);
   CAF_CHECK(request->profile == r.profile);
   CAF_CHECK(request->source == r.source);
   CAF_CHECK_EQUAL(request->full, false);
@@ -107,8 +114,20 @@ CAF_TEST(requests and answers come back whole) {
   CAF_REQUIRE_EQUAL(thumbnail->pictures.size(), 2u);
   CAF_CHECK_EQUAL(thumbnail->pictures[1].bytes, 6u);
   CAF_CHECK_EQUAL(thumbnail->position, -1.0);
+  exec::storyboard_answer board{
+    {{"320 - 10x10/0.jpg", 3200, 1800, 7, 100}, {"b", 1, 2, 3, 4}}, 320, 180, 10, 9, 5000, 104, "v", "w"};
+  auto storyboard = exec::decode_storyboard_answer(exec::encode(board));
+  CAF_REQUIRE(storyboard.has_value());
+  CAF_CHECK_EQUAL(exec::encode(*storyboard), exec::encode(board));
+  CAF_REQUIRE_EQUAL(storyboard->sheets.size(), 2u);
+  CAF_CHECK_EQUAL(storyboard->sheets[0].name, "320 - 10x10/0.jpg");
+  CAF_CHECK_EQUAL(storyboard->sheets[0].tiles, 100u);
+  CAF_CHECK_EQUAL(storyboard->rows, 9u);
+  CAF_CHECK_EQUAL(storyboard->interval_ms, 5000);
+  CAF_CHECK_EQUAL(storyboard->count, 104u);
+  CAF_CHECK(!exec::decode_storyboard_answer("{}"));
   auto transcode =
-    exec::decode_transcode_answer(exec::encode(exec::transcode_answer{some_info(), 7, 8, "ffmpeg", {"w"}}));
+    exec::decode_transcode_answer(exec::encode(exec::transcode_answer{some_info(), 7, 8, {1}, "ffmpeg", {"w"}}));
   CAF_REQUIRE(transcode.has_value());
   CAF_CHECK(transcode->output == some_info());
   CAF_CHECK_EQUAL(transcode->frames, 7);
