@@ -127,7 +127,7 @@ CAF_TEST(requests and answers come back whole) {
   CAF_CHECK_EQUAL(storyboard->count, 104u);
   CAF_CHECK(!exec::decode_storyboard_answer("{}"));
   auto transcode =
-    exec::decode_transcode_answer(exec::encode(exec::transcode_answer{some_info(), 7, 8, "ffmpeg", {"w"}}));
+    exec::decode_transcode_answer(exec::encode(exec::transcode_answer{some_info(), 7, 8, {3}, "ffmpeg", {"w"}}));
   CAF_REQUIRE(transcode.has_value());
   CAF_CHECK(transcode->output == some_info());
   CAF_CHECK_EQUAL(transcode->frames, 7);
