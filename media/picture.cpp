@@ -56,7 +56,7 @@ result<av::frame> picture_maker::to_sdr(const AVFrame& frame, picture_size size)
     return small;
   (*small)->pts = 0;
   if (!tone_map_ || !tone_map_->accepts(**small)) {
-    auto graph = filter_graph::make(**small, any_time_base, {0, 1}, tone_map_filters(stream_, frame)
+    auto graph = filter_graph::make(**small, any_time_base, {0, 1}, tone_map_filters(stream_, &frame)
                                     + ",format=yuv444p", AVMEDIA_TYPE_VIDEO);
     if (!graph)
       return graph.error();
@@ -79,7 +79,7 @@ result<av::frame> picture_maker::make(const AVFrame& frame, picture_size size) {
     std::swap(size.width, size.height);
   const picture_shape shape{size.width, size.height, AV_PIX_FMT_YUV420P, true, true};
   auto made = [&]() -> result<av::frame> {
-    if (!is_hdr(stream_, frame))
+    if (!is_hdr(stream_, &frame))
       return first_.scale(frame, shape);
     auto sdr = to_sdr(frame, size);
     return sdr ? second_.scale(**sdr, shape) : std::move(sdr);

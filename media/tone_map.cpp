@@ -17,15 +17,15 @@ constexpr double paper_white = 203;
 constexpr double usual_peak = 1000;
 constexpr double most_light = 10'000;
 
-AVColorTransferCharacteristic transfer_of(const AVStream& stream, const AVFrame& first) noexcept {
-  return first.color_trc != AVCOL_TRC_UNSPECIFIED ? first.color_trc : stream.codecpar->color_trc;
+AVColorTransferCharacteristic transfer_of(const AVStream& stream, const AVFrame* first) noexcept {
+  return first && first->color_trc != AVCOL_TRC_UNSPECIFIED ? first->color_trc : stream.codecpar->color_trc;
 }
 
 /// Side data of the frame, else of the stream.
 template <class T>
-const T* find_side_data(const AVStream& stream, AVPacketSideDataType of_stream, const AVFrame& frame,
+const T* find_side_data(const AVStream& stream, AVPacketSideDataType of_stream, const AVFrame* frame,
                         AVFrameSideDataType of_frame) noexcept {
-  if (auto* data = av_frame_get_side_data(&frame, of_frame); data && data->size >= sizeof(T))
+  if (auto* data = frame ? av_frame_get_side_data(frame, of_frame) : nullptr; data && data->size >= sizeof(T))
     return reinterpret_cast<const T*>(data->data);
   size_t size = 0;
   auto* data = av_stream_get_side_data(&stream, of_stream, &size);
@@ -39,12 +39,12 @@ std::string named(const char* name, int value, int unspecified, const char* usua
 
 } // namespace
 
-bool is_hdr(const AVStream& stream, const AVFrame& first) noexcept {
+bool is_hdr(const AVStream& stream, const AVFrame* first) noexcept {
   const auto transfer = transfer_of(stream, first);
   return transfer == AVCOL_TRC_SMPTE2084 || transfer == AVCOL_TRC_ARIB_STD_B67;
 }
 
-double peak_light(const AVStream& stream, const AVFrame& first) noexcept {
+double peak_light(const AVStream& stream, const AVFrame* first) noexcept {
   double peak = 0;
   if (auto* light = find_side_data<AVContentLightMetadata>(stream, AV_PKT_DATA_CONTENT_LIGHT_LEVEL, first,
                                                            AV_FRAME_DATA_CONTENT_LIGHT_LEVEL))
@@ -58,12 +58,13 @@ double peak_light(const AVStream& stream, const AVFrame& first) noexcept {
   return std::clamp(peak > 0 ? peak : usual_peak, paper_white, most_light);
 }
 
-std::string tone_map_filters(const AVStream& stream, const AVFrame& first) {
+std::string tone_map_filters(const AVStream& stream, const AVFrame* first) {
   if (!is_hdr(stream, first))
     return {};
-  const auto space = first.colorspace != AVCOL_SPC_UNSPECIFIED ? first.colorspace : stream.codecpar->color_space;
-  const auto primaries =
-    first.color_primaries != AVCOL_PRI_UNSPECIFIED ? first.color_primaries : stream.codecpar->color_primaries;
+  const bool says = first && first->colorspace != AVCOL_SPC_UNSPECIFIED;
+  const auto space = says ? first->colorspace : stream.codecpar->color_space;
+  const bool says_primaries = first && first->color_primaries != AVCOL_PRI_UNSPECIFIED;
+  const auto primaries = says_primaries ? first->color_primaries : stream.codecpar->color_primaries;
   const bool rgb = space == AVCOL_SPC_RGB;
   char text[512];
   // mobius leaves what is below 30 % of paper white as it is and never clips; hable darkens the whole picture.
