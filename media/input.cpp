@@ -25,7 +25,6 @@ constexpr const char* known_formats =
 constexpr int low_score = 5;
 
 constexpr int64_t probe_bytes = 5'000'000;
-constexpr int64_t analyze_microseconds = 10'000'000;
 
 int refuse_open(AVFormatContext*, AVIOContext**, const char*, int, AVDictionary**) noexcept {
   return AVERROR(EPERM);
@@ -87,10 +86,11 @@ result<void> input::open_format() {
   context->interrupt_callback = {&interrupted, const_cast<std::atomic<bool>*>(&cancelled_)};
   context->max_streams = max_streams;
   context->probesize = probe_bytes;
-  context->max_analyze_duration = analyze_microseconds;
   av::options options;
   options.set("format_whitelist", known_formats);
   options.set("protocol_whitelist", "none");
+  // MPEG-TS: programmes beyond the first that the header names; others don't know the option.
+  options.set("scan_all_pmts", "1");
   // On failure libav frees the context and clears the pointer.
   int code = avformat_open_input(&context, "", detected_, options.out());
   if (code < 0) {
