@@ -87,6 +87,24 @@ void aspect_facts(media_stream& out, AVFormatContext& format, AVStream& stream) 
   out.display_aspect = ratio(shown, ':');
 }
 
+/// What only a decoder reads off the stream's header (hvcC, av1C): nothing is decoded. The other decoders know no more
+/// than the stream's parameters before their first frame.
+void decoder_facts(media_stream& out, const AVCodecParameters& par) {
+  bool reads_header = par.codec_id == AV_CODEC_ID_HEVC || par.codec_id == AV_CODEC_ID_AV1;
+  auto* decoder = reads_header && par.extradata_size > 0 ? avcodec_find_decoder(par.codec_id) : nullptr;
+  if (!decoder)
+    return;
+  auto context = av::make_codec(decoder);
+  context->thread_count = 1;
+  if (avcodec_parameters_to_context(context.get(), &par) < 0 || avcodec_open2(context.get(), decoder, nullptr) < 0)
+    return;
+  out.film_grain = (context->properties & FF_CODEC_PROPERTY_FILM_GRAIN) != 0;
+  if (context->coded_width > par.width || context->coded_height > par.height) {
+    out.coded_width = static_cast<uint32_t>(context->coded_width);
+    out.coded_height = static_cast<uint32_t>(context->coded_height);
+  }
+}
+
 void video_facts(media_stream& out, AVFormatContext& format, AVStream& stream) {
   auto& par = *stream.codecpar;
   out.width = static_cast<uint32_t>(std::max(par.width, 0));
@@ -95,14 +113,13 @@ void video_facts(media_stream& out, AVFormatContext& format, AVStream& stream) {
   out.pixel_format = text(av_get_pix_fmt_name(pixels));
   if (auto* d = av_pix_fmt_desc_get(pixels))
     out.bit_depth = static_cast<uint32_t>(d->comp[0].depth);
-  out.average_frame_rate = rate(stream.avg_frame_rate);
-  out.base_frame_rate = rate(stream.r_frame_rate);
   out.frame_rate = out.average_frame_rate.empty() ? out.base_frame_rate : out.average_frame_rate;
   out.reorder_frames = par.video_delay;
   out.field_order = field_order(par.field_order);
   // The first byte of an avcC record is its version, 1; Annex B starts with zeros (ISO/IEC 14496-15, 5.3.3.1).
   if (par.codec_id == AV_CODEC_ID_H264 && par.extradata_size >= 7 && par.extradata[0] == 1)
     out.nal_length_size = (par.extradata[4] & 3U) + 1;
+  decoder_facts(out, par);
   aspect_facts(out, format, stream);
   color_facts(out, par);
 }
@@ -183,6 +200,8 @@ media_stream stream_facts(AVFormatContext& format, AVStream& stream) {
   out.language = tag(stream.metadata, "language");
   out.title = tag(stream.metadata, "title");
   time_facts(out, stream);
+  out.average_frame_rate = rate(stream.avg_frame_rate);
+  out.base_frame_rate = rate(stream.r_frame_rate);
   out.bit_rate = par.bit_rate;
   out.bits_per_raw_sample = static_cast<uint32_t>(std::max(par.bits_per_raw_sample, 0));
   out.dispositions = dispositions(stream.disposition);
