@@ -14,8 +14,8 @@ namespace {
 /// A longer one is not ordinary.
 constexpr size_t max_bytes = 1024;
 
-/// Bits of an RBSP (7.2): emulation prevention taken out, stop bit and trailing zeros cut off. Reading past the end gives
-/// zeros and is remembered.
+/// Bits of an RBSP (7.2): emulation prevention taken out, stop bit and trailing zeros cut off. Reading past the end
+/// gives zeros and is remembered.
 class bits {
 public:
   explicit bits(std::span<const uint8_t> nal) {
@@ -110,9 +110,23 @@ void skip_hrd(bits& in) {
 
 bool read_aspect(bits& in, h264_sequence& out) {
   // Table E-1.
-  static constexpr std::array<AVRational, 17> known{{{0, 1}, {1, 1}, {12, 11}, {10, 11}, {16, 11}, {40, 33},
-                                                     {24, 11}, {20, 11}, {32, 11}, {80, 33}, {18, 11}, {15, 11},
-                                                     {64, 33}, {160, 99}, {4, 3}, {3, 2}, {2, 1}}};
+  static constexpr std::array<AVRational, 17> known{{{0, 1},
+                                                     {1, 1},
+                                                     {12, 11},
+                                                     {10, 11},
+                                                     {16, 11},
+                                                     {40, 33},
+                                                     {24, 11},
+                                                     {20, 11},
+                                                     {32, 11},
+                                                     {80, 33},
+                                                     {18, 11},
+                                                     {15, 11},
+                                                     {64, 33},
+                                                     {160, 99},
+                                                     {4, 3},
+                                                     {3, 2},
+                                                     {2, 1}}};
   auto index = in.u(8);
   if (index == 255) {
     int width = static_cast<int>(in.u(16));

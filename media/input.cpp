@@ -2,6 +2,7 @@
 
 #include "media/faults.hpp"
 #include "media/log_capture.hpp"
+#include "media/stream_completion.hpp"
 
 extern "C" {
 #include <libavutil/avstring.h>
@@ -55,12 +56,12 @@ std::string reason() {
 input::input(int fd, const std::atomic<bool>& cancelled) : cancelled_(cancelled), io_(fd, cancelled) {
 }
 
-result<std::unique_ptr<input>> input::open(int fd, const std::string& name_hint, const task& job) {
+result<std::unique_ptr<input>> input::open(int fd, const std::string& name_hint, const task& job, depth how_deep) {
   std::unique_ptr<input> self{new input(fd, job.cancelled)};
   if (self->io_.size() == 0)
     return {errc::bad_media, "the file is empty"};
   TROUPE_TRY(self->detect(name_hint));
-  TROUPE_TRY(self->open_format());
+  TROUPE_TRY(self->find_streams(how_deep));
   TROUPE_TRY(self->check_streams());
   return self;
 }
@@ -78,7 +79,21 @@ result<void> input::detect(const std::string& name_hint) {
   return {};
 }
 
-result<void> input::open_format() {
+result<void> input::find_streams(depth how_deep) {
+  if (how_deep == depth::facts) {
+    TROUPE_TRY(open_format(true));
+    stream_completion completion(*format_, io_.fd());
+    TROUPE_TRY(after_finding(completion.find_stream_info()));
+    if (completion.confirmed())
+      return {};
+    format_.reset();
+    avio_seek(io_.context(), 0, SEEK_SET);
+  }
+  TROUPE_TRY(open_format(false));
+  return after_finding(avformat_find_stream_info(format_.get(), nullptr));
+}
+
+result<void> input::open_format(bool prepared) {
   auto* context = av::checked(avformat_alloc_context());
   context->pb = io_.context();
   context->flags |= AVFMT_FLAG_CUSTOM_IO;
@@ -86,6 +101,8 @@ result<void> input::open_format() {
   context->interrupt_callback = {&interrupted, const_cast<std::atomic<bool>*>(&cancelled_)};
   context->max_streams = max_streams;
   context->probesize = probe_bytes;
+  if (prepared)
+    stream_completion::prepare(*context, *detected_);
   av::options options;
   options.set("format_whitelist", known_formats);
   options.set("protocol_whitelist", "none");
@@ -98,7 +115,10 @@ result<void> input::open_format() {
     return io_.failure() || code == AVERROR_EXIT ? read_error(code) : av_error(code, damaged);
   }
   format_.reset(context);
-  code = avformat_find_stream_info(format_.get(), nullptr);
+  return {};
+}
+
+result<void> input::after_finding(int code) {
   if (io_.failure() || code == AVERROR_EXIT || cancelled())
     return read_error(cancelled() ? AVERROR_EXIT : code);
   if (code < 0)

@@ -139,7 +139,7 @@ media_info facts_of(input& source) {
 }
 
 result<media_info> probe(int fd, const std::string& name_hint, const task& job) {
-  auto source = input::open(fd, name_hint, job);
+  auto source = input::open(fd, name_hint, job, depth::facts);
   if (!source)
     return source.error();
   auto out = facts_of(**source);
