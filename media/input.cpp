@@ -2,6 +2,7 @@
 
 #include "media/faults.hpp"
 #include "media/log_capture.hpp"
+#include "media/stream_completion.hpp"
 
 extern "C" {
 #include <libavutil/avstring.h>
@@ -25,7 +26,6 @@ constexpr const char* known_formats =
 constexpr int low_score = 5;
 
 constexpr int64_t probe_bytes = 5'000'000;
-constexpr int64_t analyze_microseconds = 10'000'000;
 
 int refuse_open(AVFormatContext*, AVIOContext**, const char*, int, AVDictionary**) noexcept {
   return AVERROR(EPERM);
@@ -56,12 +56,12 @@ std::string reason() {
 input::input(int fd, const std::atomic<bool>& cancelled) : cancelled_(cancelled), io_(fd, cancelled) {
 }
 
-result<std::unique_ptr<input>> input::open(int fd, const std::string& name_hint, const task& job) {
+result<std::unique_ptr<input>> input::open(int fd, const std::string& name_hint, const task& job, depth how_deep) {
   std::unique_ptr<input> self{new input(fd, job.cancelled)};
   if (self->io_.size() == 0)
     return {errc::bad_media, "the file is empty"};
   TROUPE_TRY(self->detect(name_hint));
-  TROUPE_TRY(self->open_format());
+  TROUPE_TRY(self->find_streams(how_deep));
   TROUPE_TRY(self->check_streams());
   return self;
 }
@@ -79,7 +79,21 @@ result<void> input::detect(const std::string& name_hint) {
   return {};
 }
 
-result<void> input::open_format() {
+result<void> input::find_streams(depth how_deep) {
+  if (how_deep == depth::facts) {
+    TROUPE_TRY(open_format(true));
+    stream_completion completion(*format_, io_.fd());
+    TROUPE_TRY(after_finding(completion.find_stream_info()));
+    if (completion.confirmed())
+      return {};
+    format_.reset();
+    avio_seek(io_.context(), 0, SEEK_SET);
+  }
+  TROUPE_TRY(open_format(false));
+  return after_finding(avformat_find_stream_info(format_.get(), nullptr));
+}
+
+result<void> input::open_format(bool prepared) {
   auto* context = av::checked(avformat_alloc_context());
   context->pb = io_.context();
   context->flags |= AVFMT_FLAG_CUSTOM_IO;
@@ -87,10 +101,13 @@ result<void> input::open_format() {
   context->interrupt_callback = {&interrupted, const_cast<std::atomic<bool>*>(&cancelled_)};
   context->max_streams = max_streams;
   context->probesize = probe_bytes;
-  context->max_analyze_duration = analyze_microseconds;
+  if (prepared)
+    stream_completion::prepare(*context, *detected_);
   av::options options;
   options.set("format_whitelist", known_formats);
   options.set("protocol_whitelist", "none");
+  // MPEG-TS: programmes beyond the first that the header names; others don't know the option.
+  options.set("scan_all_pmts", "1");
   // On failure libav frees the context and clears the pointer.
   int code = avformat_open_input(&context, "", detected_, options.out());
   if (code < 0) {
@@ -98,7 +115,10 @@ result<void> input::open_format() {
     return io_.failure() || code == AVERROR_EXIT ? read_error(code) : av_error(code, damaged);
   }
   format_.reset(context);
-  code = avformat_find_stream_info(format_.get(), nullptr);
+  return {};
+}
+
+result<void> input::after_finding(int code) {
   if (io_.failure() || code == AVERROR_EXIT || cancelled())
     return read_error(cancelled() ? AVERROR_EXIT : code);
   if (code < 0)

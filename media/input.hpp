@@ -13,13 +13,22 @@ namespace troupe::media {
 inline constexpr int max_streams = 1000;
 inline constexpr int64_t max_pixels = 8192LL * 8192;
 
+/// What a file is opened for.
+enum class depth {
+  /// Everything: packets from the first one on, parameters as libav finds them by decoding.
+  packets,
+  /// Facts only: the same parameters by the cheapest way to them (stream_completion). Packets may start late.
+  facts,
+};
+
 /// A media file open for demuxing through a descriptor. Only known container formats are accepted, no protocol and no
 /// second file can be opened from inside it (a playlist named .mp4 pulls in nothing).
 class input {
 public:
   /// Opens and reads headers (and a bounded beginning) of what `fd` holds. Borrows `fd` and `job.cancelled`.
   /// bad_media when it is not media, or holds neither video nor audio; io when reading fails; cancelled.
-  static result<std::unique_ptr<input>> open(int fd, const std::string& name_hint, const task& job);
+  static result<std::unique_ptr<input>> open(int fd, const std::string& name_hint, const task& job,
+                                             depth how_deep = depth::packets);
 
   AVFormatContext* format() noexcept {
     return format_.get();
@@ -47,7 +56,9 @@ public:
 private:
   input(int fd, const std::atomic<bool>& cancelled);
   result<void> detect(const std::string& name_hint);
-  result<void> open_format();
+  result<void> open_format(bool prepared);
+  result<void> find_streams(depth how_deep);
+  result<void> after_finding(int code);
   result<void> check_streams();
 
   const std::atomic<bool>& cancelled_;

@@ -12,28 +12,24 @@ namespace troupe::media {
 
 namespace {
 
-constexpr size_t max_tags = 256;
-constexpr size_t max_tag_bytes = 4096;
 constexpr unsigned max_chapters = 5000;
 /// How much is read to learn a duration that the header does not tell.
 constexpr int64_t scan_bytes = 256 * 1024 * 1024;
 /// Longer than this (a year) is a broken header.
 constexpr double max_duration = 366.0 * 86400;
 
-std::map<std::string, std::string> tags_of(const AVDictionary* dict) {
-  std::map<std::string, std::string> tags;
-  const AVDictionaryEntry* entry = nullptr;
-  while ((entry = av_dict_get(dict, "", entry, AV_DICT_IGNORE_SUFFIX)) && tags.size() < max_tags)
-    tags.emplace(entry->key, std::string(entry->value).substr(0, max_tag_bytes));
-  return tags;
-}
-
 std::vector<media_chapter> chapters_of(const AVFormatContext& format) {
   std::vector<media_chapter> chapters;
   for (unsigned i = 0; i < std::min(format.nb_chapters, max_chapters); ++i) {
     auto& c = *format.chapters[i];
-    chapters.push_back({static_cast<double>(c.start) * av_q2d(c.time_base),
-                        static_cast<double>(c.end) * av_q2d(c.time_base), tag(c.metadata, "title")});
+    media_chapter chapter;
+    chapter.start = static_cast<double>(c.start) * av_q2d(c.time_base);
+    chapter.end = static_cast<double>(c.end) * av_q2d(c.time_base);
+    chapter.title = tag(c.metadata, "title");
+    chapter.id = c.id;
+    chapter.time_base = std::to_string(c.time_base.num) + '/' + std::to_string(c.time_base.den);
+    chapter.tags = tags_of(c.metadata);
+    chapters.push_back(std::move(chapter));
   }
   return chapters;
 }
@@ -126,6 +122,7 @@ media_info facts_of(input& source) {
   out.format = format.iformat->name;
   out.size = static_cast<uint64_t>(source.io().size());
   out.bit_rate = format.bit_rate;
+  out.programs = format.nb_programs;
   out.tags = tags_of(format.metadata);
   for (unsigned i = 0; i < format.nb_streams; ++i)
     out.streams.push_back(stream_facts(format, *source.stream(i)));
@@ -142,7 +139,7 @@ media_info facts_of(input& source) {
 }
 
 result<media_info> probe(int fd, const std::string& name_hint, const task& job) {
-  auto source = input::open(fd, name_hint, job);
+  auto source = input::open(fd, name_hint, job, depth::facts);
   if (!source)
     return source.error();
   auto out = facts_of(**source);

@@ -11,6 +11,9 @@ media_stream stream_facts(AVFormatContext& format, AVStream& stream);
 /// Clockwise degrees a player turns the picture (0, 90, 180, 270), from the display matrix.
 int rotation_of(const AVStream& stream) noexcept;
 
+/// All metadata, bounded in number and length.
+std::map<std::string, std::string> tags_of(const AVDictionary* tags);
+
 /// A metadata value, or an empty string.
 std::string tag(const AVDictionary* tags, const char* name);
 

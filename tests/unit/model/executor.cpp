@@ -48,7 +48,7 @@ media_info some_info() {
   s.channels = 6;
   s.channel_layout = "5.1";
   x.streams = {s, {}};
-  x.chapters = {{0, 1, "One"}, {1, 2, ""}};
+  x.chapters = {{0, 1, "One", -7, "1/1000", {{"title", "One"}}}, {1, 2, "", 0, "", {}}};
   x.warnings = {"w"};
   x.fingerprint = "00ff";
   return x;

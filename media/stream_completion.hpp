@@ -1,0 +1,48 @@
+#pragma once
+
+#include "media/av.hpp"
+#include "media/h264_sequence.hpp"
+
+#include <map>
+#include <vector>
+
+namespace troupe::media {
+
+/// Between avformat_open_input and a whole knowledge of the streams: what does the header leave open, and what is the
+/// cheapest way to learn it? avformat_find_stream_info reads packets and decodes until it knows; here it is told what
+/// can be had for less, so that it finds nothing left to decode, and comes to the same answers:
+///
+///   H.264 with its parameter sets in the header   pixel format, colours, aspect, order of frames: from the sequence
+///                                                  parameter set instead of a decoded keyframe
+///   16-bit PCM in WAV, which may hide DTS          from the first 128 KiB instead of six rounds of all of libav's
+///   probes other pictures                                 decoded as before, but nobody looks at them: no loop filter,
+///   no
+///                                                  inverse transform
+///
+/// An answer that the first packets belie is withdrawn (`confirmed`): the caller then opens the file again and leaves
+/// all to libav. Streams that show up only in the packets (MPEG-TS …) are libav's from the start.
+class stream_completion {
+public:
+  /// Before avformat_open_input, with the detected format.
+  static void prepare(AVFormatContext& format, const AVInputFormat& detected);
+
+  /// After avformat_open_input. `fd` is the file's (borrowed).
+  stream_completion(AVFormatContext& format, int fd);
+
+  /// avformat_find_stream_info with what is known.
+  int find_stream_info();
+
+  /// Whether the first packets agree. Reads up to them: the context is at the packet after.
+  bool confirmed();
+
+private:
+  void tell(unsigned index, const h264_sequence& known);
+  static void apply(AVStream& stream, const h264_sequence& known);
+
+  AVFormatContext& format_;
+  std::vector<av::options> options_;
+  std::map<unsigned, h264_sequence> sequences_;
+  bool plain_samples_ = true;
+};
+
+} // namespace troupe::media
