@@ -108,7 +108,7 @@ CAF_TEST(requests and answers come back whole) {
   CAF_CHECK_EQUAL(thumbnail->pictures[1].bytes, 6u);
   CAF_CHECK_EQUAL(thumbnail->position, -1.0);
   auto transcode =
-    exec::decode_transcode_answer(exec::encode(exec::transcode_answer{some_info(), 7, 8, "ffmpeg", {"w"}}));
+    exec::decode_transcode_answer(exec::encode(exec::transcode_answer{some_info(), 7, 8, {1}, "ffmpeg", {"w"}}));
   CAF_REQUIRE(transcode.has_value());
   CAF_CHECK(transcode->output == some_info());
   CAF_CHECK_EQUAL(transcode->frames, 7);
