@@ -50,30 +50,6 @@ std::vector<time_shift> shifts_from(const std::vector<time_shift>& all, int64_t 
   return {it, all.end()};
 }
 
-std::vector<media_chunk> chunks_of(const std::vector<cut_point>& cuts, keyframe_index& index, AVRational time_base) {
-  std::vector<media_chunk> chunks(cuts.size() + 1);
-  for (size_t i = 0; i < chunks.size(); ++i) {
-    auto& c = chunks[i];
-    c.index = static_cast<uint32_t>(i);
-    c.count = static_cast<uint32_t>(chunks.size());
-    c.time_base = {time_base.num, time_base.den};
-    c.begin = i == 0 ? INT64_MIN : cuts[i - 1].at.shown;
-    c.end = i == cuts.size() ? INT64_MAX : cuts[i].at.shown;
-    c.shifts = index.shifts();
-    if (i == 0 || !cuts[i - 1].before)
-      continue;
-    auto& from = *cuts[i - 1].before;
-    c.from_start = false;
-    if (index.by_position()) {
-      c.from_position = from.position;
-      c.shifts = shifts_from(c.shifts, from.position);
-    } else {
-      c.from_time = from.time;
-    }
-  }
-  return chunks;
-}
-
 /// The same source, profile and edges have the same name.
 void name_plan(std::vector<media_chunk>& chunks, const media_profile& profile, const std::string& fingerprint) {
   auto text = fingerprint + to_value(profile).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
@@ -142,7 +118,8 @@ private:
     if (!content)
       return content.error();
     exec::plan_chunks_answer out;
-    out.chunks = chunks_of(cuts, index, source_->stream(stream)->time_base);
+    const auto unit = source_->stream(stream)->time_base;
+    out.chunks = make_chunks(cuts, index.shifts(), index.by_position(), {unit.num, unit.den});
     name_plan(out.chunks, request_.profile, *content);
     return out;
   }
@@ -178,6 +155,31 @@ result<std::vector<cut_point>> choose_cuts(const chunk_wishes& wishes, const fil
     cuts.push_back(**found);
   }
   return cuts;
+}
+
+std::vector<media_chunk> make_chunks(const std::vector<cut_point>& cuts, const std::vector<time_shift>& shifts,
+                                     bool by_position, chunk_time_base time_base) {
+  std::vector<media_chunk> chunks(cuts.size() + 1);
+  for (size_t i = 0; i < chunks.size(); ++i) {
+    auto& c = chunks[i];
+    c.index = static_cast<uint32_t>(i);
+    c.count = static_cast<uint32_t>(chunks.size());
+    c.time_base = time_base;
+    c.begin = i == 0 ? INT64_MIN : cuts[i - 1].at.shown;
+    c.end = i == cuts.size() ? INT64_MAX : cuts[i].at.shown;
+    c.shifts = shifts;
+    if (i == 0 || !cuts[i - 1].before)
+      continue;
+    auto& from = *cuts[i - 1].before;
+    c.from_start = false;
+    if (by_position) {
+      c.from_position = from.position;
+      c.shifts = shifts_from(shifts, from.position);
+    } else {
+      c.from_time = from.time;
+    }
+  }
+  return chunks;
 }
 
 result<exec::plan_chunks_answer> plan_chunks(int source, const exec::request& request, const task& job) {

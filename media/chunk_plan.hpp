@@ -41,6 +41,10 @@ using keyframe_lookup = std::function<result<std::optional<cut_point>>(int64_t t
 result<std::vector<cut_point>> choose_cuts(const chunk_wishes& wishes, const film_extent& film,
                                            const keyframe_lookup& first_at);
 
+/// The chunks between the cuts. `by_position`: keyframes are found by their byte position, not by their time.
+std::vector<media_chunk> make_chunks(const std::vector<cut_point>& cuts, const std::vector<time_shift>& shifts,
+                                     bool by_position, chunk_time_base time_base);
+
 /// Plans the chunks of the file behind `source` (borrowed) for `request.profile` and `request.wishes`. Reads little
 /// where the container has an index of keyframes; else all packets once, undecoded. A film that can't be cut is an
 /// answer with a reason. Errors: as probe's, and unprocessable for a profile that does not fit.

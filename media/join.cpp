@@ -208,7 +208,9 @@ private:
   }
 
   result<void> judge_length() {
-    if (duration_ < 2 || position_ > 0.99 * duration_)
+    // A recording's duration counts jumps of its timestamps as film.
+    const bool may_jump = source_.format()->iformat->flags & AVFMT_TS_DISCONT;
+    if (duration_ < 2 || position_ > 0.99 * duration_ || may_jump)
       return {};
     char text[160];
     std::snprintf(text, sizeof text, "the source is cut off: it ends at %.1f of %.1f seconds", position_, duration_);

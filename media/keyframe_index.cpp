@@ -243,7 +243,11 @@ std::unique_ptr<keyframe_index> seek_keyframes(input& source, unsigned stream) {
   av_seek_frame(&format, static_cast<int>(stream), 0, AVSEEK_FLAG_BACKWARD);
   if (avformat_index_get_entries_count(source.stream(stream)) < 2)
     return nullptr;
-  return std::make_unique<sought_keyframes>(source, stream);
+  auto index = std::make_unique<sought_keyframes>(source, stream);
+  // Written as a stream: nothing tells how long it is.
+  if (index->extent().end <= 0)
+    return nullptr;
+  return index;
 }
 
 result<std::unique_ptr<keyframe_index>> read_keyframes(input& source, unsigned stream, const transcode_plan& plan,
