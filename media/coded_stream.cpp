@@ -5,6 +5,7 @@
 #include "media/transcode_filters.hpp"
 
 extern "C" {
+#include <libavfilter/buffersink.h>
 #include <libavutil/channel_layout.h>
 }
 
@@ -121,7 +122,13 @@ result<void> coded_stream::renew_graph(const AVFrame& f, const frame_sink& next)
   return {};
 }
 
-result<void> coded_stream::filter(AVFrame* f, const frame_sink& next) {
+result<void> coded_stream::filter(AVFrame* f, const frame_sink& to_encoder) {
+  // A graph that was set up later may count in finer units than the encoder: deinterlacing halves them.
+  const frame_sink next = [&](AVFrame& out) {
+    if (out.pts != AV_NOPTS_VALUE)
+      out.pts = av_rescale_q(out.pts, av_buffersink_get_time_base(&graph_.output()), time_base());
+    return to_encoder(out);
+  };
   if (!f)
     return graph_.push(nullptr, next);
   give_time(*f);

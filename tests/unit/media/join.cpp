@@ -260,7 +260,12 @@ CAF_TEST(cancelled at any time) {
   // In the middle of the work.
   std::atomic<bool> later{false};
   const media::task stopping{later, [&](const exec::progress&) { later = true; }};
-  piece = media::encode_chunk(in.get(), open_output(scratch("c.mp4")).get(), r, stopping);
+  auto slow = r;
+  slow.chunk.from_start = true;
+  slow.chunk.begin = INT64_MIN;
+  slow.chunk.end = INT64_MAX;
+  slow.profile.preset = "placebo";
+  piece = media::encode_chunk(in.get(), open_output(scratch("c.mp4")).get(), slow, stopping);
   CAF_CHECK(!piece && piece.error().code == errc::cancelled);
   later = false;
   r.pieces = s.film.pieces;
