@@ -5,6 +5,7 @@
 #include "media/transcode_filters.hpp"
 
 extern "C" {
+#include <libavfilter/buffersink.h>
 #include <libavutil/channel_layout.h>
 }
 
@@ -94,9 +95,19 @@ void coded_stream::give_time(AVFrame& f) {
   next_pts_ = f.pts + length;
 }
 
-bool coded_stream::too_soon(const AVFrame& f) const noexcept {
-  return plan_.min_frame_time > 0 && kept_pts_ != AV_NOPTS_VALUE && f.pts > kept_pts_
-         && static_cast<double>(f.pts - kept_pts_) * av_q2d(in_.time_base) < plan_.min_frame_time;
+/// Of each slot of the film's clock the first frame is kept: which ones are does not depend on where decoding began.
+bool coded_stream::too_soon(const AVFrame& f) noexcept {
+  if (plan_.min_frame_time <= 0)
+    return false;
+  const double length = 1 / av_q2d(plan_.frame_rate);
+  // Half a frame of the source: timestamps are rounded.
+  const double slack = length - plan_.min_frame_time;
+  const auto slot = static_cast<int64_t>(
+    std::floor((static_cast<double>(f.pts) * av_q2d(in_.time_base) + slack) / length));
+  if (slot == kept_slot_)
+    return true;
+  kept_slot_ = slot;
+  return false;
 }
 
 /// The picture's size or the sound's format changes on the way, or interlaced pictures come where none were promised:
@@ -111,13 +122,18 @@ result<void> coded_stream::renew_graph(const AVFrame& f, const frame_sink& next)
   return {};
 }
 
-result<void> coded_stream::filter(AVFrame* f, const frame_sink& next) {
+result<void> coded_stream::filter(AVFrame* f, const frame_sink& to_encoder) {
+  // A graph that was set up later may count in finer units than the encoder: deinterlacing halves them.
+  const frame_sink next = [&](AVFrame& out) {
+    if (out.pts != AV_NOPTS_VALUE)
+      out.pts = av_rescale_q(out.pts, av_buffersink_get_time_base(&graph_.output()), time_base());
+    return to_encoder(out);
+  };
   if (!f)
     return graph_.push(nullptr, next);
   give_time(*f);
   if (too_soon(*f))
     return {};
-  kept_pts_ = f->pts;
   const bool newly_interlaced = video() && f->interlaced_frame && !deinterlaces_;
   deinterlaces_ |= newly_interlaced;
   if (newly_interlaced || !graph_.accepts(*f))

@@ -23,6 +23,10 @@ public:
   /// Encodes a filtered frame and writes the packets; nullptr: what is still inside, and the stream is complete.
   result<void> encode(AVFrame* frame);
 
+  /// Of the frames that leave the filters.
+  AVRational time_base() const noexcept {
+    return encoder_.context().time_base;
+  }
   /// Frames that were given to the encoder. Any thread.
   int64_t frames() const noexcept {
     return frames_.load(std::memory_order_relaxed);
@@ -36,7 +40,7 @@ private:
   }
   int frame_size() const noexcept;
   void give_time(AVFrame& frame);
-  bool too_soon(const AVFrame& frame) const noexcept;
+  bool too_soon(const AVFrame& frame) noexcept;
   result<void> renew_graph(const AVFrame& frame, const frame_sink& next);
   bool keyframe_due(const AVFrame& frame) noexcept;
   result<void> write(AVPacket& packet);
@@ -49,7 +53,7 @@ private:
   filter_graph graph_;
   bool deinterlaces_;
   int64_t next_pts_ = 0;
-  int64_t kept_pts_ = AV_NOPTS_VALUE;
+  int64_t kept_slot_ = INT64_MIN;
   // The encoding thread's.
   encoder encoder_;
   int64_t last_pts_ = AV_NOPTS_VALUE;

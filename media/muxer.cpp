@@ -57,7 +57,9 @@ AVStream* muxer::add_stream() {
 
 result<void> muxer::write_header() {
   av::options options;
-  // Only the mp4 family has this option; others leave it in the dictionary, which is no error.
+  // Only the mp4 family has these options; others leave them in the dictionary, which is no error.
+  // Where a track begins is told in units of this: the default of a millisecond moves sound against picture.
+  options.set("movie_timescale", "90000");
   if (faststart_)
     options.set("movflags", "+faststart");
   int code = avformat_write_header(format_.get(), options.out());

@@ -1,6 +1,9 @@
 #include "media/operations.hpp"
 
 #include "media/hls.hpp"
+#include "media/chunk_encode.hpp"
+#include "media/chunk_plan.hpp"
+#include "media/join.hpp"
 #include "media/log_capture.hpp"
 #include "media/probe.hpp"
 #include "media/storyboard.hpp"
@@ -34,7 +37,11 @@ size_t descriptors_needed(const exec::request& request) noexcept {
   case exec::op::thumbnail:
     return 1 + request.pictures.size();
   case exec::op::transcode:
+  case exec::op::encode_chunk:
+  case exec::op::encode_audio:
     return 2;
+  case exec::op::join:
+    return 2 + (request.has_audio ? 1 : 0) + request.pieces.size();
   default:
     return 1;
   }
@@ -61,6 +68,18 @@ result<std::string> dispatch(const exec::request& request, const std::vector<own
     return encoded(verify(fds[0].get(), request, job));
   case exec::op::storyboard:
     return encoded(storyboard(fds[0].get(), request.name_hint, request.storyboard, job));
+  case exec::op::plan_chunks:
+    return encoded(plan_chunks(fds[0].get(), request, job));
+  case exec::op::encode_chunk:
+    return encoded(encode_chunk(fds[0].get(), fds[1].get(), request, job));
+  case exec::op::encode_audio:
+    return encoded(encode_audio(fds[0].get(), fds[1].get(), request, job));
+  case exec::op::join: {
+    std::vector<int> pieces;
+    for (size_t i = request.has_audio ? 3 : 2; i < fds.size(); ++i)
+      pieces.push_back(fds[i].get());
+    return encoded(join(fds[0].get(), fds[1].get(), request.has_audio ? fds[2].get() : -1, pieces, request, job));
+  }
   }
   return {errc::protocol, "unknown operation"};
 }

@@ -24,6 +24,8 @@ result<void> packet_writer::run() {
   double position = 0;
   while (auto next = queue_.pop()) {
     auto& p = *next->packet;
+    if (on_packet_)
+      on_packet_(p, next->time_base);
     auto end = p.pts != AV_NOPTS_VALUE ? p.pts : p.dts;
     if (end != AV_NOPTS_VALUE)
       position = std::max(position, static_cast<double>(end + p.duration) * av_q2d(next->time_base));

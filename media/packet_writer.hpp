@@ -4,6 +4,7 @@
 #include "media/pipeline.hpp"
 
 #include <atomic>
+#include <functional>
 
 namespace troupe::media {
 
@@ -19,6 +20,10 @@ public:
   /// One more that writes. Call for each before start.
   void expect() noexcept {
     ++producers_;
+  }
+  /// Sees each packet on the thread, before it is written; may change its times. Set before start.
+  void on_packet(std::function<void(AVPacket&, AVRational time_base)> look) {
+    on_packet_ = std::move(look);
   }
   /// Starts the thread; the muxer's header is written by then.
   result<void> start(pipeline& work);
@@ -49,6 +54,7 @@ private:
   result<void> run();
 
   muxer& output_;
+  std::function<void(AVPacket&, AVRational)> on_packet_;
   bounded_queue<item> queue_;
   std::atomic<int> producers_ = 0;
   std::atomic<double> position_ = 0;

@@ -4,6 +4,9 @@
 
 namespace troupe::media {
 
+/// Moves a packet's timestamps by so many microseconds.
+void shift_times(AVPacket& packet, int64_t microseconds, AVRational time_base) noexcept;
+
 /// The film's own clock: shifts timestamps so that it begins at 0, and takes out jumps in formats that are known for
 /// them (broadcast recordings). Sees the packets of all streams in the order of the file.
 class timeline {
@@ -12,11 +15,22 @@ public:
 
   /// `time_base` is the packet's stream's.
   void apply(AVPacket& packet, AVRational time_base);
+  /// What is added to timestamps at present, microseconds.
+  int64_t shift() const noexcept {
+    return shift_;
+  }
+  /// Whether the shift may change on the way, and did.
+  bool may_jump() const noexcept {
+    return jumps_;
+  }
+  bool jumped() const noexcept {
+    return jumped_;
+  }
 
 private:
   bool jumps_;
-  /// Microseconds.
   int64_t shift_;
+  bool jumped_ = false;
   int64_t expected_ = AV_NOPTS_VALUE;
 };
 

@@ -124,7 +124,8 @@ result<void> track_runner::judge() {
 result<void> track_runner::judge_length() {
   if (frames() == 0)
     return {errc::bad_media, "the source holds no frame that can be read"};
-  if (duration_ < 2 || read_ > 0.99 * duration_)
+  // Where timestamps jump, the announced duration counts the jumps as film.
+  if (duration_ < 2 || read_ > 0.99 * duration_ || timeline_.jumped())
     return {};
   char text[160];
   std::snprintf(text, sizeof text, "the source is cut off: it ends at %.1f of %.1f seconds", read_, duration_);
@@ -142,7 +143,7 @@ AVMediaType track_runner::type_of(const entry& e) const {
 int64_t track_runner::frames() const {
   const entry* first = nullptr;
   for (auto& e : tracks_) {
-    if (e.way == track_way::cover)
+    if (e.way == track_way::cover || e.way == track_way::aside)
       continue;
     if (type_of(e) == AVMEDIA_TYPE_VIDEO)
       return e.made->frames();

@@ -50,6 +50,25 @@ private:
   std::atomic<int64_t> written_ = 0;
 };
 
+class aside_track final : public track {
+public:
+  result<void> take(AVPacket&) override {
+    return {};
+  }
+  result<void> finish() override {
+    return {};
+  }
+  int64_t packets() const noexcept override {
+    return 0;
+  }
+  int64_t damaged() const noexcept override {
+    return 0;
+  }
+  int64_t frames() const noexcept override {
+    return 0;
+  }
+};
+
 result<std::unique_ptr<track>> make_copy(const planned_track& plan, input& source, packet_writer& output) {
   auto& in = *source.stream(plan.stream);
   auto& muxer = output.output();
@@ -88,6 +107,8 @@ result<std::unique_ptr<track>> make_track(const planned_track& plan, input& sour
     return make_coding(plan, source, output);
   case track_way::subtitle:
     return make_subtitle_track(plan, source, output);
+  case track_way::aside:
+    return std::unique_ptr<track>(std::make_unique<aside_track>());
   default:
     return make_copy(plan, source, output);
   }

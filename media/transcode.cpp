@@ -1,6 +1,7 @@
 #include "media/transcode.hpp"
 
 #include "media/faults.hpp"
+#include "media/film_description.hpp"
 #include "media/input.hpp"
 #include "media/log_capture.hpp"
 #include "media/loudness.hpp"
@@ -22,33 +23,9 @@ constexpr double measuring_part = 0.1;
 /// More than this (dB) would only bring up noise.
 constexpr double max_gain = 30;
 
-void copy_file_description(AVFormatContext& out, const AVFormatContext& in) {
-  av_dict_copy(&out.metadata, in.metadata, 0);
-  for (auto* stale : {"encoder", "major_brand", "minor_version", "compatible_brands", "creation_time"})
-    av_dict_set(&out.metadata, stale, nullptr, 0);
-}
-
-/// Chapters start at 0 as the packets do. libav frees them with the context.
-void copy_chapters(AVFormatContext& out, const AVFormatContext& in) {
-  if (in.nb_chapters == 0)
-    return;
-  out.chapters = static_cast<AVChapter**>(av::checked(av_calloc(in.nb_chapters, sizeof(AVChapter*))));
-  for (unsigned i = 0; i < in.nb_chapters; ++i) {
-    auto& from = *in.chapters[i];
-    auto start = in.start_time == AV_NOPTS_VALUE ? 0 : av_rescale_q(in.start_time, {1, AV_TIME_BASE}, from.time_base);
-    auto* c = static_cast<AVChapter*>(av::checked(av_mallocz(sizeof(AVChapter))));
-    c->id = from.id;
-    c->time_base = from.time_base;
-    c->start = std::max<int64_t>(from.start - start, 0);
-    c->end = std::max(from.end - start, c->start);
-    av_dict_copy(&c->metadata, from.metadata, 0);
-    out.chapters[out.nb_chapters++] = c;
-  }
-}
-
 result<exec::transcode_answer> work(input& source, muxer& output, const transcode_plan& plan, const task& job,
                                     double duration, double from) {
-  copy_file_description(*output.format(), *source.format());
+  copy_film_description(*output.format(), *source.format());
   copy_chapters(*output.format(), *source.format());
   packet_writer writer(output);
   track_runner runner(source, job, duration, from);
@@ -131,6 +108,8 @@ result<exec::transcode_answer> transcode(int source_fd, int output_fd, const exe
   auto plan = make_plan(**source, request.profile);
   if (!plan)
     return plan.error();
+  if (request.op == exec::op::encode_audio)
+    TROUPE_TRY(set_video_aside(*plan, **source));
   const auto duration = expected_duration(facts, request.profile);
   const bool two_passes = request.profile.loudness != 0;
   if (two_passes)

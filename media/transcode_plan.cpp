@@ -234,12 +234,34 @@ result<transcode_plan> make_plan(input& source, const media_profile& profile) {
   return planner(source, profile, *container).run();
 }
 
+const planned_track* encoded_video(const transcode_plan& plan, input& source) {
+  for (auto& t : plan.tracks)
+    if (t.way == track_way::code && source.stream(t.stream)->codecpar->codec_type == AVMEDIA_TYPE_VIDEO)
+      return &t;
+  return nullptr;
+}
+
+result<void> set_video_aside(transcode_plan& plan, input& source) {
+  bool any = false;
+  for (auto& t : plan.tracks) {
+    if (t.way != track_way::cover && source.stream(t.stream)->codecpar->codec_type == AVMEDIA_TYPE_VIDEO)
+      t.way = track_way::aside;
+    any |= t.way != track_way::cover && t.way != track_way::aside;
+  }
+  if (!any)
+    return {errc::unprocessable, "the source has nothing beside its video"};
+  return {};
+}
+
 std::string command_line(const transcode_plan& plan, const media_profile& profile, input& source) {
   std::string maps;
   std::string settings;
+  size_t outputs = 0;
   for (size_t i = 0; i < plan.tracks.size(); ++i) {
     auto& t = plan.tracks[i];
-    auto n = std::to_string(i);
+    if (t.way == track_way::aside)
+      continue;
+    auto n = std::to_string(outputs++);
     maps += " -map 0:" + std::to_string(t.stream);
     if (t.way != track_way::code) {
       settings += " -c:" + n + (t.way == track_way::subtitle ? " " + t.encoder : " copy");

@@ -19,6 +19,8 @@ enum class track_way : uint8_t {
   code,
   /// A subtitle in the text format of the container.
   subtitle,
+  /// Its packets tell the time to the others, and nothing is made of them.
+  aside,
 };
 
 struct planned_track {
@@ -60,6 +62,13 @@ result<planned_track> plan_audio(const AVStream& stream, const media_profile& pr
 bool is_text_subtitle(const AVStream& stream) noexcept;
 /// "stream 3 (audio, aac)": for messages.
 std::string name_of(const AVStream& stream);
+
+/// The video that is to be encoded; nullptr: there is none, or its packets are taken as they are.
+const planned_track* encoded_video(const transcode_plan& plan, input& source);
+
+/// Leaves the video to others (encode_chunk). Jumps of the timestamps are still found as they are with it, so that the
+/// sound fits. Errors: unprocessable when nothing else is there.
+result<void> set_video_aside(transcode_plan& plan, input& source);
 
 /// The same operation as an ffmpeg command line.
 std::string command_line(const transcode_plan& plan, const media_profile& profile, input& source);

@@ -4,7 +4,6 @@
 #include "protocol/model/job_kinds.hpp"
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <cerrno>
 #include <fcntl.h>
@@ -12,11 +11,6 @@
 namespace troupe::work {
 
 namespace {
-
-std::string_view name_of(exec::op what) noexcept {
-  constexpr std::array<std::string_view, 6> names{"probe", "thumbnail", "transcode", "verify", "hls", "storyboard"};
-  return names[static_cast<size_t>(what) % names.size()];
-}
 
 result<std::vector<unique_fd>> duplicates(const std::vector<shared_fd>& originals) {
   std::vector<unique_fd> out;
@@ -310,7 +304,7 @@ error executor_set::why_exited(const executor& which, const ports::child_exit& e
   if (which.state == phase::starting && exit.status == exec::exit_no_sandbox)
     return {errc::unavailable, "media is not read without a complete sandbox, which this machine does not offer: see "
                                "troupe doctor, or set worker.sandbox to best"};
-  auto doing = which.operation ? " during " + std::string{name_of(which.operation->request.op)} : " at its start";
+  auto doing = which.operation ? " during " + std::string{to_string(which.operation->request.op)} : " at its start";
   return {errc::crash, "the executor process " + exit.describe() + doing};
 }
 
@@ -362,7 +356,7 @@ void executor_set::tick() {
       else
         end(x,
             {errc::crash, "the executor made no progress for " + std::to_string(config_.stall_timeout.count() / 1000)
-                            + " s during " + std::string{name_of(x.operation->request.op)} + " and was ended"},
+                            + " s during " + std::string{to_string(x.operation->request.op)} + " and was ended"},
             error_class::crash);
       break;
     case phase::ending:

@@ -1,4 +1,5 @@
 #include "protocol/model/executor.hpp"
+#include "protocol/model/chunks_codec.hpp"
 #include "protocol/model/media_codec.hpp"
 
 #include <nlohmann/json.hpp>
@@ -12,7 +13,9 @@ using nlohmann::json;
 
 namespace {
 
-constexpr std::array<std::string_view, 6> op_names{"probe", "thumbnail", "transcode", "verify", "hls", "storyboard"};
+constexpr std::array<std::string_view, 10> op_names{"probe",        "thumbnail",  "transcode",   "verify",
+                                                    "hls",          "storyboard", "plan_chunks", "encode_chunk",
+                                                    "encode_audio", "join"};
 constexpr std::array<std::string_view, 2> format_names{"jpeg", "webp"};
 
 std::string text(const json& value) {
@@ -152,8 +155,15 @@ result<readiness> decode_readiness(std::string_view body) {
   });
 }
 
+std::string_view to_string(op what) noexcept {
+  return op_names[static_cast<size_t>(what) % op_names.size()];
+}
+
 std::string encode(const request& x) {
-  return text({{"op", op_names[static_cast<size_t>(x.op)]},
+  json pieces = json::array();
+  for (auto& p : x.pieces)
+    pieces.push_back(to_value(p));
+  return text({{"op", to_string(x.op)},
                {"nameHint", x.name_hint},
                {"pictures", to_value(x.pictures)},
                {"storyboard", to_value(x.storyboard)},
@@ -162,6 +172,11 @@ std::string encode(const request& x) {
                {"copied", x.copied},
                {"full", x.full},
                {"limits", limits_value(x.limits)},
+               {"frames", x.frames},
+               {"wishes", to_value(x.wishes)},
+               {"chunk", to_value(x.chunk)},
+               {"pieces", pieces},
+               {"hasAudio", x.has_audio},
                {"fault", x.fault}});
 }
 
@@ -182,6 +197,15 @@ result<request> decode_request(std::string_view body) {
     read(value, "full", x.full);
     if (auto it = value.find("limits"); it != value.end())
       x.limits = limits_from(*it);
+    read(value, "frames", x.frames);
+    if (auto it = value.find("wishes"); it != value.end())
+      x.wishes = chunk_wishes_from(*it);
+    if (auto it = value.find("chunk"); it != value.end())
+      x.chunk = media_chunk_from(*it);
+    if (auto it = value.find("pieces"); it != value.end())
+      for (auto& entry : *it)
+        x.pieces.push_back(chunk_piece_from(entry));
+    read(value, "hasAudio", x.has_audio);
     read(value, "fault", x.fault);
   });
 }
@@ -307,10 +331,41 @@ result<hls_answer> decode_hls_answer(std::string_view body) {
     for (auto& entry : value.at("files"))
       x.files.push_back({entry.at("name").get<std::string>(), entry.at("bytes").get<uint64_t>()});
     for (auto& entry : value.at("variants"))
-      x.variants.push_back({entry.at("width").get<uint32_t>(), entry.at("height").get<uint32_t>(),
-                            entry.at("bandwidth").get<int64_t>()});
+      x.variants.push_back(
+        {entry.at("width").get<uint32_t>(), entry.at("height").get<uint32_t>(), entry.at("bandwidth").get<int64_t>()});
     read(value, "duration", x.duration);
     read(value, "frames", x.frames);
+    read(value, "seconds", x.seconds);
+    read(value, "operation", x.operation);
+    read(value, "warnings", x.warnings);
+  });
+}
+
+std::string encode(const plan_chunks_answer& x) {
+  json chunks = json::array();
+  for (auto& c : x.chunks)
+    chunks.push_back(to_value(c));
+  return text({{"chunks", chunks}, {"reason", x.reason}});
+}
+
+result<plan_chunks_answer> decode_plan_chunks_answer(std::string_view body) {
+  return decode<plan_chunks_answer>("the plan", body, [](const json& value, plan_chunks_answer& x) {
+    for (auto& entry : value.at("chunks"))
+      x.chunks.push_back(media_chunk_from(entry));
+    read(value, "reason", x.reason);
+  });
+}
+
+std::string encode(const encode_chunk_answer& x) {
+  return text({{"piece", to_value(x.piece)},
+               {"seconds", finite(x.seconds)},
+               {"operation", x.operation},
+               {"warnings", x.warnings}});
+}
+
+result<encode_chunk_answer> decode_encode_chunk_answer(std::string_view body) {
+  return decode<encode_chunk_answer>("the answer about a piece", body, [](const json& value, encode_chunk_answer& x) {
+    x.piece = chunk_piece_from(value.at("piece"));
     read(value, "seconds", x.seconds);
     read(value, "operation", x.operation);
     read(value, "warnings", x.warnings);

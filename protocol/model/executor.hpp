@@ -9,6 +9,7 @@
 // names what it may touch by position. One operation runs at a time; requests sent ahead wait in the socket.
 // Outputs whose number is not known before (segments, sprite sheets) are asked for with `open` while it runs.
 
+#include "protocol/model/chunks.hpp"
 #include "protocol/model/media.hpp"
 #include "protocol/model/result.hpp"
 
@@ -51,7 +52,8 @@ static_assert(sizeof(frame_header) == 16);
 
 /// A longer body is a broken protocol, and the receiver closes.
 inline constexpr uint32_t max_body_bytes = 4 * 1024 * 1024;
-inline constexpr uint16_t max_descriptors = 16;
+/// A join of max_chunks pieces with its source, output and audio; the kernel's own limit is 253 (SCM_MAX_FD).
+inline constexpr uint16_t max_descriptors = max_chunks + 3;
 /// The inherited socket in the executor.
 inline constexpr int channel_descriptor = 3;
 inline constexpr uint32_t protocol_version = 2;
@@ -90,7 +92,18 @@ struct readiness {
   std::string libraries;
 };
 
-enum class op : uint8_t { probe, thumbnail, transcode, verify, hls, storyboard };
+enum class op : uint8_t {
+  probe,
+  thumbnail,
+  transcode,
+  verify,
+  hls,
+  storyboard,
+  plan_chunks,
+  encode_chunk,
+  encode_audio,
+  join
+};
 
 enum class picture_format : uint8_t { jpeg, webp };
 
@@ -148,7 +161,8 @@ struct limits {
 };
 
 /// One request for all operations: the fields that an operation does not name are not looked at.
-/// Descriptors: probe, verify: source. thumbnail: source, one output for each picture. transcode: source, output.
+/// Descriptors: probe, verify, plan_chunks: source. thumbnail: source, one output for each picture. transcode,
+/// encode_audio: source, output. encode_chunk: source, piece. join: source, output, audio if `has_audio`, pieces.
 /// hls, storyboard: source; their files are asked for by name.
 struct request {
   exec::op op = op::probe;
@@ -166,6 +180,15 @@ struct request {
   std::vector<uint32_t> copied;
   bool full = true;
   exec::limits limits;
+  /// Frames that the video has to have (a transcode_answer's); 0: not known.
+  int64_t frames = 0;
+  // plan_chunks
+  chunk_wishes wishes;
+  // encode_chunk
+  media_chunk chunk;
+  // join: the answers of all encode_chunk, in the order of the film; whether there is a piece by encode_audio.
+  std::vector<chunk_piece> pieces;
+  bool has_audio = false;
   /// Tests only, refused unless the executor was started with --test-faults: "abort", "hang", "bloat".
   std::string fault;
 };
@@ -217,6 +240,7 @@ struct storyboard_answer {
   std::string bif;
 };
 
+/// Of transcode, encode_audio and join.
 struct transcode_answer {
   /// Probe of the output.
   media_info output;
@@ -247,6 +271,20 @@ struct hls_answer {
   double duration = 0;
   int64_t frames = 0;
   double seconds = 0;
+  std::string operation;
+  std::vector<std::string> warnings;
+};
+
+struct plan_chunks_answer {
+  /// None when the film can't be cut; then `reason` says why, and it is to be transcoded whole.
+  std::vector<media_chunk> chunks;
+  std::string reason;
+};
+
+struct encode_chunk_answer {
+  chunk_piece piece;
+  double seconds = 0;
+  /// The same operation as an ffmpeg command line, but for the edges.
   std::string operation;
   std::vector<std::string> warnings;
 };
@@ -284,6 +322,8 @@ bool valid_output_name(std::string_view name) noexcept;
 
 std::string encode(const readiness& x);
 result<readiness> decode_readiness(std::string_view json);
+/// The name in a request's JSON ("probe").
+std::string_view to_string(op what) noexcept;
 std::string encode(const request& x);
 result<request> decode_request(std::string_view json);
 std::string encode(const progress& x);
@@ -296,6 +336,10 @@ std::string encode(const transcode_answer& x);
 result<transcode_answer> decode_transcode_answer(std::string_view json);
 std::string encode(const hls_answer& x);
 result<hls_answer> decode_hls_answer(std::string_view json);
+std::string encode(const plan_chunks_answer& x);
+result<plan_chunks_answer> decode_plan_chunks_answer(std::string_view json);
+std::string encode(const encode_chunk_answer& x);
+result<encode_chunk_answer> decode_encode_chunk_answer(std::string_view json);
 std::string encode(const verify_answer& x);
 result<verify_answer> decode_verify_answer(std::string_view json);
 std::string encode(const failure& x);

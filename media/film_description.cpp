@@ -1,0 +1,31 @@
+#include "media/film_description.hpp"
+
+#include <algorithm>
+
+namespace troupe::media {
+
+void copy_film_description(AVFormatContext& out, const AVFormatContext& in) {
+  av_dict_copy(&out.metadata, in.metadata, 0);
+  for (auto* stale : {"encoder", "major_brand", "minor_version", "compatible_brands", "creation_time"})
+    av_dict_set(&out.metadata, stale, nullptr, 0);
+}
+
+void copy_chapters(AVFormatContext& out, const AVFormatContext& in) {
+  if (in.nb_chapters == 0)
+    return;
+  // libav frees them with the context.
+  out.chapters = static_cast<AVChapter**>(av::checked(av_calloc(in.nb_chapters, sizeof(AVChapter*))));
+  for (unsigned i = 0; i < in.nb_chapters; ++i) {
+    auto& from = *in.chapters[i];
+    auto start = in.start_time == AV_NOPTS_VALUE ? 0 : av_rescale_q(in.start_time, {1, AV_TIME_BASE}, from.time_base);
+    auto* c = static_cast<AVChapter*>(av::checked(av_mallocz(sizeof(AVChapter))));
+    c->id = from.id;
+    c->time_base = from.time_base;
+    c->start = std::max<int64_t>(from.start - start, 0);
+    c->end = std::max(from.end - start, c->start);
+    av_dict_copy(&c->metadata, from.metadata, 0);
+    out.chapters[out.nb_chapters++] = c;
+  }
+}
+
+} // namespace troupe::media

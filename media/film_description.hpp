@@ -1,0 +1,12 @@
+#pragma once
+
+#include "media/av.hpp"
+
+namespace troupe::media {
+
+/// Title and other tags of the film, but for what belonged to the old container.
+void copy_film_description(AVFormatContext& out, const AVFormatContext& in);
+/// Chapters start at 0, as the packets do.
+void copy_chapters(AVFormatContext& out, const AVFormatContext& in);
+
+} // namespace troupe::media
