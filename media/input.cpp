@@ -84,7 +84,11 @@ result<void> input::find_streams(depth how_deep) {
     TROUPE_TRY(open_format(true));
     stream_completion completion(*format_, io_.fd());
     TROUPE_TRY(after_finding(completion.find_stream_info()));
-    if (completion.confirmed())
+    bool confirmed = completion.confirmed();
+    if (io_.failure() || cancelled())
+      return read_error(AVERROR_EXIT);
+    marks_ = completion.marks();
+    if (confirmed)
       return {};
     format_.reset();
     avio_seek(io_.context(), 0, SEEK_SET);

@@ -2,8 +2,10 @@
 
 #include "media/av.hpp"
 #include "media/file_io.hpp"
+#include "media/packet_marks.hpp"
 #include "media/task.hpp"
 
+#include <map>
 #include <memory>
 #include <string>
 
@@ -50,6 +52,11 @@ public:
   int read(AVPacket& packet) noexcept {
     return cancelled() ? AVERROR_EXIT : av_read_frame(format_.get(), &packet);
   }
+  /// What the first packet of that stream carries besides the picture; only of an input that was opened for facts.
+  packet_marks marks(unsigned index) const {
+    auto found = marks_.find(index);
+    return found == marks_.end() ? packet_marks{} : found->second;
+  }
   /// The error behind a failed read or seek.
   error read_error(int code) const;
 
@@ -64,6 +71,7 @@ private:
   const std::atomic<bool>& cancelled_;
   source_io io_;
   const AVInputFormat* detected_ = nullptr;
+  std::map<unsigned, packet_marks> marks_;
   // Last member: closed before the io it reads from.
   av::input_context format_;
 };

@@ -62,6 +62,41 @@ CAF_TEST(media information comes back whole) {
   CAF_CHECK(*back == some_info());
 }
 
+CAF_TEST(media information is small) {
+  media_info x;
+  x.streams.resize(1);
+  x.streams[0].kind = "video";
+  x.streams[0].frame_rate = x.streams[0].average_frame_rate = x.streams[0].base_frame_rate = "25/1";
+  CAF_CHECK_EQUAL(encode(x), R"({"streams":[{"frameRate":"25/1","index":0,"kind":"video"}]})");
+  CAF_CHECK(*decode_media_info(encode(x)) == x);
+  x.streams[0].average_frame_rate = "";
+  CAF_CHECK(*decode_media_info(encode(x)) == x);
+}
+
+CAF_TEST(HDR and side data come back whole) {
+  media_info x;
+  media_stream s;
+  s.mastering =
+    mastering_display{true,      true,      {34000, 50000}, {16000, 50000}, {13250, 50000}, {34500, 50000},
+                      {7500, 1}, {3000, 1}, {15635, 1},     {16450, 1},     {50, 10000},    {10000000, 10000}};
+  s.light = content_light{1000, 0};
+  s.dolby = dolby_vision{1, 0, 8, 9, true, false, true, 1};
+  s.display_matrix = {0, 65536, 0, -65536, 0, 0, 9437184, 0, 1073741824};
+  s.side_data = {{"Stereo 3D", {{"type", "2D"}, {"inverted", "0"}}}, {"unknown", {}}};
+  s.start_ticks = 0;
+  s.hdr10_plus = s.closed_captions = s.film_grain = true;
+  s.average_frame_rate = "25/1";
+  s.nal_length_size = 4;
+  x.streams = {s};
+  auto back = decode_media_info(encode(x));
+  CAF_REQUIRE(back.has_value());
+  CAF_CHECK(*back == x);
+  for (auto* bad : {"{\"streams\":[{\"masteringDisplay\":{\"redX\":\"1\"}}]}",
+                    "{\"streams\":[{\"masteringDisplay\":{\"redX\":\"1/2x\"}}]}", "{\"streams\":[{\"sideData\":[1]}]}",
+                    "{\"streams\":[{\"displayMatrix\":\"x\"}]}"})
+    CAF_CHECK(!decode_media_info(bad));
+}
+
 CAF_TEST(bytes and numbers that JSON does not have) {
   media_info x;
   x.duration = std::nan("");
