@@ -14,13 +14,16 @@
 
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <future>
 #include <iostream>
 #include <mutex>
+#include <sstream>
 #include <thread>
 
 using namespace troupe;
@@ -50,11 +53,32 @@ options parse(int argc, char** argv) {
   return out;
 }
 
-double cpu_seconds(int who) {
+double own_cpu_seconds() {
   rusage used{};
-  getrusage(who, &used);
+  getrusage(RUSAGE_SELF, &used);
   auto seconds = [](timeval t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6; };
   return seconds(used.ru_utime) + seconds(used.ru_stime);
+}
+
+/// Of the children that run now.
+double executors_cpu_seconds() {
+  long ticks = 0;
+  for (auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::ifstream children(task.path() / "children");
+    for (std::string pid; children >> pid;) {
+      std::ifstream file("/proc/" + pid + "/stat");
+      std::string text{std::istreambuf_iterator<char>(file), {}};
+      // After the name in parentheses: state, ten numbers, user and system time (proc(5)).
+      std::istringstream rest(text.substr(text.rfind(')') + 1));
+      std::string skipped;
+      for (int i = 0; i < 11; ++i)
+        rest >> skipped;
+      long user = 0, system = 0;
+      rest >> user >> system;
+      ticks += user + system;
+    }
+  }
+  return static_cast<double>(ticks) / static_cast<double>(::sysconf(_SC_CLK_TCK));
 }
 
 /// As a runner of the worker does it: blocks until the executor has answered.
@@ -125,18 +149,19 @@ int run(const options& chosen) {
             chosen.runners, started);
   if (!chosen.answers.empty())
     counts.answers.open(chosen.answers);
-  auto own = cpu_seconds(RUSAGE_SELF);
+  auto own = own_cpu_seconds(), theirs = executors_cpu_seconds();
   auto begin = std::chrono::steady_clock::now();
   probe_all(pool, files, chosen.runners, counts);
   std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-  own = cpu_seconds(RUSAGE_SELF) - own;
+  own = own_cpu_seconds() - own;
+  theirs = executors_cpu_seconds() - theirs;
   caf::scoped_actor self(system);
   self->request(pool, caf::infinite, work::stop_executors{milliseconds{5000}})
     .receive([](mesh::done) {}, [](const caf::error&) {});
   std::printf(
     "{\"files\": %zu, \"good\": %zu, \"failed\": %zu, \"seconds\": %.4f, \"cpu\": %.4f, \"worker_cpu\": %.4f, "
     "\"answer_bytes\": %.0f}\n",
-    files.size(), counts.good.load(), counts.failed.load(), took.count(), own + cpu_seconds(RUSAGE_CHILDREN), own,
+    files.size(), counts.good.load(), counts.failed.load(), took.count(), own + theirs, own,
     static_cast<double>(counts.bytes.load()) / static_cast<double>(files.size()));
   return 0;
 }
