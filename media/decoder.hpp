@@ -33,6 +33,10 @@ public:
   void skip(AVDiscard frames) noexcept {
     context_->skip_frame = frames;
   }
+  /// Leaves out frames that no other frame needs, from the next packet on.
+  void skip_unreferenced(bool skip) noexcept {
+    context_->skip_frame = skip ? AVDISCARD_NONREF : AVDISCARD_DEFAULT;
+  }
   /// After a seek.
   void flush() noexcept {
     avcodec_flush_buffers(context_.get());

@@ -96,10 +96,10 @@ chunked_film make_chunked(const exec::request& request, const std::string& sourc
 }
 
 seen_film look_at(const std::string& path) {
-  auto seen = nlohmann::json::parse(output_of(
-    "ffprobe -v error -of json -show_packets -show_frames -show_entries "
-    "packet=codec_type,stream_index,pts,dts,pts_time:frame=media_type,pts_time:packet_side_data= "
-    + path));
+  auto seen = nlohmann::json::parse(
+    output_of("ffprobe -v error -of json -show_packets -show_frames -show_entries "
+              "packet=codec_type,stream_index,pts,dts,pts_time:frame=media_type,pts_time:packet_side_data= "
+              + path));
   seen_film film;
   std::map<int, int64_t> last;
   for (auto& x : seen.at("packets_and_frames")) {

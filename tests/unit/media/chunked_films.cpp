@@ -40,10 +40,13 @@ const std::vector<film>& films() {
                  p);
      },
      {12}},
-    {"open-gop.mp4", [](auto& p) { make_with(x264 + "-x264-params open-gop=1:keyint=20:scenecut=0 -c:a aac", p); }, {5}},
+    {"open-gop.mp4",
+     [](auto& p) { make_with(x264 + "-x264-params open-gop=1:keyint=20:scenecut=0 -c:a aac", p); },
+     {5}},
     {"hevc.mkv",
      [](auto& p) {
-       make_with("-c:v libx265 -preset ultrafast -x265-params log-level=error:open-gop=1:keyint=24:bframes=4 -c:a aac", p);
+       make_with("-c:v libx265 -preset ultrafast -x265-params log-level=error:open-gop=1:keyint=24:bframes=4 -c:a aac",
+                 p);
      },
      {6}},
     {"mpeg2.mpg", [](auto& p) { make_with("-c:v mpeg2video -b:v 2M -bf 2 -g 12 -c:a mp2", p); }, {8}},
@@ -64,17 +67,18 @@ const std::vector<film>& films() {
     {"interlaced.ts",
      [](auto& p) { make_with("-vf setfield=tff -flags +ildct+ilme -c:v mpeg2video -b:v 2M -bf 2 -g 12 -c:a mp2", p); },
      {5}},
-    {"turned.mov", [](auto& p) {
+    {"turned.mov",
+     [](auto& p) {
        make_with(x264 + "-g 20 -c:a aac", scratch("upright.mov"));
        write_turned(scratch("upright.mov"), p, 90);
      },
      {4}},
     {"no-cues.mkv",
-     [](auto& p) { output_of("ffmpeg -nostdin -v error " + picture + x264 + "-g 25 -c:a aac -f matroska - </dev/null | cat > " + p); },
+     [](auto& p) {
+       output_of("ffmpeg -nostdin -v error " + picture + x264 + "-g 25 -c:a aac -f matroska - </dev/null | cat > " + p);
+     },
      {4}},
-    {"fragments.mp4",
-     [](auto& p) { make_with(x264 + "-g 25 -c:a aac -movflags +frag_keyframe+empty_moov", p); },
-     {4}},
+    {"fragments.mp4", [](auto& p) { make_with(x264 + "-g 25 -c:a aac -movflags +frag_keyframe+empty_moov", p); }, {4}},
     {"old.avi", [](auto& p) { make_with("-c:v mpeg4 -q:v 4 -bf 2 -g 20 -c:a libmp3lame", p); }, {5}},
     {"late-sound.mp4",
      [](auto& p) {
@@ -82,10 +86,7 @@ const std::vector<film>& films() {
               + "-g 15 -c:a aac " + p);
      },
      {6}},
-    {"fast.mkv",
-     [](auto& p) { ffmpeg("-f lavfi -i testsrc2=s=320x180:r=50:d=5 " + x264 + "-g 17 " + p); },
-     {5},
-     25},
+    {"fast.mkv", [](auto& p) { ffmpeg("-f lavfi -i testsrc2=s=320x180:r=50:d=5 " + x264 + "-g 17 " + p); }, {5}, 25},
     {"turns-interlaced.ts",
      [](auto& p) {
        make_with("-c:v mpeg2video -b:v 2M -bf 2 -g 12 -c:a mp2 -t 3", scratch("a.ts"));

@@ -126,6 +126,11 @@ CAF_TEST(requests and answers come back whole) {
   r.source = some_info();
   r.full = false;
   r.fault = "abort";
+  r.frames = 1234;
+  r.wishes = {7, 12.5, 0.5};
+  r.chunk = {"0123456789abcdef", 3, 5, {1, 90000}, INT64_MIN, INT64_MAX, false, 77, -1, {{0, -5}, {1000, INT64_MAX}}};
+  r.pieces = {{"p", 0, 2, 100, -3, 4000, {1001, 30000}, 2, 101, 1}, {"p", 1, 2}};
+  r.has_audio = true;
   auto request = exec::decode_request(exec::encode(r));
   CAF_REQUIRE(request.has_value());
   CAF_CHECK(request->op == r.op);
@@ -136,6 +141,11 @@ CAF_TEST(requests and answers come back whole) {
   CAF_CHECK(request->source == r.source);
   CAF_CHECK_EQUAL(request->full, false);
   CAF_CHECK_EQUAL(request->fault, "abort");
+  CAF_CHECK_EQUAL(request->frames, 1234);
+  CAF_CHECK(request->wishes == r.wishes);
+  CAF_CHECK(request->chunk == r.chunk);
+  CAF_CHECK(request->pieces == r.pieces);
+  CAF_CHECK(request->has_audio);
   auto progress = exec::decode_progress(exec::encode(exec::progress{0.5, 2, 3, 4, 5, 6}));
   CAF_REQUIRE(progress.has_value());
   CAF_CHECK_EQUAL(progress->fraction, 0.5);
@@ -168,6 +178,15 @@ CAF_TEST(requests and answers come back whole) {
   CAF_CHECK_EQUAL(transcode->frames, 7);
   CAF_CHECK_EQUAL(transcode->operation, "ffmpeg");
   CAF_CHECK_EQUAL(transcode->warnings.size(), 1u);
+  auto plan = exec::decode_plan_chunks_answer(exec::encode(exec::plan_chunks_answer{{r.chunk, {}}, "why"}));
+  CAF_REQUIRE(plan.has_value());
+  CAF_CHECK(plan->chunks == std::vector<media_chunk>({r.chunk, {}}));
+  CAF_CHECK_EQUAL(plan->reason, "why");
+  auto piece = exec::decode_encode_chunk_answer(exec::encode(exec::encode_chunk_answer{r.pieces[0], 2, "ffmpeg", {"w"}}));
+  CAF_REQUIRE(piece.has_value());
+  CAF_CHECK(piece->piece == r.pieces[0]);
+  CAF_CHECK_EQUAL(piece->operation, "ffmpeg");
+  CAF_CHECK_EQUAL(piece->warnings.size(), 1u);
   auto verify = exec::decode_verify_answer(exec::encode(exec::verify_answer{true, {"r"}, 9, 10}));
   CAF_REQUIRE(verify.has_value());
   CAF_CHECK(verify->ok);
@@ -179,5 +198,7 @@ CAF_TEST(requests and answers come back whole) {
   CAF_CHECK(failure->cls == error_class::transient);
   CAF_CHECK_EQUAL(failure->message, "m");
   CAF_CHECK(!exec::decode_verify_answer("{}"));
+  CAF_CHECK(!exec::decode_plan_chunks_answer("{}"));
+  CAF_CHECK(!exec::decode_encode_chunk_answer("{\"piece\":{\"frames\":\"x\"}}"));
   CAF_CHECK(!exec::decode_thumbnail_answer("{\"pictures\":7}"));
 }
