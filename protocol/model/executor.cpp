@@ -160,24 +160,27 @@ std::string_view to_string(op what) noexcept {
 }
 
 std::string encode(const request& x) {
+  json value{{"op", to_string(x.op)}, {"nameHint", x.name_hint}, {"limits", limits_value(x.limits)}};
+  if (!x.fault.empty())
+    value["fault"] = x.fault;
+  // Asked for each file of a library; it has no other parameters.
+  if (x.op == op::probe)
+    return text(value);
   json pieces = json::array();
   for (auto& p : x.pieces)
     pieces.push_back(to_value(p));
-  return text({{"op", to_string(x.op)},
-               {"nameHint", x.name_hint},
-               {"pictures", to_value(x.pictures)},
-               {"storyboard", to_value(x.storyboard)},
-               {"profile", to_value(x.profile)},
-               {"source", to_value(x.source)},
-               {"copied", x.copied},
-               {"full", x.full},
-               {"limits", limits_value(x.limits)},
-               {"frames", x.frames},
-               {"wishes", to_value(x.wishes)},
-               {"chunk", to_value(x.chunk)},
-               {"pieces", pieces},
-               {"hasAudio", x.has_audio},
-               {"fault", x.fault}});
+  value.update({{"pictures", to_value(x.pictures)},
+                {"storyboard", to_value(x.storyboard)},
+                {"profile", to_value(x.profile)},
+                {"source", to_value(x.source)},
+                {"copied", x.copied},
+                {"full", x.full},
+                {"frames", x.frames},
+                {"wishes", to_value(x.wishes)},
+                {"chunk", to_value(x.chunk)},
+                {"pieces", pieces},
+                {"hasAudio", x.has_audio}});
+  return text(value);
 }
 
 result<request> decode_request(std::string_view body) {
