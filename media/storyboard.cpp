@@ -99,7 +99,7 @@ public:
 
 private:
   result<void> open(view& v) {
-    auto source = input::open(fd_, hint_, job_);
+    auto source = input::open(fd_, hint_, job_, depth::facts);
     if (!source)
       return source.error();
     return attach(v, std::move(*source));
@@ -155,9 +155,8 @@ private:
     shape.tile_width = static_cast<uint32_t>(size_.width);
     shape.tile_height = static_cast<uint32_t>(size_.height);
     shape.columns = asked_.columns;
-    const auto most_rows =
-      std::min<uint64_t>(most_side / shape.tile_height,
-                         most_pixels / (uint64_t{shape.columns} * shape.tile_width * shape.tile_height));
+    const auto most_rows = std::min<uint64_t>(
+      most_side / shape.tile_height, most_pixels / (uint64_t{shape.columns} * shape.tile_width * shape.tile_height));
     shape.rows = std::clamp<uint32_t>(static_cast<uint32_t>(most_rows), 1, asked_.rows);
     shape.interval_ms = plan_.interval_ms;
     shape.count = plan_.count;
@@ -234,7 +233,8 @@ private:
   }
 
   result<keyframe_reader::found> look(view& v, const tile_run& run) {
-    return v.reader->at(run.keyframe >= 0 ? keyframes_[static_cast<size_t>(run.keyframe)] : times_.from_ms(run.time_ms));
+    return v.reader->at(run.keyframe >= 0 ? keyframes_[static_cast<size_t>(run.keyframe)]
+                                          : times_.from_ms(run.time_ms));
   }
 
   result<void> finish_run(view& v, const tile_run& run, keyframe_reader::found found) {

@@ -430,12 +430,14 @@ bool valid_output_name(std::string_view name) noexcept {
   for (char c : name) {
     bool word = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
     bool starts = before == '/';
-    if (!word && (starts || (c != '.' && c != '/')))
+    if (!word && (starts || (c != '.' && c != '/' && c != ' ')))
+      return false;
+    if (before == ' ' && !word)
       return false;
     slashes += c == '/';
     before = c;
   }
-  return slashes <= 1;
+  return slashes <= 1 && before != ' ';
 }
 
 } // namespace troupe::exec

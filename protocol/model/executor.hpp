@@ -317,7 +317,8 @@ struct open_answer {
 };
 
 /// Whether an output may be called that: lower-case letters, digits, '_', '-' and '.', at most one '/' in the middle
-/// (a folder of the operation's own), no part that begins with a dot, at most max_output_name bytes.
+/// (a folder of the operation's own), single spaces between words (Jellyfin's "320 - 10x10"), no part that begins with
+/// a dot, at most max_output_name bytes.
 bool valid_output_name(std::string_view name) noexcept;
 
 std::string encode(const readiness& x);

@@ -159,8 +159,8 @@ CAF_TEST(requests and answers come back whole) {
   CAF_REQUIRE_EQUAL(thumbnail->pictures.size(), 2u);
   CAF_CHECK_EQUAL(thumbnail->pictures[1].bytes, 6u);
   CAF_CHECK_EQUAL(thumbnail->position, -1.0);
-  exec::storyboard_answer board{{{"320 - 10x10/0.jpg", 3200, 1800, 7, 100}, {"b", 1, 2, 3, 4}}, 320, 180, 10, 9, 5000, 104,
-                               "v", "w"};
+  exec::storyboard_answer board{
+    {{"320 - 10x10/0.jpg", 3200, 1800, 7, 100}, {"b", 1, 2, 3, 4}}, 320, 180, 10, 9, 5000, 104, "v", "w"};
   auto storyboard = exec::decode_storyboard_answer(exec::encode(board));
   CAF_REQUIRE(storyboard.has_value());
   CAF_CHECK_EQUAL(exec::encode(*storyboard), exec::encode(board));
@@ -201,4 +201,14 @@ CAF_TEST(requests and answers come back whole) {
   CAF_CHECK(!exec::decode_plan_chunks_answer("{}"));
   CAF_CHECK(!exec::decode_encode_chunk_answer("{\"piece\":{\"frames\":\"x\"}}"));
   CAF_CHECK(!exec::decode_thumbnail_answer("{\"pictures\":7}"));
+}
+
+CAF_TEST(names of outputs stay in their folder) {
+  for (auto* good : {"a", "storyboard-0.jpg", "720p/segment_1.m4s", "320 - 10x10/0.jpg", "a..b"})
+    CAF_CHECK(exec::valid_output_name(good));
+  for (auto* bad : {"", "/", "a/", "/a", "..", "a/..", "../a", ".a", "a/.b", "a/b/c", "A", "a\n", "a\\b", " a", "a ",
+                    "a  b", "a /b", "a/ b", "a ."})
+    CAF_CHECK(!exec::valid_output_name(bad));
+  CAF_CHECK(exec::valid_output_name(std::string(exec::max_output_name, 'a')));
+  CAF_CHECK(!exec::valid_output_name(std::string(exec::max_output_name + 1, 'a')));
 }
