@@ -122,6 +122,14 @@ seen_film look_at(const std::string& path) {
   return film;
 }
 
+double worst_ssim(const std::string& a, const std::string& b) {
+  const auto list = scratch("ssim.txt");
+  output_of("ffmpeg -nostdin -v error -i " + a + " -i " + b
+            + " -lavfi '[0:v]settb=1/1000,setpts=N[x];[1:v]settb=1/1000,setpts=N[y];[x][y]ssim=stats_file=" + list
+            + "' -f null -");
+  return std::stod(output_of("grep -o 'All:[0-9.]*' " + list + " | cut -d: -f2 | sort -n | head -1"));
+}
+
 double ssim(const std::string& a, const std::string& b) {
   auto text = output_of("ffmpeg -nostdin -hide_banner -i " + a + " -i " + b
                         + " -lavfi '[0:v]settb=1/1000,setpts=N[x];[1:v]settb=1/1000,setpts=N[y];[x][y]ssim' -f null - "

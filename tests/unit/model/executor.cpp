@@ -129,7 +129,7 @@ CAF_TEST(requests and answers come back whole) {
   r.frames = 1234;
   r.wishes = {7, 12.5, 0.5};
   r.chunk = {"0123456789abcdef", 3, 5, {1, 90000}, INT64_MIN, INT64_MAX, false, 77, -1, {{0, -5}, {1000, INT64_MAX}}};
-  r.pieces = {{"p", 0, 2, 100, -3, 4000, {1001, 30000}, 2, 101, 1}, {"p", 1, 2}};
+  r.pieces = {{"p", 0, 2, 100, -3, 4000, {1001, 30000}, 2, 101, 1}, {"p", 1, 2, 0, 0, 0, {}, 0, 0, 0}};
   r.has_audio = true;
   auto request = exec::decode_request(exec::encode(r));
   CAF_REQUIRE(request.has_value());
