@@ -2,6 +2,7 @@
 
 #include "media/av.hpp"
 #include "media/file_io.hpp"
+#include "media/input_limits.hpp"
 #include "media/packet_marks.hpp"
 #include "media/task.hpp"
 
@@ -10,10 +11,6 @@
 #include <string>
 
 namespace troupe::media {
-
-/// More streams, or a larger picture, than this is an attack or a broken header.
-inline constexpr int max_streams = 1000;
-inline constexpr int64_t max_pixels = 8192LL * 8192;
 
 /// What a file is opened for.
 enum class depth {
@@ -28,7 +25,8 @@ enum class depth {
 class input {
 public:
   /// Opens and reads headers (and a bounded beginning) of what `fd` holds. Borrows `fd` and `job.cancelled`.
-  /// bad_media when it is not media, or holds neither video nor audio; io when reading fails; cancelled.
+  /// bad_media when it is not media, holds neither video nor audio, or asks for more than `job.limits`; io when reading
+  /// fails; cancelled.
   static result<std::unique_ptr<input>> open(int fd, const std::string& name_hint, const task& job,
                                              depth how_deep = depth::packets);
 
@@ -49,9 +47,7 @@ public:
   /// The first attached picture that arrived, or nullptr.
   AVStream* cover() noexcept;
   /// The next packet. AVERROR_EOF at the end; use `read_error` for anything else that is negative.
-  int read(AVPacket& packet) noexcept {
-    return cancelled() ? AVERROR_EXIT : av_read_frame(format_.get(), &packet);
-  }
+  int read(AVPacket& packet) noexcept;
   /// What the first packet of that stream carries besides the picture; only of an input that was opened for facts.
   packet_marks marks(unsigned index) const {
     auto found = marks_.find(index);
@@ -61,7 +57,7 @@ public:
   error read_error(int code) const;
 
 private:
-  input(int fd, const std::atomic<bool>& cancelled);
+  input(int fd, const task& job);
   result<void> detect(const std::string& name_hint);
   result<void> open_format(bool prepared);
   result<void> find_streams(depth how_deep);
@@ -69,6 +65,9 @@ private:
   result<void> check_streams();
 
   const std::atomic<bool>& cancelled_;
+  const exec::limits limits_;
+  subtitle_meter subtitles_;
+  bool too_many_subtitles_ = false;
   source_io io_;
   const AVInputFormat* detected_ = nullptr;
   std::map<unsigned, packet_marks> marks_;

@@ -139,8 +139,6 @@ media_info facts_of(input& source) {
   duration_facts(out, source);
   if (out.bit_rate <= 0 && out.duration > 0)
     out.bit_rate = static_cast<int64_t>(static_cast<double>(out.size) * 8 / out.duration);
-  if (format.nb_streams >= static_cast<unsigned>(max_streams))
-    out.warnings.push_back("there are more than 1000 streams: the others are left out");
   if (source.io().shrunk())
     out.warnings.push_back("the file became shorter while it was read");
   return out;

@@ -163,6 +163,11 @@ void stream_completion::tell(unsigned index, const h264_sequence& known) {
   sequences_.emplace(index, known);
 }
 
+void stream_completion::limit_pixels(int64_t most) {
+  for (auto& options : options_)
+    options.set("max_pixels", std::to_string(most));
+}
+
 int stream_completion::find_stream_info() {
   std::vector<AVDictionary*> dictionaries;
   for (auto& o : options_)

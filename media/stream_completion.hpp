@@ -30,6 +30,9 @@ public:
   /// After avformat_open_input. `fd` is the file's (borrowed).
   stream_completion(AVFormatContext& format, int fd);
 
+  /// Of the pictures that are decoded to find out.
+  void limit_pixels(int64_t most);
+
   /// avformat_find_stream_info with what is known.
   int find_stream_info();
 

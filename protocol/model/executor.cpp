@@ -55,15 +55,11 @@ op op_from(const std::string& name) {
 }
 
 json limits_value(const limits& x) {
-  return {{"maxPixels", x.max_pixels},
-          {"maxFrameRate", finite(x.max_frame_rate)},
-          {"maxStreams", x.max_streams},
-          {"maxDuration", finite(x.max_duration)},
-          {"maxExtradata", x.max_extradata},
-          {"maxAttachments", x.max_attachments},
-          {"maxSubtitles", x.max_subtitles},
-          {"shortCpu", x.short_cpu},
-          {"longCpu", x.long_cpu}};
+  return {{"maxPixels", x.max_pixels},       {"maxFrameRate", finite(x.max_frame_rate)},
+          {"maxStreams", x.max_streams},     {"maxDuration", finite(x.max_duration)},
+          {"maxExtradata", x.max_extradata}, {"maxAttachments", x.max_attachments},
+          {"maxSubtitles", x.max_subtitles}, {"probeCpu", x.probe_cpu},
+          {"thumbnailCpu", x.thumbnail_cpu}, {"longCpu", x.long_cpu}};
 }
 
 limits limits_from(const json& value) {
@@ -75,7 +71,8 @@ limits limits_from(const json& value) {
   read(value, "maxExtradata", x.max_extradata);
   read(value, "maxAttachments", x.max_attachments);
   read(value, "maxSubtitles", x.max_subtitles);
-  read(value, "shortCpu", x.short_cpu);
+  read(value, "probeCpu", x.probe_cpu);
+  read(value, "thumbnailCpu", x.thumbnail_cpu);
   read(value, "longCpu", x.long_cpu);
   return x;
 }

@@ -154,9 +154,10 @@ struct limits {
   uint64_t max_attachments = 256 << 20;
   /// Bytes of subtitles that are read of a file.
   uint64_t max_subtitles = 256 << 20;
-  /// Seconds of processor time, all threads together, of a probe or thumbnail, and of every other operation; 0: no
-  /// limit.
-  uint64_t short_cpu = 120;
+  /// Seconds of processor time, all threads together, of a probe, of a thumbnail and of any other operation; 0: no
+  /// limit. libav's dictionaries, for one, take quadratic time: a few megabytes of tags are minutes.
+  uint64_t probe_cpu = 30;
+  uint64_t thumbnail_cpu = 300;
   uint64_t long_cpu = 4 * 86400;
 };
 

@@ -1,10 +1,10 @@
 """A troupe-executor without a node: the worker's side of the frames (protocol/model/executor.hpp)."""
 
 import array
+import contextlib
 import json
 import os
 import resource
-import signal
 import socket
 import struct
 import subprocess
@@ -91,9 +91,10 @@ class Executor:
     def peak(self):
         """Most resident memory so far, bytes."""
         try:
-            for line in open(f"/proc/{self.pid}/status", encoding="ascii"):
-                if line.startswith("VmHWM:"):
-                    return int(line.split()[1]) * 1024
+            with open(f"/proc/{self.pid}/status", encoding="ascii") as status:
+                for line in status:
+                    if line.startswith("VmHWM:"):
+                        return int(line.split()[1]) * 1024
         except OSError:
             pass
         return 0
@@ -156,15 +157,13 @@ class Executor:
         with open(path, "rb") as source:
             return self.run({"op": "probe", "nameHint": hint(path), **fields}, [source.fileno()], seconds)
 
-    def thumbnail(self, path, seconds=60, widths=(320,), **fields):
-        outputs = [tempfile.TemporaryFile() for _ in widths]
-        with open(path, "rb") as source:
-            outcome = self.run({"op": "thumbnail", "nameHint": hint(path), "widths": list(widths), **fields},
-                               [source.fileno(), *(o.fileno() for o in outputs)], seconds)
-        outcome.pictures = [o.seek(0) or o.read() for o in outputs]
-        for o in outputs:
-            o.close()
-        return outcome
+    def thumbnail(self, path, seconds=60, pictures=(("jpeg", 320), ("webp", 160)), **fields):
+        with contextlib.ExitStack() as open_files:
+            outputs = [open_files.enter_context(tempfile.TemporaryFile()) for _ in pictures]
+            source = open_files.enter_context(open(path, "rb"))
+            wanted = [{"format": kind, "width": width} for kind, width in pictures]
+            return self.run({"op": "thumbnail", "nameHint": hint(path), "pictures": wanted, **fields},
+                            [source.fileno(), *(o.fileno() for o in outputs)], seconds)
 
     def transcode(self, path, output, profile, seconds=60, **fields):
         with open(path, "rb") as source, open(output, "w+b") as out:
@@ -175,6 +174,16 @@ class Executor:
         with open(path, "rb") as made:
             return self.run({"op": "verify", "profile": profile, "source": source, "full": True, **fields},
                             [made.fileno()], seconds)
+
+    def into_folder(self, operation, path, folder, seconds=60, **fields):
+        """An operation that asks for its outputs by name: they are made in the folder."""
+        def create(name):
+            target = os.path.join(folder, name)
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            return os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+
+        with open(path, "rb") as source:
+            return self.run({"op": operation, "nameHint": hint(path), **fields}, [source.fileno()], seconds, create)
 
     def fault(self, name, path, seconds=60):
         with open(path, "rb") as source:
@@ -199,7 +208,3 @@ def sanitized():
     with open(BIN / "troupe-executor", "rb") as program:
         data = program.read()
     return b"__asan_init" in data or b"__tsan_init" in data
-
-
-def kill(executor):
-    os.kill(executor.pid, signal.SIGKILL)

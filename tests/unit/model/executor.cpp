@@ -212,3 +212,54 @@ CAF_TEST(names of outputs stay in their folder) {
   CAF_CHECK(exec::valid_output_name(std::string(exec::max_output_name, 'a')));
   CAF_CHECK(!exec::valid_output_name(std::string(exec::max_output_name + 1, 'a')));
 }
+
+CAF_TEST(wishes for outputs and their answers come back whole) {
+  auto wish = exec::decode_open_request(exec::encode(exec::open_request{1ull << 60, "seg/1.ts"}));
+  CAF_REQUIRE(wish.has_value());
+  CAF_CHECK_EQUAL(wish->id, 1ull << 60);
+  CAF_CHECK_EQUAL(wish->name, "seg/1.ts");
+  auto granted = exec::decode_open_answer(exec::encode(exec::open_answer{5, {}}));
+  CAF_REQUIRE(granted.has_value());
+  CAF_CHECK(!granted->refusal.has_value());
+  exec::failure why{errc::storage_full, error_class::transient, "no room"};
+  auto refused = exec::decode_open_answer(exec::encode(exec::open_answer{5, why}));
+  CAF_REQUIRE(refused && refused->refusal);
+  CAF_CHECK(refused->refusal->code == errc::storage_full);
+  CAF_CHECK_EQUAL(refused->refusal->message, "no room");
+  for (auto* bad : {"", "[]", "{}", R"({"id":1})", R"({"name":"x"})", R"({"id":"1","name":"x"})"})
+    CAF_CHECK(!exec::decode_open_request(bad).has_value());
+  for (auto* bad : {"", "{}", R"({"id":1,"refusal":{}})", R"({"id":1,"refusal":7})"})
+    CAF_CHECK(!exec::decode_open_answer(bad).has_value());
+}
+
+CAF_TEST(limits come back whole with a request) {
+  exec::request r;
+  r.limits = {1, 2.5, 3, 4.5, 5, 6, 7, 8, 9, 10};
+  auto back = exec::decode_request(exec::encode(r));
+  CAF_REQUIRE(back.has_value());
+  auto& x = back->limits;
+  CAF_CHECK_EQUAL(x.max_pixels, 1);
+  CAF_CHECK_EQUAL(x.max_frame_rate, 2.5);
+  CAF_CHECK_EQUAL(x.max_streams, 3u);
+  CAF_CHECK_EQUAL(x.max_duration, 4.5);
+  CAF_CHECK_EQUAL(x.max_extradata, 5u);
+  CAF_CHECK_EQUAL(x.max_attachments, 6u);
+  CAF_CHECK_EQUAL(x.max_subtitles, 7u);
+  CAF_CHECK_EQUAL(x.probe_cpu, 8u);
+  CAF_CHECK_EQUAL(x.thumbnail_cpu, 9u);
+  CAF_CHECK_EQUAL(x.long_cpu, 10u);
+}
+
+CAF_TEST(what an executor says at its start comes back whole) {
+  auto back = exec::decode_readiness(exec::encode(exec::readiness{2, {"libx264"}, {true, 7}, "libavcodec 1.2.3"}));
+  CAF_REQUIRE(back.has_value());
+  CAF_CHECK_EQUAL(back->version, 2u);
+  CAF_CHECK_EQUAL(back->encoders, std::vector<std::string>{"libx264"});
+  CAF_CHECK(back->sandbox == (exec::sandbox_layers{true, 7}));
+  CAF_CHECK_EQUAL(back->libraries, "libavcodec 1.2.3");
+  for (auto* bad : {"", "[]", "{}", R"({"version":"2"})", R"({"version":2,"sandbox":{"seccomp":7}})"})
+    CAF_CHECK(!exec::decode_readiness(bad).has_value());
+  CAF_CHECK_EQUAL(exec::missing_layers({true, 1}), "");
+  CAF_CHECK(exec::missing_layers({true, 0}).starts_with("Landlock"));
+  CAF_CHECK(exec::missing_layers({false, 0}).find("seccomp") != std::string::npos);
+}
