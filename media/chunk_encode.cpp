@@ -9,7 +9,7 @@
 #include "media/pipeline.hpp"
 #include "media/progress_meter.hpp"
 #include "media/transcode.hpp"
-#include "media/transcode_plan.hpp"
+#include "media/transcode_command.hpp"
 
 #include <algorithm>
 #include <atomic>

@@ -7,6 +7,7 @@
 extern "C" {
 #include <libavfilter/buffersink.h>
 #include <libavutil/channel_layout.h>
+#include <libavutil/samplefmt.h>
 }
 
 #include <cmath>
@@ -31,9 +32,24 @@ av::frame promised_frame(input& source, AVStream& stream) {
   return f;
 }
 
-result<filter_graph> make_graph(const planned_track& plan, const AVFrame& first, const AVStream& in, bool deinterlace) {
-  auto chain = (deinterlace ? deinterlace_filter : "") + plan.filters;
+result<filter_graph> make_graph(const planned_track& plan, const AVFrame& first, const AVStream& in,
+                                const std::string& filters, bool deinterlace) {
+  auto chain = (deinterlace ? deinterlace_filter : "") + filters;
   return filter_graph::make(first, in.time_base, plan.frame_rate, chain, in.codecpar->codec_type);
+}
+
+/// The filters that bring sound into the format that was promised.
+std::string promised_format(const AVCodecParameters& par) {
+  char layout[128] = {};
+  AVChannelLayout shape{};
+  if (par.ch_layout.order == AV_CHANNEL_ORDER_UNSPEC)
+    av_channel_layout_default(&shape, par.ch_layout.nb_channels);
+  else
+    av_channel_layout_copy(&shape, &par.ch_layout);
+  av_channel_layout_describe(&shape, layout, sizeof layout);
+  av_channel_layout_uninit(&shape);
+  return std::string("aformat=sample_fmts=") + av_get_sample_fmt_name(static_cast<AVSampleFormat>(par.format))
+         + ":sample_rates=" + std::to_string(par.sample_rate) + ":channel_layouts=" + layout;
 }
 
 } // namespace
@@ -44,14 +60,14 @@ result<std::unique_ptr<coded_stream>> coded_stream::make(const planned_track& pl
   if (in.codecpar->format < 0)
     return {errc::bad_media, "stream " + std::to_string(plan.stream) + " can't be decoded: nothing tells its format"};
   auto promised = promised_frame(source, in);
-  auto graph = make_graph(plan, *promised, in, interlaced(in.codecpar->field_order));
+  auto graph = make_graph(plan, *promised, in, plan.filters, interlaced(in.codecpar->field_order));
   if (!graph)
     return graph.error();
   const bool is_video = in.codecpar->codec_type == AVMEDIA_TYPE_VIDEO;
   auto video = plan.video;
   video.global_header = muxer.wants_global_header();
   auto coder = is_video ? encoder::video(video, graph->output())
-                        : encoder::audio({plan.encoder, plan.bit_rate, video.global_header}, graph->output());
+                        : encoder::audio({plan.encoder, plan.sound.bit_rate, video.global_header}, graph->output());
   if (!coder)
     return coder.error();
   auto* stream = muxer.add_stream();
@@ -67,13 +83,14 @@ result<std::unique_ptr<coded_stream>> coded_stream::make(const planned_track& pl
   copy_description(*stream, in);
   out.expect();
   return std::unique_ptr<coded_stream>(
-    new coded_stream(plan, in, out, static_cast<unsigned>(stream->index), std::move(*graph), std::move(*coder)));
+    new coded_stream(plan, source, in, out, static_cast<unsigned>(stream->index), std::move(*graph),
+                     std::move(*coder)));
 }
 
-coded_stream::coded_stream(const planned_track& plan, AVStream& in, packet_writer& out, unsigned index,
+coded_stream::coded_stream(const planned_track& plan, input& source, AVStream& in, packet_writer& out, unsigned index,
                            filter_graph graph, encoder coder) :
   plan_(plan),
-  in_(in), out_(out), index_(index), graph_(std::move(graph)), deinterlaces_(interlaced(in.codecpar->field_order)),
+  in_(in), aspect_(av_guess_sample_aspect_ratio(source.format(), &in, nullptr)), out_(out), index_(index), graph_(std::move(graph)), deinterlaces_(interlaced(in.codecpar->field_order)),
   encoder_(std::move(coder)) {
   graph_.set_frame_size(frame_size());
 }
@@ -110,16 +127,58 @@ bool coded_stream::too_soon(const AVFrame& f) noexcept {
   return false;
 }
 
-/// The picture's size or the sound's format changes on the way, or interlaced pictures come where none were promised:
-/// the old filters are drained, and new ones end in the same format.
+/// The picture's size or shape changes on the way, or interlaced pictures come where none were promised: the old
+/// filters are drained, and new ones end in the same format.
 result<void> coded_stream::renew_graph(const AVFrame& f, const frame_sink& next) {
   TROUPE_TRY(graph_.push(nullptr, next));
-  auto made = make_graph(plan_, f, in_, deinterlaces_);
+  // The container's word counts until the pictures themselves change their mind.
+  const bool changed = av_cmp_q(f.sample_aspect_ratio, first_aspect_) != 0;
+  auto filters = fit_filters(plan_.fit, f.width, f.height, changed ? f.sample_aspect_ratio : aspect_);
+  auto made = make_graph(plan_, f, in_, filters, deinterlaces_);
   if (!made)
     return made.error();
   graph_ = std::move(*made);
-  graph_.set_frame_size(frame_size());
   return {};
+}
+
+result<void> coded_stream::filter_picture(AVFrame& f, const frame_sink& next) {
+  if (!seen_) {
+    seen_ = true;
+    first_aspect_ = last_aspect_ = f.sample_aspect_ratio;
+  }
+  const bool newly_interlaced = f.interlaced_frame && !deinterlaces_;
+  const bool other_aspect = av_cmp_q(f.sample_aspect_ratio, last_aspect_) != 0;
+  deinterlaces_ |= newly_interlaced;
+  last_aspect_ = f.sample_aspect_ratio;
+  if (newly_interlaced || other_aspect || !graph_.accepts(f))
+    TROUPE_TRY(renew_graph(f, next));
+  return graph_.push(&f, next);
+}
+
+/// Sound whose format changes on the way is brought to the one that was promised: the filters behind go on without a
+/// seam, and the encoder gets no short frame in the middle.
+result<void> coded_stream::filter_sound(AVFrame& f, const frame_sink& next) {
+  if (adapter_ && !adapter_->accepts(f)) {
+    TROUPE_TRY(adapt(nullptr, next));
+    adapter_.reset();
+  }
+  if (!adapter_ && graph_.accepts(f))
+    return graph_.push(&f, next);
+  if (!adapter_) {
+    auto made = filter_graph::make(f, in_.time_base, {0, 1}, promised_format(*in_.codecpar), AVMEDIA_TYPE_AUDIO);
+    if (!made)
+      return made.error();
+    adapter_ = std::make_unique<filter_graph>(std::move(*made));
+  }
+  return adapt(&f, next);
+}
+
+result<void> coded_stream::adapt(AVFrame* f, const frame_sink& next) {
+  return adapter_->push(f, [&](AVFrame& out) {
+    if (out.pts != AV_NOPTS_VALUE)
+      out.pts = av_rescale_q(out.pts, av_buffersink_get_time_base(&adapter_->output()), in_.time_base);
+    return graph_.push(&out, next);
+  });
 }
 
 result<void> coded_stream::filter(AVFrame* f, const frame_sink& to_encoder) {
@@ -129,21 +188,20 @@ result<void> coded_stream::filter(AVFrame* f, const frame_sink& to_encoder) {
       out.pts = av_rescale_q(out.pts, av_buffersink_get_time_base(&graph_.output()), time_base());
     return to_encoder(out);
   };
+  if (!f && adapter_)
+    TROUPE_TRY(adapt(nullptr, next));
   if (!f)
     return graph_.push(nullptr, next);
   give_time(*f);
   if (too_soon(*f))
     return {};
-  const bool newly_interlaced = video() && f->interlaced_frame && !deinterlaces_;
-  deinterlaces_ |= newly_interlaced;
-  if (newly_interlaced || !graph_.accepts(*f))
-    TROUPE_TRY(renew_graph(*f, next));
-  return graph_.push(f, next);
+  return video() ? filter_picture(*f, next) : filter_sound(*f, next);
 }
 
-/// At fixed places, counted in time and not in frames, so that variants of one film break at the same ones.
+/// At fixed places, counted in time and not in frames: variants of one film break at the same ones, and a film whose
+/// frames become fewer has them as often.
 bool coded_stream::keyframe_due(const AVFrame& f) noexcept {
-  if (!video() || !plan_.video.fixed_keyframes || plan_.video.keyframe_interval <= 0)
+  if (!video() || plan_.video.keyframe_interval <= 0)
     return false;
   const double half_frame = 0.5 / av_q2d(plan_.frame_rate);
   const double at = static_cast<double>(f.pts) * av_q2d(encoder_.context().time_base) + half_frame;

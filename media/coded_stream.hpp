@@ -11,8 +11,8 @@
 
 namespace troupe::media {
 
-/// One encoded stream of an output: filters, which are set up anew when the frames change on the way, an encoder, and
-/// the stream in the container. Filtering and encoding may run on two threads.
+/// One encoded stream of an output: filters, which follow when the frames change on the way, an encoder, and the stream
+/// in the container. Filtering and encoding may run on two threads.
 class coded_stream {
 public:
   /// Adds the stream to the writer's muxer. The plan, the source and the writer must outlive it.
@@ -33,7 +33,7 @@ public:
   }
 
 private:
-  coded_stream(const planned_track& plan, AVStream& in, packet_writer& out, unsigned index, filter_graph graph,
+  coded_stream(const planned_track& plan, input& source, AVStream& in, packet_writer& out, unsigned index, filter_graph graph,
                encoder coder);
   bool video() const noexcept {
     return in_.codecpar->codec_type == AVMEDIA_TYPE_VIDEO;
@@ -41,17 +41,26 @@ private:
   int frame_size() const noexcept;
   void give_time(AVFrame& frame);
   bool too_soon(const AVFrame& frame) noexcept;
+  result<void> filter_picture(AVFrame& frame, const frame_sink& next);
+  result<void> filter_sound(AVFrame& frame, const frame_sink& next);
+  result<void> adapt(AVFrame* frame, const frame_sink& next);
   result<void> renew_graph(const AVFrame& frame, const frame_sink& next);
   bool keyframe_due(const AVFrame& frame) noexcept;
   result<void> write(AVPacket& packet);
 
   const planned_track& plan_;
   AVStream& in_;
+  /// As the container has it.
+  const AVRational aspect_;
   packet_writer& out_;
   unsigned index_;
   // The filtering thread's.
   filter_graph graph_;
   bool deinterlaces_;
+  bool seen_ = false;
+  AVRational first_aspect_{0, 1};
+  AVRational last_aspect_{0, 1};
+  std::unique_ptr<filter_graph> adapter_;
   int64_t next_pts_ = 0;
   int64_t kept_slot_ = INT64_MIN;
   // The encoding thread's.

@@ -67,7 +67,8 @@ result<encoder> encoder::video(const video_settings& settings, const AVFilterCon
   if (settings.global_header)
     context->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
   av::options options;
-  set_video_options(settings, *context, options);
+  for (auto& [name, value] : video_options(settings, context->width))
+    options.set(name.c_str(), value);
   TROUPE_TRY(open(*context, **codec, options));
   return encoder(std::move(context));
 }

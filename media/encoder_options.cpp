@@ -7,7 +7,6 @@ extern "C" {
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <string_view>
 
 namespace troupe::media {
 
@@ -39,61 +38,74 @@ std::string x265_parameters(const video_settings& s) {
   std::string out = "log-level=error";
   if (s.fixed_keyframes)
     out += ":open-gop=0:scenecut=0";
-  if (auto* m = side_data<AVMasteringDisplayMetadata>(s.hdr_from, AV_PKT_DATA_MASTERING_DISPLAY_METADATA);
-      m && m->has_primaries && m->has_luminance)
-    out += ":hdr10=1:master-display=" + master_display(*m);
-  if (auto* l = side_data<AVContentLightMetadata>(s.hdr_from, AV_PKT_DATA_CONTENT_LIGHT_LEVEL))
+  auto* m = side_data<AVMasteringDisplayMetadata>(s.hdr_from, AV_PKT_DATA_MASTERING_DISPLAY_METADATA);
+  auto* l = side_data<AVContentLightMetadata>(s.hdr_from, AV_PKT_DATA_CONTENT_LIGHT_LEVEL);
+  const bool display = m && m->has_primaries && m->has_luminance;
+  if (display || l)
+    out += ":hdr10=1";
+  if (display)
+    out += ":master-display=" + master_display(*m);
+  if (l)
     out += ":max-cll=" + std::to_string(l->MaxCLL) + "," + std::to_string(l->MaxFALL);
   return out;
 }
 
-void set_vp9(const video_settings& s, AVCodecContext& context, av::options& options) {
-  options.set("deadline", "good");
-  options.set("row-mt", "1");
+void add_vp9(const video_settings& s, int width, option_list& out) {
+  out.emplace_back("deadline", "good");
+  out.emplace_back("row-mt", "1");
   // A column of tiles is at least 256 pixels wide; columns are what it encodes in parallel.
-  options.set("tile-columns", context.width >= 1024 ? "2" : context.width >= 512 ? "1" : "0");
+  out.emplace_back("tile-columns", width >= 1024 ? "2" : width >= 512 ? "1" : "0");
   if (!s.preset.empty())
-    options.set("cpu-used", s.preset);
+    out.emplace_back("cpu-used", s.preset);
 }
 
-void set_keyframes(const video_settings& s, AVCodecContext& context, av::options& options) {
+void add_keyframes(const video_settings& s, option_list& out) {
   if (s.keyframe_interval <= 0 || s.frame_rate.num <= 0)
     return;
-  context.gop_size = std::max(static_cast<int>(std::lround(s.keyframe_interval * av_q2d(s.frame_rate))), 1);
+  const auto frames = std::to_string(std::max(std::lround(s.keyframe_interval * av_q2d(s.frame_rate)), 1L));
+  out.emplace_back("g", frames);
+  if (s.encoder == "libx264" || s.encoder == "libx265" || s.encoder.ends_with("_nvenc"))
+    // Keyframes that are asked for are places to begin at.
+    out.emplace_back("forced-idr", "1");
   if (!s.fixed_keyframes)
     return;
-  context.keyint_min = context.gop_size;
-  context.flags |= AV_CODEC_FLAG_CLOSED_GOP;
-  options.set("sc_threshold", "0");
-  options.set("forced-idr", "1");
+  out.emplace_back("keyint_min", frames);
+  out.emplace_back("flags", "+cgop");
+  if (s.encoder == "libx264")
+    out.emplace_back("sc_threshold", "0");
+}
+
+void add_quality(const video_settings& s, option_list& out) {
+  const auto quality = std::to_string(s.crf);
+  // libvpx takes a rate of 0 beside the quality as "quality alone"; others take it as no rate at all.
+  out.emplace_back("b", std::to_string(s.bit_rate));
+  if (s.max_bit_rate > 0) {
+    out.emplace_back("maxrate", std::to_string(s.max_bit_rate));
+    out.emplace_back("bufsize", std::to_string(std::min<int64_t>(s.max_bit_rate * buffer_seconds, INT32_MAX)));
+  }
+  if (s.encoder.ends_with("_nvenc")) {
+    out.emplace_back("cq", quality);
+    out.emplace_back("rc", "vbr");
+  } else if (s.encoder.ends_with("_qsv") || s.encoder.ends_with("_vaapi")) {
+    out.emplace_back("global_quality", quality);
+  } else if (s.bit_rate == 0) {
+    out.emplace_back("crf", quality);
+  }
 }
 
 } // namespace
 
-void set_video_options(const video_settings& s, AVCodecContext& context, av::options& options) {
-  const std::string_view name = s.encoder;
-  set_keyframes(s, context, options);
-  if (s.max_bit_rate > 0) {
-    context.rc_max_rate = s.max_bit_rate;
-    context.rc_buffer_size = static_cast<int>(std::min<int64_t>(s.max_bit_rate * buffer_seconds, INT32_MAX));
-  }
-  // libvpx takes a rate of 0 beside the quality as "quality alone"; others take it as no rate at all.
-  context.bit_rate = s.bit_rate;
-  const auto quality = std::to_string(s.crf);
-  if (name.ends_with("_nvenc")) {
-    options.set("cq", quality);
-    options.set("rc", "vbr");
-  } else if (name.ends_with("_qsv") || name.ends_with("_vaapi")) {
-    context.global_quality = static_cast<int>(s.crf);
-  } else if (s.bit_rate == 0) {
-    options.set("crf", quality);
-  }
-  if (name == "libvpx-vp9")
-    set_vp9(s, context, options);
-  else if (!s.preset.empty() && name.starts_with("lib"))
-    options.set("preset", s.preset);
-  if (name == "libx265")
-    options.set("x265-params", x265_parameters(s));
+option_list video_options(const video_settings& s, int width) {
+  option_list out;
+  add_quality(s, out);
+  add_keyframes(s, out);
+  if (s.encoder == "libvpx-vp9")
+    add_vp9(s, width, out);
+  else if (!s.preset.empty() && s.encoder.starts_with("lib"))
+    out.emplace_back("preset", s.preset);
+  if (s.encoder == "libx265")
+    out.emplace_back("x265-params", x265_parameters(s));
+  return out;
 }
 
 } // namespace troupe::media

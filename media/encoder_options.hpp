@@ -1,12 +1,17 @@
 #pragma once
 
-#include "media/av.hpp"
 #include "media/encoder.hpp"
+
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace troupe::media {
 
-/// Says `settings` in the words of the encoder that `context` is for: quality, speed, peak rate, keyframes, HDR
-/// metadata. What the encoder does not know of is left out.
-void set_video_options(const video_settings& settings, AVCodecContext& context, av::options& options);
+using option_list = std::vector<std::pair<std::string, std::string>>;
+
+/// `settings` in the words of their encoder, as names and values of libavcodec's options: quality, speed, peak rate,
+/// keyframes, HDR metadata. `width`: of the pictures.
+option_list video_options(const video_settings& settings, int width);
 
 } // namespace troupe::media

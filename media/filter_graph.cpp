@@ -41,6 +41,11 @@ std::string audio_source(const AVFrame& f, AVRational time_base) {
   return text;
 }
 
+/// Which channels there are; 0: nobody says.
+uint64_t mask_of(const AVFrame& f) noexcept {
+  return f.ch_layout.order == AV_CHANNEL_ORDER_NATIVE ? f.ch_layout.u.mask : 0;
+}
+
 /// One open end of the chain, named as libavfilter's parser wants it.
 av::inout open_end(const char* name, AVFilterContext* filter) {
   av::inout end{av::checked(avfilter_inout_alloc())};
@@ -63,6 +68,7 @@ result<filter_graph> filter_graph::make(const AVFrame& first, AVRational time_ba
   self.format_ = first.format;
   self.sample_rate_ = first.sample_rate;
   self.channels_ = first.ch_layout.nb_channels;
+  self.layout_ = mask_of(first);
   auto arguments = video ? video_source(first, time_base, frame_rate) : audio_source(first, time_base);
   int code = avfilter_graph_create_filter(&self.source_, avfilter_get_by_name(video ? "buffer" : "abuffer"), "in",
                                           arguments.c_str(), nullptr, self.graph_.get());
@@ -86,7 +92,7 @@ result<filter_graph> filter_graph::make(const AVFrame& first, AVRational time_ba
 
 bool filter_graph::accepts(const AVFrame& f) const noexcept {
   return f.width == width_ && f.height == height_ && f.format == format_ && f.sample_rate == sample_rate_
-         && f.ch_layout.nb_channels == channels_;
+         && f.ch_layout.nb_channels == channels_ && (mask_of(f) == layout_ || mask_of(f) == 0 || layout_ == 0);
 }
 
 result<void> filter_graph::push(AVFrame* frame, const frame_sink& sink) {

@@ -39,6 +39,7 @@ private:
   int format_ = -1;
   int sample_rate_ = 0;
   int channels_ = 0;
+  uint64_t layout_ = 0;
 };
 
 /// The filters that turn the pictures of a stream upright, comma separated, or an empty string; `swaps` tells whether

@@ -70,6 +70,7 @@ result<std::unique_ptr<input>> input::open(int fd, const std::string& name_hint,
 
 result<void> input::detect(const std::string& name_hint) {
   auto name = hinted_name(name_hint);
+  name_hint_ = name_hint;
   int score = av_probe_input_buffer2(io_.context(), &detected_, name.c_str(), nullptr, 0, 0);
   if (io_.failure() || score == AVERROR_EXIT)
     return read_error(score);
@@ -166,6 +167,12 @@ int input::read(AVPacket& packet) noexcept {
   too_many_subtitles_ = true;
   // Not a damaged place behind which the rest is as good as none: the operation ends.
   return AVERROR_EXIT;
+}
+
+result<std::unique_ptr<input>> input::again() const {
+  task job{cancelled_};
+  job.limits = limits_;
+  return open(io_.fd(), name_hint_, job);
 }
 
 AVStream* input::first(AVMediaType type) noexcept {

@@ -53,6 +53,8 @@ public:
     auto found = marks_.find(index);
     return found == marks_.end() ? packet_marks{} : found->second;
   }
+  /// The same file once more, from its beginning; this one stays where it is. Errors as of `open`.
+  result<std::unique_ptr<input>> again() const;
   /// The error behind a failed read or seek.
   error read_error(int code) const;
 
@@ -68,6 +70,7 @@ private:
   const exec::limits limits_;
   subtitle_meter subtitles_;
   bool too_many_subtitles_ = false;
+  std::string name_hint_;
   source_io io_;
   const AVInputFormat* detected_ = nullptr;
   std::map<unsigned, packet_marks> marks_;

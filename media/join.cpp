@@ -8,7 +8,7 @@
 #include "media/probe.hpp"
 #include "media/progress_meter.hpp"
 #include "media/stream_description.hpp"
-#include "media/transcode_plan.hpp"
+#include "media/transcode_command.hpp"
 
 #include <algorithm>
 #include <cstdio>

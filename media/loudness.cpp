@@ -2,11 +2,6 @@
 
 #include "media/decoder.hpp"
 #include "media/filter_graph.hpp"
-#include "media/transcode_filters.hpp"
-
-extern "C" {
-#include <libavutil/channel_layout.h>
-}
 
 #include <cmath>
 #include <cstdlib>
@@ -21,8 +16,10 @@ constexpr double silence = -69;
 
 class loudness_meter {
 public:
-  loudness_meter(AVStream& stream, decoder codec, uint32_t max_channels) :
-    stream_(stream), decoder_(std::move(codec)), channels_(output_channels(*stream.codecpar, max_channels)) {
+  loudness_meter(AVStream& stream, decoder codec, const sound_format& mix) :
+    stream_(stream), decoder_(std::move(codec)),
+    chain_(mix.choice + (mix.choice.empty() ? "" : ",") + "aformat=channel_layouts=" + mix.layout
+           + ",ebur128=metadata=1:framelog=verbose") {
   }
 
   result<void> take(const AVPacket* packet) {
@@ -43,15 +40,7 @@ private:
     if (graph_ && !graph_->accepts(f))
       return {};
     if (!graph_) {
-      AVChannelLayout layout{};
-      av_channel_layout_default(&layout, channels_);
-      char name[128] = {};
-      av_channel_layout_describe(&layout, name, sizeof name);
-      av_channel_layout_uninit(&layout);
-      const bool mixed = channels_ != f.ch_layout.nb_channels;
-      auto chain = (mixed ? "aformat=channel_layouts=" + std::string(name) + "," : std::string())
-                   + "ebur128=metadata=1:framelog=verbose";
-      auto made = filter_graph::make(f, stream_.time_base, {0, 1}, chain, AVMEDIA_TYPE_AUDIO);
+      auto made = filter_graph::make(f, stream_.time_base, {0, 1}, chain_, AVMEDIA_TYPE_AUDIO);
       if (!made)
         return made.error();
       graph_ = std::make_unique<filter_graph>(std::move(*made));
@@ -67,25 +56,27 @@ private:
 
   AVStream& stream_;
   decoder decoder_;
-  int channels_;
+  std::string chain_;
   std::unique_ptr<filter_graph> graph_;
   double loudness_ = -INFINITY;
 };
 
 } // namespace
 
-result<std::map<unsigned, double>> measure_loudness(input& source, const std::vector<unsigned>& streams,
-                                                    uint32_t max_channels, const std::function<void(double)>& told) {
+result<std::map<unsigned, double>> measure_loudness(input& source, const std::map<unsigned, sound_format>& streams,
+                                                    const std::function<void(double)>& told) {
   std::map<unsigned, loudness_meter> meters;
   for (unsigned i = 0; i < source.format()->nb_streams; ++i)
     source.stream(i)->discard = AVDISCARD_ALL;
-  for (auto index : streams) {
+  for (auto& [index, mix] : streams) {
     auto codec = decoder::open(*source.stream(index), 1);
     if (!codec)
       return codec.error();
     source.stream(index)->discard = AVDISCARD_DEFAULT;
-    meters.emplace(index, loudness_meter(*source.stream(index), std::move(*codec), max_channels));
+    meters.emplace(index, loudness_meter(*source.stream(index), std::move(*codec), mix));
   }
+  const auto start = source.format()->start_time;
+  const double begin = start == AV_NOPTS_VALUE ? 0 : static_cast<double>(start) / AV_TIME_BASE;
   auto packet = av::make_packet();
   for (;;) {
     int code = source.read(*packet);
@@ -100,7 +91,7 @@ result<std::map<unsigned, double>> measure_loudness(input& source, const std::ve
     if (auto meter = meters.find(index); meter != meters.end()) {
       TROUPE_TRY(meter->second.take(packet.get()));
       if (packet->pts != AV_NOPTS_VALUE)
-        told(static_cast<double>(packet->pts) * av_q2d(source.stream(index)->time_base));
+        told(static_cast<double>(packet->pts) * av_q2d(source.stream(index)->time_base) - begin);
     }
     av_packet_unref(packet.get());
   }

@@ -1,7 +1,7 @@
 #include "media/stream_fit.hpp"
 
+#include "media/orientation.hpp"
 #include "media/picture.hpp"
-#include "media/stream_facts.hpp"
 #include "media/transcode_filters.hpp"
 
 extern "C" {
@@ -56,7 +56,7 @@ bool video_fits(input& source, const AVStream& s, const media_profile& profile) 
     return false;
   if (!is_420(*format) || format->comp[0].depth > static_cast<int>(profile.bit_depth))
     return false;
-  if (interlaced(par.field_order) || rotation_of(s) != 0 || (is_hdr(par) && !profile.keep_hdr))
+  if (interlaced(par.field_order) || !orientation_of(s).upright() || (is_hdr(par) && !profile.keep_hdr))
     return false;
   if (profile.keyframe_interval > 0 || hides_pictures(s))
     return false;

@@ -110,9 +110,10 @@ result<void> track_runner::judge() {
     char text[160];
     std::snprintf(text, sizeof text, "%lld of %lld packets of stream %u are damaged",
                   static_cast<long long>(t.damaged()), static_cast<long long>(t.packets()), e.stream);
-    if (static_cast<double>(t.damaged()) > tolerated_damage * static_cast<double>(t.packets()) && t.damaged() > 2)
-      return {errc::bad_media, std::string("the source is too damaged: ") + text};
+    // A film is not lost with its subtitles.
     const bool av = type_of(e) == AVMEDIA_TYPE_VIDEO || type_of(e) == AVMEDIA_TYPE_AUDIO;
+    if (av && static_cast<double>(t.damaged()) > tolerated_damage * static_cast<double>(t.packets()) && t.damaged() > 2)
+      return {errc::bad_media, std::string("the source is too damaged: ") + text};
     if (av && t.frames() == 0 && t.packets() > 0)
       return {errc::bad_media, "nothing of stream " + std::to_string(e.stream) + " can be decoded"};
     if (t.damaged() > 0)
@@ -124,8 +125,7 @@ result<void> track_runner::judge() {
 result<void> track_runner::judge_length() {
   if (frames() == 0)
     return {errc::bad_media, "the source holds no frame that can be read"};
-  // Where timestamps jump, the announced duration counts the jumps as film.
-  if (duration_ < 2 || read_ > 0.99 * duration_ || timeline_.jumped())
+  if (duration_ < 2 || read_ > 0.99 * duration_ || film_seconds() > 0)
     return {};
   char text[160];
   std::snprintf(text, sizeof text, "the source is cut off: it ends at %.1f of %.1f seconds", read_, duration_);
@@ -134,6 +134,13 @@ result<void> track_runner::judge_length() {
   if (duration_ - read_ > 1)
     warnings_.push_back(text);
   return {};
+}
+
+double track_runner::film_seconds() const {
+  // Where timestamps jump, the announced duration counts the jumps as film; where nothing announces one, it is a guess
+  // by the rate of the first bits.
+  const bool guessed = source_.format()->duration_estimation_method == AVFMT_DURATION_FROM_BITRATE;
+  return guessed || timeline_.jumped() ? read_ : 0;
 }
 
 AVMediaType track_runner::type_of(const entry& e) const {
@@ -147,7 +154,7 @@ int64_t track_runner::frames() const {
       continue;
     if (type_of(e) == AVMEDIA_TYPE_VIDEO)
       return e.made->frames();
-    if (!first)
+    if (!first && type_of(e) == AVMEDIA_TYPE_AUDIO)
       first = &e;
   }
   return first ? first->made->frames() : 0;

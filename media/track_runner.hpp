@@ -37,6 +37,8 @@ public:
 
   /// Frames of the video, or of the first sound when there is none.
   int64_t frames() const;
+  /// How long the film was found to be where what its container announces is not to be trusted; else 0. After run.
+  double film_seconds() const;
   /// Since the start.
   double seconds() const {
     return meter_.seconds();

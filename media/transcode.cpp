@@ -9,7 +9,7 @@
 #include "media/probe.hpp"
 #include "media/progress_meter.hpp"
 #include "media/track_runner.hpp"
-#include "media/transcode_filters.hpp"
+#include "media/transcode_command.hpp"
 #include "media/transcode_plan.hpp"
 
 #include <algorithm>
@@ -46,6 +46,7 @@ result<exec::transcode_answer> work(input& source, muxer& output, const transcod
   runner.finish();
   answer.frames = runner.frames();
   answer.seconds = runner.seconds();
+  answer.film_seconds = runner.film_seconds();
   answer.warnings = runner.warnings();
   return answer;
 }
@@ -60,24 +61,21 @@ result<std::unique_ptr<input>> open_source(int fd, const exec::request& request,
 /// The first pass: what it takes to bring each track to the profile's loudness goes into the plan.
 result<void> plan_loudness(int source_fd, const exec::request& request, transcode_plan& plan, double duration,
                            const task& job) {
-  std::vector<unsigned> sound;
   auto source = input::open(source_fd, request.name_hint, job);
   if (!source)
     return source.error();
+  std::map<unsigned, sound_format> sound;
   for (auto& t : plan.tracks)
     if (t.way == track_way::code && (*source)->stream(t.stream)->codecpar->codec_type == AVMEDIA_TYPE_AUDIO)
-      sound.push_back(t.stream);
+      sound.emplace(t.stream, t.sound);
   progress_meter meter(job, duration, 0, measuring_part);
-  auto measured =
-    measure_loudness(**source, sound, request.profile.max_channels, [&](double position) { meter.at(position, 0, 0); });
+  auto measured = measure_loudness(**source, sound, [&](double position) { meter.at(position, 0, 0); });
   if (!measured)
     return measured.error();
   for (auto& t : plan.tracks)
     if (auto found = measured->find(t.stream); found != measured->end()) {
       auto gain = std::clamp(request.profile.loudness - found->second, -max_gain, max_gain);
-      auto* codec = avcodec_find_encoder_by_name(t.encoder.c_str());
-      t.filters =
-        make_audio_filters(*(*source)->stream(t.stream)->codecpar, *codec, request.profile.max_channels, gain);
+      t.filters = make_sound_filters(t.sound, *avcodec_find_encoder_by_name(t.encoder.c_str()), gain);
     }
   return {};
 }

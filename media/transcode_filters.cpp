@@ -1,30 +1,27 @@
 #include "media/transcode_filters.hpp"
 
 #include "media/filter_graph.hpp"
+#include "media/first_picture.hpp"
 #include "media/picture.hpp"
+#include "media/tone_map.hpp"
 
 extern "C" {
-#include <libavutil/channel_layout.h>
 #include <libavutil/pixdesc.h>
 }
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 
 namespace troupe::media {
 
 namespace {
 
-constexpr int max_sample_rate = 48000;
-
-long even(double x) noexcept {
-  return std::max(std::lround(x / 2) * 2, 2L);
+int even(double x) noexcept {
+  return static_cast<int>(std::max(std::lround(x / 2) * 2, 2L));
 }
 
-int depth_of(const AVCodecParameters& par) noexcept {
-  auto* d = av_pix_fmt_desc_get(static_cast<AVPixelFormat>(par.format));
-  return d ? d->comp[0].depth : 8;
+const AVPixFmtDescriptor* format_of(const AVCodecParameters& par) noexcept {
+  return av_pix_fmt_desc_get(static_cast<AVPixelFormat>(par.format));
 }
 
 bool takes(const AVCodec& codec, AVPixelFormat format) noexcept {
@@ -43,43 +40,56 @@ AVPixelFormat output_format(const AVCodec& codec, int depth) noexcept {
   return takes(codec, AV_PIX_FMT_YUV420P) ? AV_PIX_FMT_YUV420P : AV_PIX_FMT_NV12;
 }
 
+/// What players take for granted where nothing is said. They go by the size, and ours may be another than the source's.
+AVColorSpace usual_matrix(const AVCodecParameters& par) noexcept {
+  return par.width > 1024 || par.height > 576 ? AVCOL_SPC_BT709 : AVCOL_SPC_SMPTE170M;
+}
+
 color_description colors_of(const AVCodecParameters& par) noexcept {
-  // RGB sources arrive at the encoder as YUV: their matrix is not that of the output.
-  return {par.color_primaries, par.color_trc,
-          par.color_space == AVCOL_SPC_RGB ? AVCOL_SPC_UNSPECIFIED : par.color_space, par.chroma_location};
+  color_description out{par.color_primaries, par.color_trc, par.color_space, par.chroma_location};
+  // RGB sources arrive at the encoder as YUV.
+  if (out.space == AVCOL_SPC_UNSPECIFIED || out.space == AVCOL_SPC_RGB || out.space == AVCOL_SPC_RESERVED)
+    out.space = usual_matrix(par);
+  return out;
 }
 
-int nearest_rate(const AVCodec& codec, int rate) noexcept {
-  rate = std::min(rate, max_sample_rate);
-  if (!codec.supported_samplerates)
-    return rate;
-  int best = 0;
-  for (auto* r = codec.supported_samplerates; *r; ++r)
-    if (best == 0 || std::abs(*r - rate) < std::abs(best - rate))
-      best = *r;
-  return best;
+/// The scaler's options for pictures of that format.
+std::string scaling(const AVCodecParameters& par, AVColorSpace matrix) {
+  auto* d = format_of(par);
+  const bool rgb = d && (d->flags & AV_PIX_FMT_FLAG_RGB);
+  std::string options = "flags=bicubic:out_range=limited";
+  if (rgb)
+    options += std::string(":out_color_matrix=") + (matrix == AVCOL_SPC_BT709 ? "bt709" : "smpte170m");
+  return options;
 }
 
-/// The source's layout when the encoder has it, else the nearest common one.
-std::string layout_for(const AVCodec& codec, const AVCodecParameters& par, uint32_t max_channels) {
-  AVChannelLayout want{};
-  const int channels = output_channels(par, max_channels);
-  if (par.ch_layout.order == AV_CHANNEL_ORDER_UNSPEC || channels != par.ch_layout.nb_channels)
-    av_channel_layout_default(&want, channels);
-  else
-    av_channel_layout_copy(&want, &par.ch_layout);
-  bool has = !codec.ch_layouts;
-  for (auto* l = codec.ch_layouts; l && l->nb_channels; ++l)
-    has |= av_channel_layout_compare(l, &want) == 0;
-  if (!has) {
-    int nearest = want.nb_channels >= 6 ? 6 : std::min(want.nb_channels, 2);
-    av_channel_layout_uninit(&want);
-    av_channel_layout_default(&want, nearest);
+/// Static metadata that stands in the pictures only, to where the encoder and the container look for it.
+result<void> keep_metadata(AVStream& stream, const AVFrame& picture) {
+  const std::pair<AVFrameSideDataType, AVPacketSideDataType> kinds[]{
+    {AV_FRAME_DATA_MASTERING_DISPLAY_METADATA, AV_PKT_DATA_MASTERING_DISPLAY_METADATA},
+    {AV_FRAME_DATA_CONTENT_LIGHT_LEVEL, AV_PKT_DATA_CONTENT_LIGHT_LEVEL}};
+  for (auto [of_frame, of_stream] : kinds) {
+    auto* from = av_frame_get_side_data(&picture, of_frame);
+    if (!from || av_stream_get_side_data(&stream, of_stream, nullptr))
+      continue;
+    std::copy_n(from->data, from->size, av::checked(av_stream_new_side_data(&stream, of_stream, from->size)));
   }
-  char text[128] = {};
-  av_channel_layout_describe(&want, text, sizeof text);
-  av_channel_layout_uninit(&want);
-  return text;
+  return {};
+}
+
+/// HDR that does not stay becomes BT.709; of HDR that stays the metadata is looked for.
+result<void> settle_hdr(input& source, AVStream& stream, video_filters& out) {
+  auto picture = first_picture(source, static_cast<unsigned>(stream.index));
+  if (!picture)
+    return picture.error();
+  if (out.hdr)
+    return keep_metadata(stream, **picture);
+  auto tone_map = tone_map_filters(stream, picture->get());
+  if (tone_map.empty())
+    return {};
+  out.fit.rest = tone_map + "," + out.fit.rest;
+  out.colors = {AVCOL_PRI_BT709, AVCOL_TRC_BT709, AVCOL_SPC_BT709, AVCHROMA_LOC_LEFT};
+  return {};
 }
 
 } // namespace
@@ -92,56 +102,55 @@ bool is_hdr(const AVCodecParameters& par) noexcept {
   return par.color_trc == AVCOL_TRC_SMPTE2084 || par.color_trc == AVCOL_TRC_ARIB_STD_B67;
 }
 
-int output_channels(const AVCodecParameters& par, uint32_t max_channels) noexcept {
-  const int channels = std::max(par.ch_layout.nb_channels, 1);
-  return max_channels > 0 ? std::min(channels, static_cast<int>(max_channels)) : channels;
+std::string fit_filters(const picture_fit& fit, int width, int height, AVRational aspect) {
+  double wide = 0;
+  double high = 0;
+  shown_size(width, height, aspect, fit.swaps, wide, high);
+  const double scale = std::min(fit.width / wide, fit.height / high);
+  int inner_width = std::min(even(wide * scale), fit.width);
+  int inner_height = std::min(even(high * scale), fit.height);
+  // Sides are rounded to even ones: that is no other shape.
+  const bool fills = inner_width + 2 >= fit.width && inner_height + 2 >= fit.height;
+  if (fills) {
+    inner_width = fit.width;
+    inner_height = fit.height;
+  }
+  auto chain = fit.upright + (fit.upright.empty() ? "" : ",") + "scale=" + std::to_string(inner_width) + ":"
+               + std::to_string(inner_height) + ":" + fit.scaling + ",setsar=1,";
+  if (!fills)
+    chain += "pad=" + std::to_string(fit.width) + ":" + std::to_string(fit.height) + ":"
+             + std::to_string((fit.width - inner_width) / 4 * 2) + ":"
+             + std::to_string((fit.height - inner_height) / 4 * 2) + ",";
+  return chain + fit.rest;
 }
 
-video_filters make_video_filters(input& source, AVStream& stream, const media_profile& profile, uint32_t max_width,
-                                 uint32_t max_height, const AVCodec& codec) {
+result<video_filters> make_video_filters(input& source, AVStream& stream, const media_profile& profile,
+                                         uint32_t max_width, uint32_t max_height, const AVCodec& codec) {
   auto& par = *stream.codecpar;
-  bool swaps = false;
-  auto upright = upright_filters(stream, swaps);
+  const auto aspect = av_guess_sample_aspect_ratio(source.format(), &stream, nullptr);
+  video_filters out;
+  out.fit.upright = upright_filters(stream, out.fit.swaps);
   double width = 0;
   double height = 0;
-  shown_size(par.width, par.height, av_guess_sample_aspect_ratio(source.format(), &stream, nullptr), swaps, width,
-             height);
+  shown_size(par.width, par.height, aspect, out.fit.swaps, width, height);
   double scale = 1;
   if (max_width > 0)
     scale = std::min(scale, max_width / width);
   if (max_height > 0)
     scale = std::min(scale, max_height / height);
-  video_filters out;
-  out.colors = colors_of(par);
-  const auto format = output_format(codec, std::min<int>(depth_of(par), static_cast<int>(profile.bit_depth)));
+  out.fit.width = even(width * scale);
+  out.fit.height = even(height * scale);
+  const int depth = format_of(par) ? format_of(par)->comp[0].depth : 8;
+  const auto format = output_format(codec, std::min<int>(depth, static_cast<int>(profile.bit_depth)));
   const bool deep = format == AV_PIX_FMT_YUV420P10LE || format == AV_PIX_FMT_P010LE;
   out.hdr = is_hdr(par) && profile.keep_hdr && deep;
-  if (!upright.empty())
-    out.chain += upright + ",";
-  out.chain += "scale=" + std::to_string(even(width * scale)) + ":" + std::to_string(even(height * scale))
-               + ":flags=bicubic:out_range=limited,setsar=1,format=" + av_get_pix_fmt_name(format);
+  out.colors = colors_of(par);
+  out.fit.scaling = scaling(par, out.colors.space);
+  out.fit.rest = std::string("format=") + av_get_pix_fmt_name(format);
+  if (is_hdr(par))
+    TROUPE_TRY(settle_hdr(source, stream, out));
+  out.chain = fit_filters(out.fit, par.width, par.height, aspect);
   return out;
-}
-
-std::string make_audio_filters(const AVCodecParameters& par, const AVCodec& codec, uint32_t max_channels, double gain) {
-  std::string formats;
-  for (auto* f = codec.sample_fmts; f && *f != AV_SAMPLE_FMT_NONE; ++f)
-    formats += (formats.empty() ? "" : "|") + std::string(av_get_sample_fmt_name(*f));
-  auto rate = std::to_string(nearest_rate(codec, par.sample_rate));
-  std::string chain = "aresample=async=1:min_hard_comp=0.1";
-  auto layout = layout_for(codec, par, max_channels);
-  if (gain != 0) {
-    // Loudness was measured of what is written, so the mix comes first. Peaks between the samples count too: the limit
-    // of -1 dB is kept at four times the rate.
-    char text[160];
-    std::snprintf(text, sizeof text,
-                  ",aformat=channel_layouts=%s,volume=%.2fdB:precision=float,aresample=192000,"
-                  "alimiter=limit=0.891:level=disabled",
-                  layout.c_str(), gain);
-    chain += text;
-  }
-  return chain + ",aformat=" + (formats.empty() ? "" : "sample_fmts=" + formats + ":") + "sample_rates=" + rate
-         + ":channel_layouts=" + layout;
 }
 
 } // namespace troupe::media

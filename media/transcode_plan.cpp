@@ -15,8 +15,6 @@ namespace troupe::media {
 
 namespace {
 
-constexpr int64_t max_audio_bit_rate = 512'000;
-
 /// Every how many frames one is kept so that there are no more than `most` a second: whole numbers keep the movement
 /// even.
 int kept_one_of(AVRational rate, double most) noexcept {
@@ -105,7 +103,14 @@ private:
     return {};
   }
 
-  result<void> add_coded(planned_track track) {
+  result<void> add_coded(const AVStream& s, planned_track track) {
+    const auto* codec = avcodec_find_encoder_by_name(track.encoder.c_str());
+    if (!holds(codec->id))
+      return {errc::unprocessable, std::string(avcodec_get_name(codec->id)) + " does not fit into a " + container_.name
+                                     + " file: the profile " + profile_.name + " needs another codec or container"};
+    if (!track.sound.choice.empty())
+      plan_.warnings.push_back(name_of(s) + " has " + std::to_string(s.codecpar->ch_layout.nb_channels)
+                               + " channels without names: the first ones are kept");
     plan_.tracks.push_back(std::move(track));
     has_av_ = true;
     return {};
@@ -117,7 +122,7 @@ private:
     if (profile_.video_codec == "copy" || (holds(s.codecpar->codec_id) && video_fits(source_, s, profile_)))
       return add_copy(s);
     auto track = plan_video(source_, s, profile_, profile_.max_width, profile_.max_height, plan_.warnings);
-    return track ? add_coded(std::move(*track)) : track.error();
+    return track ? add_coded(s, std::move(*track)) : track.error();
   }
 
   result<void> add_audio(AVStream& s) {
@@ -130,7 +135,7 @@ private:
     if (profile_.audio_codec == "copy" || (holds(s.codecpar->codec_id) && audio_fits(s, profile_)))
       return add_copy(s);
     auto track = plan_audio(s, profile_);
-    return track ? add_coded(std::move(*track)) : track.error();
+    return track ? add_coded(s, std::move(*track)) : track.error();
   }
 
   void add_picture(const AVStream& s) {
@@ -185,12 +190,16 @@ result<planned_track> plan_video(input& source, AVStream& s, const media_profile
   auto codec = find_encoder(video_encoder(profile, warnings), profile.video_codec, profile);
   if (!codec)
     return codec.error();
-  auto filters = make_video_filters(source, s, profile, max_width, max_height, **codec);
+  auto made = make_video_filters(source, s, profile, max_width, max_height, **codec);
+  if (!made)
+    return made.error();
+  auto& filters = *made;
   planned_track track;
   track.stream = static_cast<unsigned>(s.index);
   track.way = track_way::code;
   track.encoder = (*codec)->name;
   track.filters = std::move(filters.chain);
+  track.fit = std::move(filters.fit);
   track.hdr = filters.hdr;
   track.frame_rate = av_guess_frame_rate(source.format(), &s, nullptr);
   if (track.frame_rate.num <= 0 || track.frame_rate.den <= 0)
@@ -220,10 +229,8 @@ result<planned_track> plan_audio(const AVStream& s, const media_profile& profile
   track.stream = static_cast<unsigned>(s.index);
   track.way = track_way::code;
   track.encoder = (*codec)->name;
-  track.filters = make_audio_filters(*s.codecpar, **codec, profile.max_channels, 0);
-  // The profile names the rate of a stereo track.
-  auto channels = std::clamp(output_channels(*s.codecpar, profile.max_channels), 2, 6);
-  track.bit_rate = std::min<int64_t>(int64_t{profile.audio_bit_rate} * channels / 2, max_audio_bit_rate);
+  track.sound = make_sound_format(*s.codecpar, **codec, profile.max_channels, profile.audio_bit_rate);
+  track.filters = make_sound_filters(track.sound, **codec, 0);
   return track;
 }
 
@@ -251,37 +258,6 @@ result<void> set_video_aside(transcode_plan& plan, input& source) {
   if (!any)
     return {errc::unprocessable, "the source has nothing beside its video"};
   return {};
-}
-
-std::string command_line(const transcode_plan& plan, const media_profile& profile, input& source) {
-  std::string maps;
-  std::string settings;
-  size_t outputs = 0;
-  for (size_t i = 0; i < plan.tracks.size(); ++i) {
-    auto& t = plan.tracks[i];
-    if (t.way == track_way::aside)
-      continue;
-    auto n = std::to_string(outputs++);
-    maps += " -map 0:" + std::to_string(t.stream);
-    if (t.way != track_way::code) {
-      settings += " -c:" + n + (t.way == track_way::subtitle ? " " + t.encoder : " copy");
-      continue;
-    }
-    settings += " -c:" + n + " " + t.encoder;
-    if (source.stream(t.stream)->codecpar->codec_type == AVMEDIA_TYPE_VIDEO) {
-      settings += " -crf:" + n + " " + std::to_string(profile.crf);
-      if (!profile.preset.empty())
-        settings += " -preset:" + n + " " + profile.preset;
-      if (profile.max_bit_rate > 0)
-        settings += " -maxrate:" + n + " " + std::to_string(profile.max_bit_rate) + " -bufsize:" + n + " "
-                    + std::to_string(2 * int64_t{profile.max_bit_rate});
-    } else {
-      settings += " -b:" + n + " " + std::to_string(t.bit_rate);
-    }
-    settings += " -filter:" + n + " '" + t.filters + "'";
-  }
-  return "ffmpeg -noautorotate -i INPUT" + maps + settings + " -fps_mode passthrough"
-         + (profile.faststart ? " -movflags +faststart" : "") + " -f " + profile.container + " OUTPUT";
 }
 
 double expected_duration(const media_info& source, const media_profile& profile) {

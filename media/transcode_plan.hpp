@@ -2,6 +2,8 @@
 
 #include "media/encoder.hpp"
 #include "media/input.hpp"
+#include "media/sound_format.hpp"
+#include "media/transcode_filters.hpp"
 #include "protocol/model/media.hpp"
 
 #include <string>
@@ -31,6 +33,7 @@ struct planned_track {
   /// The filters in libavfilter's text form; deinterlacing comes before them when the frames ask for it.
   std::string filters;
   // video
+  picture_fit fit;
   video_settings video;
   AVRational frame_rate{0, 1};
   /// Frames that follow sooner than this are dropped, seconds; 0: none.
@@ -38,7 +41,7 @@ struct planned_track {
   /// The source's HDR stays, and so does its metadata.
   bool hdr = false;
   // audio
-  int64_t bit_rate = 0;
+  sound_format sound;
 };
 
 struct transcode_plan {
@@ -69,9 +72,6 @@ const planned_track* encoded_video(const transcode_plan& plan, input& source);
 /// Leaves the video to others (encode_chunk). Jumps of the timestamps are still found as they are with it, so that the
 /// sound fits. Errors: unprocessable when nothing else is there.
 result<void> set_video_aside(transcode_plan& plan, input& source);
-
-/// The same operation as an ffmpeg command line.
-std::string command_line(const transcode_plan& plan, const media_profile& profile, input& source);
 
 /// Seconds that the output should last: the longest of the streams that the profile keeps, or the container's
 /// duration when a stream does not tell.

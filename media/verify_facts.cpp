@@ -69,7 +69,8 @@ void check_streams(const exec::request& request, const media_info& file, finding
 }
 
 void check_duration(const exec::request& request, const media_info& file, findings& out) {
-  auto expected = expected_duration(request.source, request.profile);
+  auto expected = request.film_seconds > 0 ? request.film_seconds
+                                           : expected_duration(request.source, request.profile);
   // The number of frames is the better measure then.
   if (expected <= 0 || (is_recording(request.source) && request.frames > 0))
     return;

@@ -171,6 +171,7 @@ std::string encode(const request& x) {
                 {"profile", to_value(x.profile)},
                 {"source", to_value(x.source)},
                 {"copied", x.copied},
+                {"filmSeconds", finite(x.film_seconds)},
                 {"full", x.full},
                 {"frames", x.frames},
                 {"wishes", to_value(x.wishes)},
@@ -194,6 +195,7 @@ result<request> decode_request(std::string_view body) {
     if (auto it = value.find("source"); it != value.end())
       x.source = media_info_from(*it);
     read(value, "copied", x.copied);
+    read(value, "filmSeconds", x.film_seconds);
     read(value, "full", x.full);
     if (auto it = value.find("limits"); it != value.end())
       x.limits = limits_from(*it);
@@ -295,6 +297,7 @@ std::string encode(const transcode_answer& x) {
                {"frames", x.frames},
                {"seconds", finite(x.seconds)},
                {"copied", x.copied},
+               {"filmSeconds", finite(x.film_seconds)},
                {"operation", x.operation},
                {"warnings", x.warnings}});
 }
@@ -305,6 +308,7 @@ result<transcode_answer> decode_transcode_answer(std::string_view body) {
     read(value, "frames", x.frames);
     read(value, "seconds", x.seconds);
     read(value, "copied", x.copied);
+    read(value, "filmSeconds", x.film_seconds);
     read(value, "operation", x.operation);
     read(value, "warnings", x.warnings);
   });

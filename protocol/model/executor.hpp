@@ -183,6 +183,8 @@ struct request {
   exec::limits limits;
   /// Frames that the video has to have (a transcode_answer's); 0: not known.
   int64_t frames = 0;
+  /// What the film lasts (a transcode_answer's); 0: as long as `source`.
+  double film_seconds = 0;
   // plan_chunks
   chunk_wishes wishes;
   // encode_chunk
@@ -249,6 +251,9 @@ struct transcode_answer {
   double seconds = 0;
   /// Streams of the output that were taken as they are.
   std::vector<uint32_t> copied;
+  /// What the film was found to last where the duration that the source announces is not to be trusted (timestamps that
+  /// jump); 0: as announced.
+  double film_seconds = 0;
   /// The same operation as an ffmpeg command line, for the attempt's record.
   std::string operation;
   std::vector<std::string> warnings;

@@ -5,7 +5,7 @@
 #include "media/probe.hpp"
 #include "media/verify.hpp"
 #include "tests/support/unit_test.hpp"
-#include "tests/unit/media/samples.hpp"
+#include "tests/unit/media/lab.hpp"
 
 #include <caf/make_message.hpp>
 
@@ -16,56 +16,6 @@ using namespace troupe;
 using namespace media_test;
 
 namespace {
-
-struct outcome {
-  media_info source;
-  result<exec::transcode_answer> answer{errc::internal, ""};
-  exec::verify_answer check;
-  nlohmann::json seen;
-};
-
-/// Transcodes to out.<extension>, verifies, and asks ffprobe.
-outcome run(const std::string& path, const media_profile& profile) {
-  outcome o;
-  auto source = open_source(path);
-  auto info = media::probe(source.get(), extension(path), quiet_task());
-  CAF_REQUIRE(info.has_value());
-  o.source = *info;
-  exec::request r;
-  r.op = exec::op::transcode;
-  r.name_hint = extension(path);
-  r.profile = profile;
-  r.source = *info;
-  auto name = scratch("out." + r.profile.extension);
-  auto output = open_output(name);
-  o.answer = media::transcode(source.get(), output.get(), r, quiet_task());
-  if (!o.answer)
-    return o;
-  r.op = exec::op::verify;
-  r.copied = o.answer->copied;
-  auto check = media::verify(output.get(), r, quiet_task());
-  CAF_REQUIRE(check.has_value());
-  o.check = *check;
-  for (auto& reason : check->reasons)
-    CAF_MESSAGE(path << ": " << reason);
-  o.seen = ffprobe(name);
-  return o;
-}
-
-/// A built-in profile that encodes even what fits already.
-outcome run(const std::string& path, const char* name) {
-  auto profile = *find_profile(name);
-  profile.copy_fitting = false;
-  return run(path, profile);
-}
-
-std::vector<nlohmann::json> streams(const outcome& o, const char* kind) {
-  std::vector<nlohmann::json> found;
-  for (auto& s : o.seen["streams"])
-    if (s["codec_type"] == kind && !s["disposition"]["attached_pic"].get<int>())
-      found.push_back(s);
-  return found;
-}
 
 double packets_of(const std::string& path, const char* stream) {
   return std::stod(output_of("ffprobe -v error -count_packets -select_streams " + std::string(stream)
