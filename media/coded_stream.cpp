@@ -93,6 +93,8 @@ coded_stream::coded_stream(const planned_track& plan, input& source, AVStream& i
   in_(in), aspect_(av_guess_sample_aspect_ratio(source.format(), &in, nullptr)), out_(out), index_(index), graph_(std::move(graph)), deinterlaces_(interlaced(in.codecpar->field_order)),
   encoder_(std::move(coder)) {
   graph_.set_frame_size(frame_size());
+  if (!video())
+    sound_in_ = promised_format(*in.codecpar);
 }
 
 int coded_stream::frame_size() const noexcept {
@@ -165,7 +167,7 @@ result<void> coded_stream::filter_sound(AVFrame& f, const frame_sink& next) {
   if (!adapter_ && graph_.accepts(f))
     return graph_.push(&f, next);
   if (!adapter_) {
-    auto made = filter_graph::make(f, in_.time_base, {0, 1}, promised_format(*in_.codecpar), AVMEDIA_TYPE_AUDIO);
+    auto made = filter_graph::make(f, in_.time_base, {0, 1}, sound_in_, AVMEDIA_TYPE_AUDIO);
     if (!made)
       return made.error();
     adapter_ = std::make_unique<filter_graph>(std::move(*made));

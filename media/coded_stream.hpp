@@ -60,6 +60,8 @@ private:
   bool seen_ = false;
   AVRational first_aspect_{0, 1};
   AVRational last_aspect_{0, 1};
+  // The filters that bring sound into the format that was promised, and those filters where they are needed.
+  std::string sound_in_;
   std::unique_ptr<filter_graph> adapter_;
   int64_t next_pts_ = 0;
   int64_t kept_slot_ = INT64_MIN;

@@ -32,13 +32,35 @@ result<void> open(AVCodecContext& context, const AVCodec& codec, av::options& op
 
 } // namespace
 
+/// One picture of any content.
+bool encoder::feed_grey(AVCodecContext& context) noexcept {
+  av::frame picture{av_frame_alloc()};
+  if (!picture)
+    return false;
+  picture->width = context.width;
+  picture->height = context.height;
+  picture->format = context.pix_fmt;
+  picture->pts = 0;
+  if (av_frame_get_buffer(picture.get(), 0) < 0)
+    return false;
+  for (auto* plane : picture->buf)
+    if (plane)
+      std::memset(plane->data, 128, plane->size);
+  return avcodec_send_frame(&context, picture.get()) >= 0;
+}
+
 encoder::encoder(av::codec_context context) : context_(std::move(context)), packet_(av::make_packet()) {
 }
 
 encoder::~encoder() {
-  // SVT-AV1 (1.4.1) waits for ever in its end when it was not told that no more comes.
-  if (!context_ || flushed_ || std::strcmp(context_->codec->name, "libsvtav1") != 0)
+  // SVT-AV1 (1.4.1) waits for ever in its end when it never had a picture, or was not told that no more comes.
+  if (!context_ || std::strcmp(context_->codec->name, "libsvtav1") != 0 || (flushed_ && fed_))
     return;
+  if (!fed_ && !feed_grey(*context_)) {
+    // Better lost than waited for.
+    (void)context_.release();
+    return;
+  }
   avcodec_send_frame(context_.get(), nullptr);
   while (avcodec_receive_packet(context_.get(), packet_.get()) >= 0)
     av_packet_unref(packet_.get());
@@ -93,6 +115,7 @@ result<encoder> encoder::audio(const audio_settings& settings, const AVFilterCon
 
 result<void> encoder::send(const AVFrame* frame, const packet_sink& sink) {
   flushed_ |= !frame;
+  fed_ |= frame != nullptr;
   int code = avcodec_send_frame(context_.get(), frame);
   if (code < 0 && code != AVERROR_EOF)
     return av_error(code, "encoding failed");

@@ -65,9 +65,11 @@ public:
 
 private:
   explicit encoder(av::codec_context context);
+  static bool feed_grey(AVCodecContext& context) noexcept;
 
   av::codec_context context_;
   av::packet packet_;
+  bool fed_ = false;
   bool flushed_ = false;
 };
 

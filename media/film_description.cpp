@@ -1,5 +1,7 @@
 #include "media/film_description.hpp"
 
+#include "media/timeline.hpp"
+
 #include <algorithm>
 
 namespace troupe::media {
@@ -17,7 +19,7 @@ void copy_chapters(AVFormatContext& out, const AVFormatContext& in) {
   out.chapters = static_cast<AVChapter**>(av::checked(av_calloc(in.nb_chapters, sizeof(AVChapter*))));
   for (unsigned i = 0; i < in.nb_chapters; ++i) {
     auto& from = *in.chapters[i];
-    auto start = in.start_time == AV_NOPTS_VALUE ? 0 : av_rescale_q(in.start_time, {1, AV_TIME_BASE}, from.time_base);
+    auto start = av_rescale_q(film_start(in), {1, AV_TIME_BASE}, from.time_base);
     auto* c = static_cast<AVChapter*>(av::checked(av_mallocz(sizeof(AVChapter))));
     c->id = from.id;
     c->time_base = from.time_base;

@@ -10,6 +10,7 @@ extern "C" {
 }
 
 #include <cctype>
+#include <cstring>
 
 namespace troupe::media {
 
@@ -44,6 +45,21 @@ std::string hinted_name(const std::string& hint) {
     if (!std::isalnum(static_cast<unsigned char>(c)))
       return "source";
   return name;
+}
+
+/// AVI has times of decoding alone. Of those libav makes times of showing (AVFMT_FLAG_GENPTS) that lie one picture
+/// later, for there a picture can't be shown before it was decoded; sound would be early by that much.
+void undo_generated_delay(const AVFormatContext& format, AVPacket& packet) noexcept {
+  if (!(format.flags & AVFMT_FLAG_GENPTS) || std::strcmp(format.iformat->name, "avi") != 0)
+    return;
+  auto& par = *format.streams[packet.stream_index]->codecpar;
+  const bool delayed = par.codec_id == AV_CODEC_ID_H264 || par.codec_id == AV_CODEC_ID_HEVC || par.video_delay > 0;
+  if (par.codec_type != AVMEDIA_TYPE_VIDEO || !delayed)
+    return;
+  // A tick is a picture.
+  for (auto* time : {&packet.pts, &packet.dts})
+    if (*time != AV_NOPTS_VALUE)
+      --*time;
 }
 
 /// libav's last word on the matter, in brackets, when it had one.
@@ -161,6 +177,8 @@ int input::read(AVPacket& packet) noexcept {
   if (cancelled())
     return AVERROR_EXIT;
   int code = av_read_frame(format_.get(), &packet);
+  if (code >= 0)
+    undo_generated_delay(*format_, packet);
   if (code < 0 || subtitles_.take(*stream(static_cast<unsigned>(packet.stream_index)), packet))
     return code;
   av_packet_unref(&packet);

@@ -151,10 +151,10 @@ std::string make_sound_filters(const sound_format& format, const AVCodec& codec,
   std::string formats;
   for (auto* f = codec.sample_fmts; f && *f != AV_SAMPLE_FMT_NONE; ++f)
     formats += (formats.empty() ? "" : "|") + std::string(av_get_sample_fmt_name(*f));
-  // From 0.1 s on silence is put in or sound left out; less than 10 ms nobody hears; between them it is stretched by 1 %
+  // From 0.1 s on silence is put in or sound left out; less than 3 ms is how roughly containers tell the time; between them it is stretched by 1 %
   // until it fits.
   std::string chain = format.choice + (format.choice.empty() ? "" : ",")
-                      + "aresample=async=1:min_comp=0.01:min_hard_comp=0.1:max_soft_comp=0.01:comp_duration=1";
+                      + "aresample=async=1:min_comp=0.003:min_hard_comp=0.1:max_soft_comp=0.01:comp_duration=1";
   if (gain != 0) {
     // Loudness was measured of what is written, so the mix comes first. Peaks between the samples count too: the limit
     // of -1 dB is kept at four times the rate.

@@ -7,6 +7,10 @@ namespace troupe::media {
 /// Moves a packet's timestamps by so many microseconds.
 void shift_times(AVPacket& packet, int64_t microseconds, AVRational time_base) noexcept;
 
+/// Where the film begins on the clock of its container, microseconds. Sound before 0 that decoders throw away
+/// (priming) is not counted.
+int64_t film_start(const AVFormatContext& format) noexcept;
+
 /// The film's own clock: shifts timestamps so that it begins at 0, and takes out jumps in formats that are known for
 /// them (broadcast recordings). Sees the packets of all streams in the order of the file.
 class timeline {

@@ -140,7 +140,10 @@ double track_runner::film_seconds() const {
   // Where timestamps jump, the announced duration counts the jumps as film; where nothing announces one, it is a guess
   // by the rate of the first bits.
   const bool guessed = source_.format()->duration_estimation_method == AVFMT_DURATION_FROM_BITRATE;
-  return guessed || timeline_.jumped() ? read_ : 0;
+  // Matroska announces the end of a film that begins late, not its length.
+  const double start = static_cast<double>(film_start(*source_.format())) / AV_TIME_BASE;
+  const bool late = start > 1 && read_ < duration_ && read_ + start > 0.99 * duration_;
+  return guessed || late || timeline_.jumped() ? read_ : 0;
 }
 
 AVMediaType track_runner::type_of(const entry& e) const {

@@ -4,6 +4,8 @@
 #include "media/faults.hpp"
 #include "media/stream_description.hpp"
 
+#include <cstring>
+
 namespace troupe::media {
 
 namespace {
@@ -69,6 +71,25 @@ public:
   }
 };
 
+/// In Matroska covers are attached files, which libav's muxer makes of such streams alone.
+result<void> attach_cover(AVStream& out, const AVStream& in) {
+  auto& par = *out.codecpar;
+  const auto size = static_cast<size_t>(in.attached_pic.size);
+  av_freep(&par.extradata);
+  par.extradata = static_cast<uint8_t*>(av_mallocz(size + AV_INPUT_BUFFER_PADDING_SIZE));
+  if (!par.extradata)
+    return av_error(AVERROR(ENOMEM), "the output's stream can't be described");
+  std::memcpy(par.extradata, in.attached_pic.data, size);
+  par.extradata_size = in.attached_pic.size;
+  par.codec_type = AVMEDIA_TYPE_ATTACHMENT;
+  const bool png = par.codec_id == AV_CODEC_ID_PNG;
+  // The names that players look for.
+  av_dict_set(&out.metadata, "filename", png ? "cover.png" : "cover.jpg", 0);
+  av_dict_set(&out.metadata, "mimetype", png ? "image/png" : "image/jpeg", 0);
+  out.disposition = 0;
+  return {};
+}
+
 result<std::unique_ptr<track>> make_copy(const planned_track& plan, input& source, packet_writer& output) {
   auto& in = *source.stream(plan.stream);
   auto& muxer = output.output();
@@ -83,6 +104,10 @@ result<std::unique_ptr<track>> make_copy(const planned_track& plan, input& sourc
   copy_description(*out, in);
   TROUPE_TRY(copy_rotation(*out, in));
   TROUPE_TRY(copy_hdr_metadata(*out, in));
+  if (plan.way == track_way::cover && std::strcmp(muxer.format()->oformat->name, "matroska") == 0) {
+    TROUPE_TRY(attach_cover(*out, in));
+    return std::unique_ptr<track>(std::make_unique<aside_track>());
+  }
   output.expect();
   return std::unique_ptr<track>(
     std::make_unique<copy_track>(plan.way == track_way::cover, in, static_cast<unsigned>(out->index), output));

@@ -1,5 +1,6 @@
 #include "tests/unit/media/lab.hpp"
 
+#include "media/log_capture.hpp"
 #include "media/probe.hpp"
 #include "media/transcode.hpp"
 #include "media/verify.hpp"
@@ -69,7 +70,7 @@ void leave_on_sheet(const outcome& o, const std::string& result, const std::stri
 
 std::string outcome::text() const {
   if (!answer)
-    return answer.error().message;
+    return answer.error().message + " (" + media::log_capture::last() + ")";
   std::string out;
   for (auto& reason : check.reasons)
     out += (out.empty() ? "" : "; ") + reason;
@@ -95,6 +96,7 @@ outcome run(const std::string& path, const media_profile& profile, const std::st
     return o;
   }
   o.source = *info;
+  media::log_capture::clear();
   exec::request r;
   r.op = exec::op::transcode;
   r.name_hint = extension(path);
@@ -108,6 +110,7 @@ outcome run(const std::string& path, const media_profile& profile, const std::st
   r.op = exec::op::verify;
   r.copied = o.answer->copied;
   r.film_seconds = o.answer->film_seconds;
+  r.frames = o.answer->frames;
   auto check = media::verify(output.get(), r, quiet_task());
   CAF_REQUIRE(check.has_value());
   o.check = *check;
@@ -206,7 +209,8 @@ bool quarters_are(const picture& p, const std::string& letters, int tolerance) {
 
 std::vector<double> times(const std::string& path, const std::string& stream) {
   return numbers(output_of("ffprobe -v quiet -select_streams " + stream
-                           + " -show_entries frame=best_effort_timestamp_time -of csv=p=0 '" + path + "'"));
+                           + " -show_entries frame=" + (stream[0] == 'a' ? "pts_time" : "best_effort_timestamp_time")
+                           + " -of csv=p=0 '" + path + "'"));
 }
 
 std::vector<double> keyframes(const std::string& path) {

@@ -65,7 +65,7 @@ CAF_TEST(variable frame rates and long gaps) {
   for (auto& r : {rate{"slower half-way", "lt(t,1)+not(mod(n,5))", "v.mkv"}, rate{"a gap of 20 s", "lt(t,1)+gt(t,21)", "v.mp4"},
                   rate{"uneven", "not(mod(n*n,7))", "v.mkv"}, rate{"one frame, then ten seconds later", "lt(n,1)+gt(t,10)*lt(t,10.1)", "v.mp4"}}) {
     auto path = scratch(r.file);
-    ffmpeg(std::string("-f lavfi -i testsrc=s=64x48:r=25:d=22 -vf \"select='") + r.select
+    ffmpeg(std::string("-f lavfi -i testsrc=s=64x64:r=25:d=22 -vf \"select='") + r.select
            + "'\" -vsync vfr -c:v libx264 -pix_fmt yuv420p " + path);
     for (auto* profile : {"web-720p", "av1"}) {
       auto p = encoding(profile);
@@ -234,10 +234,10 @@ CAF_TEST(the clock of a transport stream jumps) {
     CAF_CHECK(longest_gap(t) < 0.2);
     auto flash = flashes(scratch("out.mp4"));
     auto beep = beeps(scratch("out.mp4"));
-    CAF_REQUIRE_EQUAL(flash.size(), 4u);
-    CAF_REQUIRE_EQUAL(beep.size(), 4u);
-    for (size_t i = 0; i < 4; ++i)
-      CAF_CHECK(std::fabs(flash[i] - beep[i]) < (i < 2 ? allowed : 0.045));
+    CAF_CHECK_EQUAL(flash.size(), 4u);
+    CAF_CHECK_EQUAL(beep.size(), 4u);
+    for (size_t i = 0; i < std::min(flash.size(), beep.size()); ++i)
+      CAF_CHECK(std::fabs(flash[i] - beep[i]) < allowed);
   }
   // Backward: the first part lies late.
   auto first = scratch("late.ts");

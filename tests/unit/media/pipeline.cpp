@@ -1,0 +1,309 @@
+#define CAF_SUITE media.pipeline
+
+// The threads of a transcode: stages that fail, cancels at any moment, what is left behind, memory, progress.
+
+#include "media/pipeline.hpp"
+#include "media/operations.hpp"
+#include "media/probe.hpp"
+#include "media/transcode.hpp"
+#include "tests/support/seeds.hpp"
+#include "tests/unit/media/lab.hpp"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <random>
+#include <thread>
+
+using namespace troupe;
+using namespace media_test;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Ends the tests where a thread waits for ever: the failure that these tests look for does not return.
+class watchdog {
+public:
+  explicit watchdog(std::chrono::seconds limit) : thread_([this, limit] { watch(limit); }) {
+  }
+  ~watchdog() {
+    {
+      std::lock_guard lock(mutex_);
+      over_ = true;
+    }
+    changed_.notify_all();
+    thread_.join();
+  }
+
+private:
+  void watch(std::chrono::seconds limit) {
+    std::unique_lock lock(mutex_);
+    if (changed_.wait_for(lock, limit, [this] { return over_; }))
+      return;
+    std::fprintf(stderr, "a pipeline hangs\n");
+    ::abort();
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool over_ = false;
+  std::thread thread_;
+};
+
+size_t threads_now() {
+  size_t n = 0;
+  for (auto& entry : std::filesystem::directory_iterator("/proc/self/task")) {
+    (void)entry;
+    ++n;
+  }
+  return n;
+}
+
+/// Threads that were joined may be seen a moment longer.
+bool threads_are(size_t expected) {
+  for (int i = 0; i < 200; ++i) {
+    if (threads_now() <= expected)
+      return true;
+    std::this_thread::sleep_for(10ms);
+  }
+  return false;
+}
+
+size_t descriptors_now() {
+  size_t n = 0;
+  for (auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    (void)entry;
+    ++n;
+  }
+  return n;
+}
+
+exec::request transcode_request(const std::string& path, const media_profile& profile) {
+  exec::request r;
+  r.op = exec::op::transcode;
+  r.name_hint = extension(path);
+  r.profile = profile;
+  r.source = *media::probe(open_source(path).get(), r.name_hint, quiet_task());
+  return r;
+}
+
+std::string film() {
+  static const auto path = [] {
+    auto p = scratch("stress.mkv");
+    write_file(scratch("stress.srt"), "1\n00:00:00,500 --> 00:00:01,000\nx\n");
+    ffmpeg("-f lavfi -i testsrc=s=160x120:r=25:d=4 -f lavfi -i sine=d=4 -f lavfi -i sine=f=300:d=4 -i " + scratch("stress.srt")
+           + " -map 0 -map 1 -map 2 -map 3 -c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac " + p);
+    return p;
+  }();
+  return path;
+}
+
+/// Numbers through three stages; `faulty` fails or throws at its n-th item. The sum that arrived.
+struct chain {
+  media::bounded_queue<int> first{3};
+  media::bounded_queue<int> second{3};
+  int64_t sum = 0;
+
+  result<void> run(int items, int faulty, int at, bool throws, int cancel_after_us) {
+    auto trouble = [=](int stage, int n) -> result<void> {
+      if (stage != faulty || n != at)
+        return {};
+      if (throws)
+        throw std::bad_alloc();
+      return {errc::bad_media, "stage " + std::to_string(stage)};
+    };
+    media::pipeline threads;
+    threads.add(first);
+    threads.add(second);
+    TROUPE_TRY(threads.spawn("one", [&, trouble]() -> result<void> {
+      for (int i = 0; i < items; ++i) {
+        TROUPE_TRY(trouble(0, i));
+        if (!first.push(i))
+          return media::stopped_error();
+      }
+      first.close();
+      return {};
+    }));
+    TROUPE_TRY(threads.spawn("two", [&, trouble]() -> result<void> {
+      while (auto i = first.pop()) {
+        TROUPE_TRY(trouble(1, *i));
+        if (!second.push(*i))
+          return media::stopped_error();
+      }
+      if (first.stopped())
+        return media::stopped_error();
+      second.close();
+      return {};
+    }));
+    TROUPE_TRY(threads.spawn("three", [&, trouble]() -> result<void> {
+      while (auto i = second.pop()) {
+        TROUPE_TRY(trouble(2, *i));
+        sum += *i;
+      }
+      return second.stopped() ? result<void>{media::stopped_error()} : result<void>{};
+    }));
+    if (cancel_after_us >= 0) {
+      std::this_thread::sleep_for(std::chrono::microseconds(cancel_after_us));
+      threads.fail({errc::cancelled, "enough"});
+    }
+    while (!threads.wait_for(1ms)) {
+    }
+    return threads.join();
+  }
+};
+
+} // namespace
+
+CAF_TEST(a stage that fails at any item stops the others and its own error is told) {
+  watchdog dog(60s);
+  const auto before = threads_now();
+  test::for_seeds(300, [](uint64_t seed) {
+    std::mt19937_64 random(seed);
+    chain c;
+    const int items = static_cast<int>(random() % 200);
+    const int faulty = static_cast<int>(random() % 4);
+    const int at = static_cast<int>(random() % 200);
+    const bool throws = random() % 2;
+    auto done = c.run(items, faulty, at, throws, -1);
+    if (faulty == 3 || at >= items) {
+      CAF_REQUIRE(done.has_value());
+      CAF_CHECK_EQUAL(c.sum, int64_t{items} * (items - 1) / 2);
+    } else {
+      CAF_REQUIRE(!done);
+      CAF_CHECK(done.error().code == (throws ? errc::unavailable : errc::bad_media));
+    }
+  });
+  CAF_CHECK(threads_are(before));
+}
+
+CAF_TEST(a pipeline that is stopped at any moment ends) {
+  watchdog dog(60s);
+  const auto before = threads_now();
+  test::for_seeds(300, [](uint64_t seed) {
+    std::mt19937_64 random(seed);
+    chain c;
+    auto done = c.run(100'000'000, 3, 0, false, static_cast<int>(random() % 300));
+    CAF_REQUIRE(!done);
+    CAF_CHECK(done.error().code == errc::cancelled);
+  });
+  CAF_CHECK(threads_are(before));
+}
+
+CAF_TEST(a transcode that is cancelled at any moment ends and leaves nothing) {
+  watchdog dog(120s);
+  auto web = encoding("web-720p");
+  auto loud = encoding("web-720p");
+  loud.loudness = -20;
+  auto kept = encoding("remux");
+  auto av1 = encoding("av1");
+  av1.preset = "12";
+  std::vector<exec::request> requests;
+  for (auto& p : {web, loud, kept, encoding("webm"), av1})
+    requests.push_back(transcode_request(film(), p));
+  const auto threads = threads_now();
+  const auto descriptors = descriptors_now();
+  int cancelled = 0;
+  // The slow ones less often.
+  const uint64_t seeds = std::getenv("TROUPE_SOAK") ? 500 : 24;
+  test::for_seeds(seeds, [&](uint64_t seed) {
+    std::mt19937_64 random(seed);
+    std::atomic<bool> stop{false};
+    media::task job{stop};
+    auto& r = requests[seed % 6 == 5 ? 4 : seed % 6 == 4 ? 3 : random() % 3];
+    auto source = open_source(film());
+    auto output = open_output(scratch("cancelled"));
+    std::thread canceller([&, after = random() % 250'000] {
+      std::this_thread::sleep_for(std::chrono::microseconds(after));
+      stop = true;
+    });
+    auto begin = std::chrono::steady_clock::now();
+    auto answer = media::transcode(source.get(), output.get(), r, job);
+    canceller.join();
+    CAF_CHECK(std::chrono::steady_clock::now() - begin < 20s);
+    if (!answer) {
+      CAF_CHECK(answer.error().code == errc::cancelled);
+      ++cancelled;
+    }
+  });
+  CAF_MESSAGE(cancelled << " of " << seeds << " were cancelled");
+  CAF_CHECK(cancelled > 0);
+  CAF_CHECK(threads_are(threads));
+  CAF_CHECK_EQUAL(descriptors_now(), descriptors);
+}
+
+CAF_TEST(a result that can't be written any more ends the work) {
+  watchdog dog(60s);
+  const auto threads = threads_now();
+  rlimit old{};
+  ::getrlimit(RLIMIT_FSIZE, &old);
+  ::signal(SIGXFSZ, SIG_IGN);
+  auto profile = encoding("web-720p");
+  profile.crf = 5;
+  auto r = transcode_request(film(), profile);
+  for (rlim_t bytes : {100u, 5'000u, 70'000u, 150'000u}) {
+    auto source = open_source(film());
+    auto output = open_output(scratch("full"));
+    rlimit small{bytes, old.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &small);
+    auto answer = media::transcode(source.get(), output.get(), r, quiet_task());
+    ::setrlimit(RLIMIT_FSIZE, &old);
+    CAF_REQUIRE(!answer);
+    CAF_CHECK(answer.error().code == errc::too_large);
+  }
+  CAF_CHECK(threads_are(threads));
+}
+
+CAF_TEST(progress rises and is all only at the end) {
+  for (double loudness : {0.0, -20.0}) {
+    std::vector<exec::progress> told;
+    std::atomic<bool> never{false};
+    media::task job{never, [&](const exec::progress& p) { told.push_back(p); }};
+    auto profile = encoding("web-720p");
+    profile.loudness = loudness;
+    auto r = transcode_request(film(), profile);
+    auto source = open_source(film());
+    auto output = open_output(scratch("progress"));
+    auto answer = media::transcode(source.get(), output.get(), r, job);
+    CAF_REQUIRE(answer.has_value());
+    CAF_REQUIRE(!told.empty());
+    for (size_t i = 0; i < told.size(); ++i) {
+      CAF_CHECK(i == 0 || told[i].fraction >= told[i - 1].fraction);
+      CAF_CHECK(i == 0 || told[i].out_ms >= told[i - 1].out_ms || loudness != 0);
+      CAF_CHECK((told[i].fraction >= 1) == (i + 1 == told.size()));
+      CAF_CHECK(told[i].fraction >= 0 && told[i].fraction <= 1 && told[i].speed >= 0 && told[i].eta_ms >= 0);
+    }
+    CAF_CHECK_EQUAL(told.back().frames, answer->frames);
+    CAF_CHECK_EQUAL(told.back().eta_ms, 0);
+  }
+}
+
+CAF_TEST(streams that come late do not fill the memory) {
+  // Half a minute of noise of about 60 Mbit/s, whose only subtitle and sound come in its last second: what waits for
+  // them must not be all of it.
+  auto path = scratch("late.mkv");
+  write_file(scratch("late.srt"), "1\n00:00:29,100 --> 00:00:29,500\nx\n");
+  ffmpeg("-f lavfi -i \"nullsrc=s=640x360:r=10:d=30,geq=random(1)*255:128:128\" -itsoffset 29 -f lavfi -i sine=d=1 -i "
+         + scratch("late.srt") + " -map 0 -map 1 -map 2 -c:v libx264 -preset ultrafast -qp 10 -g 10 -pix_fmt yuv420p -c:a aac " + path);
+  const auto size = std::filesystem::file_size(path);
+  CAF_MESSAGE(size / 1'000'000 << " MB");
+  CAF_REQUIRE(size > 60'000'000);
+  auto r = transcode_request(path, encoding("remux"));
+  auto status = [](const char* name) {
+    return std::stol(output_of("grep " + std::string(name) + " /proc/" + std::to_string(::getpid()) + "/status | tr -dc 0-9"));
+  };
+  // The high-water mark starts anew.
+  write_file("/proc/self/clear_refs", "5");
+  const auto before = status("VmRSS");
+  auto source = open_source(path);
+  auto output = open_output(scratch("late.mp4"));
+  auto answer = media::transcode(source.get(), output.get(), r, quiet_task());
+  CAF_REQUIRE(answer.has_value());
+  const auto grown = (status("VmHWM") - before) / 1000;
+  CAF_MESSAGE("grew by " << grown << " MB");
+  // Ten seconds of it may wait in the muxer.
+  CAF_CHECK(grown < 50);
+}
