@@ -7,6 +7,7 @@
 #include "media/probe.hpp"
 #include "media/transcode.hpp"
 #include "tests/support/seeds.hpp"
+#include "tests/unit/media/executor_client.hpp"
 #include "tests/unit/media/lab.hpp"
 
 #include <sys/resource.h>
@@ -306,4 +307,43 @@ CAF_TEST(streams that come late do not fill the memory) {
   CAF_MESSAGE("grew by " << grown << " MB");
   // Ten seconds of it may wait in the muxer.
   CAF_CHECK(grown < 50);
+}
+
+CAF_TEST(memory that runs out is no fault of the film) {
+  // Limits from "hardly anything" to "nearly enough": whichever allocation fails, of ours or of a library's, on whichever
+  // thread, the answer is never that the film or the profile is at fault.
+  const auto body = exec::encode(transcode_request(film(), encoding("web-720p")));
+  int unavailable = 0;
+  int done = 0;
+  int died = 0;
+  const bool soak = std::getenv("TROUPE_SOAK");
+  for (long megabytes = 2; megabytes <= 600; megabytes += soak ? 3 : megabytes < 64 ? 14 : 120) {
+    executor_client e;
+    CAF_REQUIRE(e.receive().has_value());
+    const auto pages = std::stol(read_file("/proc/" + std::to_string(e.pid()) + "/statm"));
+    const auto limit = static_cast<rlim_t>(pages * ::sysconf(_SC_PAGESIZE) + megabytes * 1'000'000);
+    const rlimit memory{limit, limit};
+    CAF_REQUIRE_EQUAL(::prlimit(e.pid(), RLIMIT_AS, &memory, nullptr), 0);
+    auto source = open_source(film());
+    auto output = open_output(scratch("small"));
+    e.send(exec::frame_type::request, 1, body, {source.get(), output.get()});
+    std::optional<exec::frame> f;
+    do
+      f = e.receive_answer();
+    while (f && f->type == exec::frame_type::progress);
+    if (!f) {
+      // A library that knows no way out of it: the worker sees a dead executor, which is no fault of the film either.
+      ++died;
+    } else if (f->type == exec::frame_type::done) {
+      ++done;
+    } else {
+      auto why = exec::decode_failure(f->body);
+      CAF_REQUIRE(why.has_value());
+      CAF_MESSAGE(megabytes << " MB: " << why->why.message);
+      CAF_CHECK(why->why.code == errc::unavailable);
+      ++unavailable;
+    }
+  }
+  CAF_MESSAGE(done << " done, " << unavailable << " unavailable, " << died << " died");
+  CAF_CHECK(unavailable > 0 && done > 0);
 }
