@@ -1,5 +1,6 @@
 #include "media/stream_completion.hpp"
 
+#include "media/input.hpp"
 #include "media/pcm_disguise.hpp"
 
 extern "C" {
@@ -145,6 +146,8 @@ stream_completion::stream_completion(AVFormatContext& format, int fd) : format_(
       continue;
     options_[i].set("skip_loop_filter", "all");
     options_[i].set("skip_idct", "all");
+    // A picture that is too large is refused before there is memory for it.
+    options_[i].set("max_pixels", std::to_string(max_pixels));
     auto nal = only_sequence(par);
     if (nal.empty())
       continue;
