@@ -146,8 +146,6 @@ stream_completion::stream_completion(AVFormatContext& format, int fd) : format_(
       continue;
     options_[i].set("skip_loop_filter", "all");
     options_[i].set("skip_idct", "all");
-    // A picture that is too large is refused before there is memory for it.
-    options_[i].set("max_pixels", std::to_string(max_pixels));
     auto nal = only_sequence(par);
     if (nal.empty())
       continue;
