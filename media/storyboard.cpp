@@ -23,6 +23,8 @@ constexpr uint64_t most_pixels = 64'000'000;
 constexpr size_t batch = 4;
 /// Fewer moments are not worth a second thread, which has to open the file once more.
 constexpr size_t worth_a_thread = 6;
+/// A picture that is so many tiles later than it should be is not shown.
+constexpr int64_t far_tiles = 2;
 /// A film with fewer keyframes than wanted_tiles is decoded from end to end when that is no more work than this.
 constexpr int64_t most_pixels_decoded = 1'500'000'000;
 
@@ -69,8 +71,9 @@ struct view {
   AVStream* stream = nullptr;
   std::optional<keyframe_reader> reader;
   std::optional<picture_maker> maker;
-  /// The tile that was made last, for moments that share its keyframe.
+  /// The tile that was made last, for moments that share its keyframe, and its time.
   av::frame tile;
+  int64_t tile_ms = 0;
 };
 
 class storyboard_maker {
@@ -257,10 +260,13 @@ private:
       if (!tile)
         return tile.error();
       v.tile = std::move(*tile);
+      v.tile_ms = found.picture->pts == AV_NOPTS_VALUE ? 0 : times_.to_ms(found.picture->pts);
     } else if (!found.repeated) {
       v.tile.reset();
     }
-    return sheets_->put(v.tile.get(), run.first, run.tiles);
+    // Behind a damaged part the next picture may be far away: what was before it tells more.
+    const bool far = v.tile && v.tile_ms > run.time_ms + far_tiles * plan_.interval_ms;
+    return sheets_->put(far ? nullptr : v.tile.get(), run.first, run.tiles);
   }
 
   /// Frame by frame: each tile is the first frame at its time or after.
