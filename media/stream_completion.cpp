@@ -1,5 +1,6 @@
 #include "media/stream_completion.hpp"
 
+#include "media/input.hpp"
 #include "media/pcm_disguise.hpp"
 
 extern "C" {

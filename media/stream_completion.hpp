@@ -16,8 +16,7 @@ namespace troupe::media {
 ///   H.264 in mov and mp4                          pixel format, colours, aspect, order of frames: from the sequence
 ///                                                  parameter set in the header instead of decoded frames
 ///   16-bit PCM in WAV, which may hide DTS          from the first 128 KiB instead of six rounds of all of libav's
-///   probes other pictures                                 decoded as before, but nobody looks at them: no loop filter,
-///   no
+///   other pictures                                 decoded as before, but nobody looks at them: no loop filter, no
 ///                                                  inverse transform
 ///
 /// An answer that the first packets belie is withdrawn (`confirmed`): the caller then opens the file again and leaves
@@ -30,7 +29,7 @@ public:
   /// After avformat_open_input. `fd` is the file's (borrowed).
   stream_completion(AVFormatContext& format, int fd);
 
-  /// Of the pictures that are decoded to find out.
+  /// Of the pictures that are decoded to find out: one that is too large is refused before there is memory for it.
   void limit_pixels(int64_t most);
 
   /// avformat_find_stream_info with what is known.

@@ -262,7 +262,8 @@ CAF_TEST(films with few keyframes and without an index) {
   } films[] = {
     // One keyframe: every frame is decoded.
     {"one.mp4", "-c:v libx264 -preset ultrafast -g 9999 -sc_threshold 0", 4},
-    {"index.mkv", x264, 8},
+    // The decoder holds pictures back for those that are shown earlier.
+    {"index.mkv", "-c:v libx264 -preset veryfast -bf 3 -g 10 -sc_threshold 0", 8},
     {"none.ts", x264, 15},
     {"live.mkv", x264 + " -live 1", 8},
     {"intra.avi", "-c:v mjpeg -q:v 2", 4},
@@ -334,6 +335,8 @@ CAF_TEST(a damaged part shows what is before it) {
   for (uint32_t i = 0; i < 100; ++i) {
     auto tone = tile_tone(sheet, made, i);
     CAF_CHECK(tone > last - 3);
+    // Never much of what comes later.
+    CAF_CHECK(tone < 2.5 * (i + 3) + 3);
     equal += std::abs(tone - last) < 0.5;
     last = tone;
   }
@@ -394,16 +397,18 @@ CAF_TEST(lies about length are bounded) {
   auto content = read_file(path);
   auto duration = content.find("\x44\x89\x88");
   CAF_REQUIRE(duration != std::string::npos);
-  // Of Matroska's header, milliseconds: a thousand hours.
-  const uint64_t hours = 0x41EAD27480000000;
+  // Of Matroska's header, milliseconds: a hundred hours, which the limits allow.
+  const uint64_t hours = 0x41B5752A00000000;
   for (size_t i = 0; i < 8; ++i)
     content[duration + 3 + i] = static_cast<char>(hours >> (56 - 8 * i));
   write_file(path, content);
   outputs out;
   auto start = std::chrono::steady_clock::now();
   auto made = must_make(path, {80, 10, 10, 10'000, 90, false, true, true}, out);
-  CAF_CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(5));
-  CAF_CHECK(made.count <= media::max_tiles);
+  CAF_CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(20));
+  // The end of the file says better.
+  CAF_CHECK_EQUAL(made.count, media::wanted_tiles);
+  CAF_CHECK(made.interval_ms < 600);
 }
 
 CAF_TEST(the sandbox lets a storyboard through) {
