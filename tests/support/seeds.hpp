@@ -13,6 +13,12 @@
 
 namespace troupe::test {
 
+/// Whether the long runs were asked for: ./test sets TROUPE_SOAK in any case, to nothing for an ordinary run.
+inline bool soaking() {
+  const char* text = std::getenv("TROUPE_SOAK");
+  return text && *text && std::string(text) != "0";
+}
+
 /// Calls `body` with each seed; what fails or throws names its seed.
 template <class F>
 void for_seeds(uint64_t count, F body) {

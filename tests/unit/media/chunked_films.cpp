@@ -3,6 +3,7 @@
 // A film made in chunks beside the same film made whole: the same frames at the same times, the same sound, pictures as
 // good. TROUPE_SOAK=1 runs all films in 1 to 40 chunks, else a selection.
 
+#include "tests/support/seeds.hpp"
 #include "tests/support/unit_test.hpp"
 #include "tests/unit/media/chunked.hpp"
 
@@ -104,9 +105,7 @@ const std::vector<film>& films() {
 }
 
 std::vector<uint32_t> counts_of(const film& f) {
-  // ./test sets it in any case, to nothing when it is not asked for.
-  const char* soak = std::getenv("TROUPE_SOAK");
-  if (!soak || std::string_view(soak).empty() || std::string_view(soak) == "0")
+  if (!test::soaking())
     return f.counts;
   std::vector<uint32_t> all;
   for (uint32_t n = 1; n <= 40; ++n)

@@ -132,7 +132,8 @@ CAF_TEST(progress comes at most ten times a second and rises) {
     CAF_REQUIRE(f->type == frame_type::progress);
     auto p = *exec::decode_progress(f->body);
     CAF_CHECK(p.fraction >= last);
-    CAF_CHECK(p.speed > 0);
+    // The first packet may be written while the film still stands at its beginning.
+    CAF_CHECK_EQUAL(p.speed > 0, p.out_ms > 0);
     last = p.fraction;
     ++reports;
   }

@@ -15,6 +15,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <random>
@@ -209,7 +210,7 @@ CAF_TEST(a transcode that is cancelled at any moment ends and leaves nothing) {
   const auto descriptors = descriptors_now();
   int cancelled = 0;
   // The slow ones less often.
-  const uint64_t seeds = std::getenv("TROUPE_SOAK") ? 500 : 24;
+  const uint64_t seeds = test::soaking() ? 500 : 24;
   test::for_seeds(seeds, [&](uint64_t seed) {
     std::mt19937_64 random(seed);
     std::atomic<bool> stop{false};
@@ -236,7 +237,7 @@ CAF_TEST(a transcode that is cancelled at any moment ends and leaves nothing) {
   CAF_CHECK_EQUAL(descriptors_now(), descriptors);
 }
 
-CAF_TEST(a result that can't be written any more ends the work) {
+CAF_TEST(a result that can not be written any more ends the work) {
   watchdog dog(60s);
   const auto threads = threads_now();
   rlimit old{};
@@ -316,7 +317,7 @@ CAF_TEST(memory that runs out is no fault of the film) {
   int unavailable = 0;
   int done = 0;
   int died = 0;
-  const bool soak = std::getenv("TROUPE_SOAK");
+  const bool soak = test::soaking();
   for (long megabytes = 2; megabytes <= 600; megabytes += soak ? 3 : megabytes < 64 ? 14 : 120) {
     executor_client e;
     CAF_REQUIRE(e.receive().has_value());
@@ -339,8 +340,8 @@ CAF_TEST(memory that runs out is no fault of the film) {
     } else {
       auto why = exec::decode_failure(f->body);
       CAF_REQUIRE(why.has_value());
-      CAF_MESSAGE(megabytes << " MB: " << why->why.message);
-      CAF_CHECK(why->why.code == errc::unavailable);
+      CAF_MESSAGE(megabytes << " MB: " << why->message);
+      CAF_CHECK(why->code == errc::unavailable);
       ++unavailable;
     }
   }

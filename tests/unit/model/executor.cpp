@@ -172,10 +172,11 @@ CAF_TEST(requests and answers come back whole) {
   CAF_CHECK_EQUAL(storyboard->count, 104u);
   CAF_CHECK(!exec::decode_storyboard_answer("{}"));
   auto transcode =
-    exec::decode_transcode_answer(exec::encode(exec::transcode_answer{some_info(), 7, 8, {3}, "ffmpeg", {"w"}}));
+    exec::decode_transcode_answer(exec::encode(exec::transcode_answer{some_info(), 7, 8, {3}, 9.5, "ffmpeg", {"w"}}));
   CAF_REQUIRE(transcode.has_value());
   CAF_CHECK(transcode->output == some_info());
   CAF_CHECK_EQUAL(transcode->frames, 7);
+  CAF_CHECK_EQUAL(transcode->film_seconds, 9.5);
   CAF_CHECK_EQUAL(transcode->operation, "ffmpeg");
   CAF_CHECK_EQUAL(transcode->warnings.size(), 1u);
   auto plan = exec::decode_plan_chunks_answer(exec::encode(exec::plan_chunks_answer{{r.chunk, {}}, "why"}));
