@@ -74,6 +74,8 @@ public:
     if (!video)
       return not_cut(nothing_to_cut(plan_, *source_));
     const auto stream = video->stream;
+    if (source_->lacks_display_times(*source_->stream(stream)))
+      return not_cut("the file does not tell when its pictures are shown, only their order does");
     if (auto index = seek_keyframes(*source_, stream)) {
       auto cuts = choose_cuts(request_.wishes, index->extent(), lookup(*index));
       if (!cuts)

@@ -196,7 +196,8 @@ private:
 
 result<std::unique_ptr<track>> make_video_track(input& source, unsigned stream,
                                                 std::vector<std::unique_ptr<coded_stream>> outputs) {
-  auto codec = decoder::open(*source.stream(stream), 0);
+  auto& s = *source.stream(stream);
+  auto codec = decoder::open(s, {.threads = 0, .decoding_times = source.lacks_display_times(s)});
   if (!codec)
     return codec.error();
   return std::unique_ptr<track>(std::make_unique<video_track>(std::move(*codec), std::move(outputs)));

@@ -17,7 +17,8 @@ void decoder::allow_pixels(int64_t most) noexcept {
   largest_picture = most;
 }
 
-decoder::decoder(av::codec_context context) : context_(std::move(context)), frame_(av::make_frame()) {
+decoder::decoder(av::codec_context context, bool decoding_times) :
+  context_(std::move(context)), frame_(av::make_frame()), decoding_times_(decoding_times) {
 }
 
 result<decoder> decoder::open(const AVStream& stream, const decoder_settings& settings) {
@@ -35,12 +36,34 @@ result<decoder> decoder::open(const AVStream& stream, const decoder_settings& se
   context->max_pixels = largest_picture;
   if (int code = avcodec_open2(context.get(), codec, nullptr); code < 0)
     return av_error(code, "the " + name + " decoder can't be opened");
-  return decoder(std::move(context));
+  return decoder(std::move(context), settings.decoding_times);
+}
+
+void decoder::note_time(const AVPacket& packet) {
+  // Decoders hold back a few frames; a film whose first frame is long in coming is damaged.
+  constexpr size_t most = 64;
+  if (!delay_ && packet.pos >= 0 && packet.dts != AV_NOPTS_VALUE && undelayed_.size() < most)
+    undelayed_.emplace(packet.pos, packet.dts);
+}
+
+int64_t decoder::shown_at(const AVFrame& f) {
+  const auto estimate = f.best_effort_timestamp;
+  if (!decoding_times_ || estimate == AV_NOPTS_VALUE)
+    return estimate;
+  if (!delay_) {
+    auto found = undelayed_.find(f.pkt_pos);
+    delay_ = found == undelayed_.end() ? 0 : estimate - found->second;
+    undelayed_.clear();
+  }
+  return estimate - *delay_;
 }
 
 result<void> decoder::send(const AVPacket* packet, const frame_sink& sink) {
-  if (packet)
+  if (packet) {
     ++packets_;
+    if (decoding_times_)
+      note_time(*packet);
+  }
   int code = avcodec_send_packet(context_.get(), packet);
   if (code == AVERROR(EAGAIN)) {
     TROUPE_TRY(receive(sink));
@@ -67,7 +90,7 @@ result<void> decoder::receive(const frame_sink& sink) {
     ++frames_;
     if (frame_->decode_error_flags || (frame_->flags & AV_FRAME_FLAG_CORRUPT))
       ++damaged_;
-    frame_->pts = frame_->best_effort_timestamp;
+    frame_->pts = shown_at(*frame_);
     // What the source chose is no order to the encoder.
     frame_->pict_type = AV_PICTURE_TYPE_NONE;
     auto taken = sink(*frame_);

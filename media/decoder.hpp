@@ -4,6 +4,8 @@
 #include "protocol/model/result.hpp"
 
 #include <functional>
+#include <map>
+#include <optional>
 
 namespace troupe::media {
 
@@ -15,6 +17,9 @@ struct decoder_settings {
   int threads = 1;
   /// Leave out the filter that smooths the edges of blocks: enough for pictures that are made much smaller.
   bool rough = false;
+  /// Packets tell when they are decoded and not when they are shown: the first frame is shown when its packet is decoded,
+  /// and the decoder's delay is none of the film's.
+  bool decoding_times = false;
 };
 
 /// Packets in, frames out. A damaged packet is counted, not an error: what can be decoded of the rest goes on.
@@ -57,11 +62,18 @@ public:
   }
 
 private:
-  explicit decoder(av::codec_context context);
+  decoder(av::codec_context context, bool decoding_times);
   result<void> receive(const frame_sink& sink);
+  void note_time(const AVPacket& packet);
+  int64_t shown_at(const AVFrame& frame);
 
   av::codec_context context_;
   av::frame frame_;
+  /// Where the times are those of decoding: how much later the decoder's times are; until that is known the times of the
+  /// packets by their place in the file.
+  bool decoding_times_ = false;
+  std::optional<int64_t> delay_;
+  std::map<int64_t, int64_t> undelayed_;
   int64_t packets_ = 0;
   int64_t frames_ = 0;
   int64_t damaged_ = 0;

@@ -10,7 +10,7 @@ extern "C" {
 }
 
 #include <cctype>
-#include <cstring>
+#include <string_view>
 
 namespace troupe::media {
 
@@ -47,19 +47,14 @@ std::string hinted_name(const std::string& hint) {
   return name;
 }
 
-/// AVI has times of decoding alone. Of those libav makes times of showing (AVFMT_FLAG_GENPTS) that lie one picture
-/// later, for there a picture can't be shown before it was decoded; sound would be early by that much.
-void undo_generated_delay(const AVFormatContext& format, AVPacket& packet) noexcept {
-  if (!(format.flags & AVFMT_FLAG_GENPTS) || std::strcmp(format.iformat->name, "avi") != 0)
-    return;
-  auto& par = *format.streams[packet.stream_index]->codecpar;
-  const bool delayed = par.codec_id == AV_CODEC_ID_H264 || par.codec_id == AV_CODEC_ID_HEVC || par.video_delay > 0;
-  if (par.codec_type != AVMEDIA_TYPE_VIDEO || !delayed)
-    return;
-  // A tick is a picture.
-  for (auto* time : {&packet.pts, &packet.dts})
-    if (*time != AV_NOPTS_VALUE)
-      --*time;
+/// Codecs of which libav can't tell from the order of the packets when each is shown, as it can for MPEG-2. MPEG-4 in AVI
+/// comes in packets of two pictures, followed by empty ones.
+bool hides_order(const AVFormatContext& format, AVCodecID codec) noexcept {
+  const std::string_view name = format.iformat->name;
+  if (name == "avi" && codec == AV_CODEC_ID_MPEG4)
+    return true;
+  const bool h26x = codec == AV_CODEC_ID_H264 || codec == AV_CODEC_ID_HEVC;
+  return h26x && (name == "avi" || name == "h264" || name == "hevc");
 }
 
 /// libav's last word on the matter, in brackets, when it had one.
@@ -178,13 +173,26 @@ int input::read(AVPacket& packet) noexcept {
     return AVERROR_EXIT;
   int code = av_read_frame(format_.get(), &packet);
   if (code >= 0)
-    undo_generated_delay(*format_, packet);
+    undo_generated_time(packet);
   if (code < 0 || subtitles_.take(*stream(static_cast<unsigned>(packet.stream_index)), packet))
     return code;
   av_packet_unref(&packet);
   too_many_subtitles_ = true;
   // Not a damaged place behind which the rest is as good as none: the operation ends.
   return AVERROR_EXIT;
+}
+
+/// What libav makes up where nothing is told (AVFMT_FLAG_GENPTS): each picture one later than it is decoded, in the order
+/// of the file.
+void input::undo_generated_time(AVPacket& packet) const noexcept {
+  auto& s = *format_->streams[packet.stream_index];
+  if (s.codecpar->codec_type == AVMEDIA_TYPE_VIDEO && hides_order(*format_, s.codecpar->codec_id))
+    packet.pts = lacks_display_times(s) ? AV_NOPTS_VALUE : packet.dts;
+}
+
+bool input::lacks_display_times(const AVStream& s) const noexcept {
+  auto& par = *s.codecpar;
+  return par.codec_type == AVMEDIA_TYPE_VIDEO && par.video_delay > 0 && hides_order(*format_, par.codec_id);
 }
 
 result<std::unique_ptr<input>> input::again() const {

@@ -53,6 +53,9 @@ public:
     auto found = marks_.find(index);
     return found == marks_.end() ? packet_marks{} : found->second;
   }
+  /// Whether the container does not tell when the stream's pictures are shown (AVI, bare streams), and they are shown in
+  /// another order than they are decoded in: packets come without that time, and decoders find it.
+  bool lacks_display_times(const AVStream& stream) const noexcept;
   /// The same file once more, from its beginning; this one stays where it is. Errors as of `open`.
   result<std::unique_ptr<input>> again() const;
   /// The error behind a failed read or seek.
@@ -62,6 +65,7 @@ private:
   input(int fd, const task& job);
   result<void> detect(const std::string& name_hint);
   result<void> open_format(bool prepared);
+  void undo_generated_time(AVPacket& packet) const noexcept;
   result<void> find_streams(depth how_deep);
   result<void> after_finding(int code);
   result<void> check_streams();

@@ -207,6 +207,8 @@ private:
   }
 
   void note_shift(int64_t position) {
+    if (timeline_.turned())
+      objection_ = "the file's clock runs over";
     if (!shifts_.empty() && shifts_.back().microseconds == timeline_.shift())
       return;
     if (shifts_.empty())

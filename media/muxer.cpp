@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <string_view>
 
 namespace troupe::media {
 
@@ -24,6 +25,8 @@ result<void> muxer::prepare(const std::string& container, const std::string& ext
   if (code < 0 || !context)
     return {errc::unprocessable, "the container \"" + container + "\" is not known"};
   format_.reset(context);
+  const std::string_view name = context->oformat->name;
+  is_matroska_ = name == "matroska" || name == "webm";
   context->pb = sink_.context();
   context->flags |= AVFMT_FLAG_CUSTOM_IO;
   context->opaque = this;
@@ -66,10 +69,23 @@ result<void> muxer::write_header() {
   return code < 0 ? result<void>(failed(code, "the output's header can't be written")) : result<void>();
 }
 
+/// Matroska counts an Opus track's priming into its times (CodecDelay, RFC 9559, 5.1.4.1.25); libav's muxer writes the
+/// one and leaves out the other, and then moves all tracks so that none begins before 0.
+void muxer::delay_sound(AVPacket& packet, const AVStream& stream) const noexcept {
+  auto& par = *stream.codecpar;
+  if (!is_matroska_ || par.codec_id != AV_CODEC_ID_OPUS || par.initial_padding <= 0)
+    return;
+  const auto delay = av_rescale_q(par.initial_padding, {1, par.sample_rate}, stream.time_base);
+  for (auto* time : {&packet.pts, &packet.dts})
+    if (*time != AV_NOPTS_VALUE)
+      *time += delay;
+}
+
 result<void> muxer::write(AVPacket& packet, unsigned index, AVRational time_base) {
   auto* stream = format_->streams[index];
   av_packet_rescale_ts(&packet, time_base, stream->time_base);
   packet.stream_index = static_cast<int>(index);
+  delay_sound(packet, *stream);
   packet.pos = -1;
   if (packet.dts == AV_NOPTS_VALUE)
     packet.dts = packet.pts;

@@ -58,7 +58,7 @@ bool video_fits(input& source, const AVStream& s, const media_profile& profile) 
     return false;
   if (interlaced(par.field_order) || !orientation_of(s).upright() || (is_hdr(par) && !profile.keep_hdr))
     return false;
-  if (profile.keyframe_interval > 0 || hides_pictures(s))
+  if (profile.keyframe_interval > 0 || hides_pictures(s) || source.lacks_display_times(s))
     return false;
   auto rate = av_guess_frame_rate(source.format(), const_cast<AVStream*>(&s), nullptr);
   if (profile.max_frame_rate > 0 && (rate.num <= 0 || av_q2d(rate) > profile.max_frame_rate * 1.01))

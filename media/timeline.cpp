@@ -7,8 +7,10 @@ namespace troupe::media {
 
 namespace {
 
-/// A jump that is not believed, seconds.
-constexpr int64_t jump_seconds = 10;
+/// Microseconds. Streams of a file lie apart by less than the first; one stream's decoding times never go back, but for
+/// damage of less than the second.
+constexpr int64_t far = 10 * AV_TIME_BASE;
+constexpr int64_t back = AV_TIME_BASE;
 /// The clock of ISO/IEC 13818-1 has 33 bits and beats 90,000 times a second: it runs over after 26.5 hours.
 constexpr int64_t clock_round = (int64_t{1} << 33) * 100 / 9;
 /// Sound that is decoded to warm the decoder up and then thrown away; seconds at most.
@@ -39,28 +41,57 @@ int64_t film_start(const AVFormatContext& format) noexcept {
 }
 
 timeline::timeline(const AVFormatContext& format) :
-  jumps_(format.iformat->flags & AVFMT_TS_DISCONT), shift_(-film_start(format)) {
+  jumps_(format.iformat->flags & AVFMT_TS_DISCONT), shift_(-film_start(format)), shift_before_(shift_) {
+}
+
+int64_t timeline::rounds_to(int64_t now) const noexcept {
+  // Where the clock runs over, streams do so one by one: that is no jump.
+  const auto rounds = std::lround(static_cast<double>(expected_ - now) / clock_round);
+  return std::llabs(now + rounds * clock_round - expected_) <= far ? rounds : 0;
+}
+
+bool timeline::is_jump(int stream, int64_t now) const noexcept {
+  if (std::llabs(now - expected_) > far)
+    return true;
+  // Streams may lie apart in the file, but none goes back by itself.
+  auto last = last_.find(stream);
+  return last != last_.end() && now < last->second - back;
+}
+
+int64_t timeline::settle(const AVPacket& p, int64_t now) {
+  if (expected_ == AV_NOPTS_VALUE)
+    return now;
+  // One damaged timestamp looks like a jump, until the next packet is back where it was.
+  if (shift_ != shift_before_ && std::llabs(now - expected_) > back
+      && std::llabs(now - shift_ + shift_before_ - expected_) <= back) {
+    now += shift_before_ - shift_;
+    shift_ = shift_before_;
+  } else if (is_jump(p.stream_index, now)) {
+    shift_before_ = shift_;
+    shift_ += expected_ - now;
+    jumped_ = true;
+    now = expected_;
+  }
+  return now;
 }
 
 void timeline::apply(AVPacket& p, AVRational time_base) {
-  auto reference = p.dts != AV_NOPTS_VALUE ? p.dts : p.pts;
+  const auto reference = p.dts != AV_NOPTS_VALUE ? p.dts : p.pts;
+  int64_t turn = 0;
   if (reference != AV_NOPTS_VALUE && jumps_) {
     auto now = av_rescale_q(reference, time_base, {1, AV_TIME_BASE}) + shift_;
-    // Where the clock runs over, streams do so one by one: that is no jump.
-    if (const auto rounds = expected_ == AV_NOPTS_VALUE ? 0 : std::lround(static_cast<double>(expected_ - now) / clock_round);
-        rounds != 0 && std::llabs(now + rounds * clock_round - expected_) <= jump_seconds * AV_TIME_BASE) {
-      expected_ = now + rounds * clock_round;
-      shift_times(p, shift_ + rounds * clock_round, time_base);
-      return;
+    if (expected_ != AV_NOPTS_VALUE)
+      turn = rounds_to(now) * clock_round;
+    const auto shift = shift_;
+    now = settle(p, now + turn);
+    if (shift != shift_) {
+      shift_ += turn;
+      turn = 0;
     }
-    if (expected_ != AV_NOPTS_VALUE && std::llabs(now - expected_) > jump_seconds * AV_TIME_BASE) {
-      shift_ += expected_ - now;
-      jumped_ = true;
-      now = expected_;
-    }
-    expected_ = now;
+    turned_ |= turn != 0;
+    expected_ = last_[p.stream_index] = now;
   }
-  shift_times(p, shift_, time_base);
+  shift_times(p, shift_ + turn, time_base);
 }
 
 } // namespace troupe::media

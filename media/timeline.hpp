@@ -2,6 +2,8 @@
 
 #include "media/av.hpp"
 
+#include <map>
+
 namespace troupe::media {
 
 /// Moves a packet's timestamps by so many microseconds.
@@ -27,15 +29,27 @@ public:
   bool may_jump() const noexcept {
     return jumps_;
   }
+  /// Whether the clock ran over: then the shift alone does not place a packet.
+  bool turned() const noexcept {
+    return turned_;
+  }
   bool jumped() const noexcept {
     return jumped_;
   }
 
 private:
+  int64_t rounds_to(int64_t now) const noexcept;
+  bool is_jump(int stream, int64_t now) const noexcept;
+  int64_t settle(const AVPacket& packet, int64_t now);
+
   bool jumps_;
   int64_t shift_;
+  int64_t shift_before_;
   bool jumped_ = false;
+  bool turned_ = false;
+  /// The newest time, on the film's clock, of any stream and of each; microseconds.
   int64_t expected_ = AV_NOPTS_VALUE;
+  std::map<int, int64_t> last_;
 };
 
 } // namespace troupe::media

@@ -119,6 +119,9 @@ private:
   result<void> add_video(AVStream& s) {
     if (profile_.video_codec == "none")
       return {};
+    if (profile_.video_codec == "copy" && source_.lacks_display_times(s))
+      return {errc::unprocessable, name_of(s) + " can't be copied: a " + source_.format()->iformat->name
+                                     + " file does not tell when its pictures are shown; choose a profile that transcodes it"};
     if (profile_.video_codec == "copy" || (holds(s.codecpar->codec_id) && video_fits(source_, s, profile_)))
       return add_copy(s);
     auto track = plan_video(source_, s, profile_, profile_.max_width, profile_.max_height, plan_.warnings);

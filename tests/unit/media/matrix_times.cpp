@@ -43,6 +43,18 @@ double longest_gap(const std::vector<double>& t) {
   return most;
 }
 
+/// The n-th picture is the same in both.
+void check_order(const std::string& first, const std::string& second) {
+  for (int n : {0, 5, 6, 7, 30}) {
+    auto a = shown(first, n);
+    auto b = shown(second, n);
+    double sum = 0;
+    for (size_t i = 0; i < a.bytes.size() && i < b.bytes.size(); ++i)
+      sum += std::abs(a.bytes[i] - b.bytes[i]);
+    CAF_CHECK(sum / static_cast<double>(a.bytes.size()) < 6);
+  }
+}
+
 /// Cuts a transport stream into two at a time and joins them with the second one's clock moved.
 std::string jumping(const std::string& name, const std::string& arguments, const std::string& second_offset) {
   auto first = scratch("first.ts");
@@ -260,38 +272,43 @@ CAF_TEST(pictures without times of their own) {
     const char* name;
     const char* arguments;
     const char* path;
-    bool remux;
+    /// Their order is in the pictures alone: what is copied would be shown in a wrong one.
+    bool copies;
   };
-  for (auto& f : {file{"raw h264", "-c:v libx264 -preset veryfast -bf 3", "r.h264", true}, file{"raw hevc", "-c:v libx265 -preset veryfast -x265-params log-level=none", "r.hevc", true},
-                  file{"raw mpeg2", "-c:v mpeg2video -bf 2", "r.m2v", true}, file{"h264 with B-frames in avi", "-c:v libx264 -preset veryfast -bf 3", "b.avi", true},
-                  file{"mpeg4 with B-frames in avi", "-c:v mpeg4 -bf 2", "m.avi", true}, file{"xvid in avi", "-c:v libxvid -bf 2 -vtag XVID", "x.avi", true}}) {
+  for (auto& f : {file{"raw h264", "-c:v libx264 -preset veryfast -bf 3", "r.h264", false},
+                  file{"raw h264 in order", "-c:v libx264 -preset veryfast -bf 0", "o.h264", true},
+                  file{"raw hevc", "-c:v libx265 -preset veryfast -x265-params log-level=none", "r.hevc", false},
+                  file{"raw mpeg2", "-c:v mpeg2video -bf 2", "r.m2v", true},
+                  file{"h264 in avi", "-c:v libx264 -preset veryfast -bf 0", "o.avi", true},
+                  file{"h264 with B-frames in avi", "-c:v libx264 -preset veryfast -bf 3", "b.avi", false},
+                  file{"mpeg4 with B-frames in avi", "-c:v mpeg4 -bf 2", "m.avi", false},
+                  file{"xvid in avi", "-c:v libxvid -bf 2 -vtag XVID", "x.avi", false}}) {
     auto path = scratch(f.path);
     ffmpeg("-f lavfi -i testsrc=s=96x64:r=25:d=2 -pix_fmt yuv420p " + std::string(f.arguments) + " " + path);
+    const auto frames = std::stoul(output_of("ffprobe -v quiet -count_frames -show_entries stream=nb_read_frames -of csv=p=0 "
+                                            + path));
     for (auto* profile : {"web-720p", "remux"}) {
       CAF_MESSAGE(f.name << " " << profile);
       auto o = run(path, profile);
+      if (profile == std::string("remux") && !f.copies) {
+        CAF_CHECK(!o.answer && o.answer.error().message.find("can't be copied") != std::string::npos);
+        continue;
+      }
       CAF_CHECK_EQUAL(o.text(), "ok");
       if (!o.answer)
         continue;
       auto t = times(scratch("out.mp4"));
-      CAF_CHECK(t.size() >= 49 && t.size() <= 50);
+      CAF_CHECK_EQUAL(t.size(), frames);
       CAF_CHECK(longest_gap(t) < 0.0405);
       CAF_CHECK(std::is_sorted(t.begin(), t.end()) && t.front() < 0.1);
-      // In the right order: the n-th picture is the same.
-      for (int n : {5, 6, 7, 30}) {
-        auto a = shown(path, n);
-        auto b = shown(scratch("out.mp4"), n);
-        double sum = 0;
-        for (size_t i = 0; i < a.bytes.size() && i < b.bytes.size(); ++i)
-          sum += std::abs(a.bytes[i] - b.bytes[i]);
-        CAF_CHECK(sum / static_cast<double>(a.bytes.size()) < 6);
-      }
+      check_order(path, scratch("out.mp4"));
     }
   }
 }
 
 CAF_TEST(real films in AVI with packed pictures) {
-  for (auto* name : {"opencv-doc-Megamind.avi", "python3-mecavideo-Force_constante.avi", "python3-mecavideo-balle1-vp9.avi"}) {
+  for (auto* name :
+       {"opencv-doc-Megamind.avi", "python3-mecavideo-Force_constante.avi", "python3-mecavideo-balle1-vp9.avi"}) {
     auto path = real_file(name);
     auto was = times(path);
     for (auto* profile : {"web-480p", "remux"}) {
