@@ -3,6 +3,7 @@
 // A film made in chunks beside the same film made whole: the same frames at the same times, the same sound, pictures as
 // good. TROUPE_SOAK=1 runs all films in 1 to 40 chunks, else a selection.
 
+#include "media/chunk_plan.hpp"
 #include "tests/support/seeds.hpp"
 #include "tests/support/unit_test.hpp"
 #include "tests/unit/media/chunked.hpp"
@@ -82,7 +83,7 @@ const std::vector<film>& films() {
      },
      {4}},
     {"fragments.mp4", [](auto& p) { make_with(x264 + "-g 25 -c:a aac -movflags +frag_keyframe+empty_moov", p); }, {4}},
-    {"old.avi", [](auto& p) { make_with("-c:v mpeg4 -q:v 4 -bf 2 -g 20 -c:a libmp3lame", p); }, {5}},
+    {"old.avi", [](auto& p) { make_with("-c:v mpeg4 -q:v 4 -bf 0 -g 20 -c:a libmp3lame", p); }, {5}},
     {"late-sound.mp4",
      [](auto& p) {
        ffmpeg("-f lavfi -i testsrc2=s=320x180:r=30000/1001:d=6 -itsoffset 0.7 -f lavfi -i sine=d=5 " + x264
@@ -183,6 +184,17 @@ CAF_TEST(a film made in chunks is the film made whole) {
     for (auto count : counts_of(f))
       compare(f, count, whole);
   }
+}
+
+CAF_TEST(a film that does not tell when its pictures are shown is not cut) {
+  const auto source = scratch("old.avi");
+  make_with("-c:v mpeg4 -q:v 4 -bf 2 -g 20 -c:a libmp3lame", source);
+  auto request = chunk_request(source, small_profile());
+  request.wishes.count = 4;
+  auto plan = media::plan_chunks(open_source(source).get(), request, quiet_task());
+  CAF_REQUIRE(plan.has_value());
+  CAF_CHECK(plan->chunks.empty());
+  CAF_CHECK(plan->reason.find("does not tell when its pictures are shown") != std::string::npos);
 }
 
 CAF_TEST(the first frame of a chunk is deinterlaced with the one before it) {
