@@ -11,6 +11,7 @@ namespace {
 /// Packets between reader and decoder, and frames between the stages: enough to even out, little enough for memory (a
 /// frame of 4K in 10 bits is 25 MB).
 constexpr size_t queue_packets = 64;
+constexpr size_t queue_bytes = 16 << 20;
 constexpr size_t queue_frames = 4;
 
 using packet_queue = bounded_queue<av::packet>;
@@ -31,7 +32,7 @@ av::frame taken(AVFrame& f) {
 /// A decoder that is fed through a queue.
 class decoding {
 public:
-  explicit decoding(decoder d) : decoder_(std::move(d)), queue_(queue_packets) {
+  explicit decoding(decoder d) : decoder_(std::move(d)), queue_(queue_packets, queue_bytes, [](const av::packet& p) { return static_cast<size_t>(p->size); }) {
   }
 
   result<void> take(AVPacket& p) {

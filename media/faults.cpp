@@ -2,10 +2,26 @@
 
 #include "media/av.hpp"
 
+#include <sys/mman.h>
+
 #include <cerrno>
 #include <system_error>
 
 namespace troupe::media {
+
+namespace {
+
+/// Whether hardly more than what an encoder takes is left of the limit on memory.
+bool memory_is_short() noexcept {
+  constexpr size_t encoder_bytes = 256 << 20;
+  auto* room = ::mmap(nullptr, encoder_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (room == MAP_FAILED)
+    return true;
+  ::munmap(room, encoder_bytes);
+  return false;
+}
+
+} // namespace
 
 std::string av_text(int code) {
   char text[AV_ERROR_MAX_STRING_SIZE] = {};
@@ -40,6 +56,11 @@ error av_error(int code, std::string_view what) {
   case ENOMEM:
   case EAGAIN:
     return system_error(AVUNERROR(code), what);
+  // x264 and others know no error but one.
+  case AVUNERROR(AVERROR_EXTERNAL):
+    if (memory_is_short())
+      return system_error(ENOMEM, what);
+    [[fallthrough]];
   default:
     return {errc::bad_media, std::string(what) + ": " + av_text(code)};
   }

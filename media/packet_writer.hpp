@@ -11,7 +11,7 @@ namespace troupe::media {
 /// A muxer with a thread of its own: the packets of all streams come in through one queue, from any thread.
 class packet_writer {
 public:
-  explicit packet_writer(muxer& output) : output_(output), queue_(queue_packets) {
+  explicit packet_writer(muxer& output) : output_(output), queue_(queue_packets, queue_bytes, [](const item& x) { return static_cast<size_t>(x.packet->size); }) {
   }
 
   muxer& output() noexcept {
@@ -44,6 +44,7 @@ public:
 private:
   // Packets are small beside frames; sound that waits for video at the muxer is the most of it.
   static constexpr size_t queue_packets = 256;
+  static constexpr size_t queue_bytes = 16 << 20;
 
   struct item {
     av::packet packet;

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <mutex>
@@ -21,7 +22,13 @@ namespace troupe::media {
 template <class T>
 class bounded_queue {
 public:
+  /// What an item weighs, bytes.
+  using weight = size_t (*)(const T&);
+
   explicit bounded_queue(size_t capacity) : capacity_(capacity) {
+  }
+  /// Holds no more than `bytes` either, but for a single item that is larger.
+  bounded_queue(size_t capacity, size_t bytes, weight of) : capacity_(capacity), most_bytes_(bytes), weight_(of) {
   }
   bounded_queue(const bounded_queue&) = delete;
   bounded_queue& operator=(const bounded_queue&) = delete;
@@ -29,9 +36,11 @@ public:
   /// Waits for room. False when the pipeline was stopped: nothing was taken.
   bool push(T x) {
     std::unique_lock lock(mutex_);
-    room_.wait(lock, [this] { return items_.size() < capacity_ || stopped_; });
+    const auto bytes = weigh(x);
+    room_.wait(lock, [&] { return has_room(bytes) || stopped_; });
     if (stopped_)
       return false;
+    bytes_ += bytes;
     items_.push_back(std::move(x));
     filled_.notify_one();
     return true;
@@ -45,6 +54,7 @@ public:
       return std::nullopt;
     std::optional<T> x{std::move(items_.front())};
     items_.pop_front();
+    bytes_ -= weigh(*x);
     room_.notify_one();
     return x;
   }
@@ -70,7 +80,17 @@ public:
   }
 
 private:
+  size_t weigh(const T& x) const {
+    return weight_ ? weight_(x) : 0;
+  }
+  bool has_room(size_t bytes) const {
+    return items_.empty() || (items_.size() < capacity_ && bytes_ + bytes <= most_bytes_);
+  }
+
   const size_t capacity_;
+  const size_t most_bytes_ = SIZE_MAX;
+  const weight weight_ = nullptr;
+  size_t bytes_ = 0;
   mutable std::mutex mutex_;
   std::condition_variable filled_;
   std::condition_variable room_;

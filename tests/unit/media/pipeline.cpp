@@ -160,6 +160,40 @@ struct chain {
 
 } // namespace
 
+CAF_TEST(a queue holds so many items and so many bytes) {
+  watchdog dog(60s);
+  media::bounded_queue<size_t> queue(4, 100, [](const size_t& x) { return x; });
+  std::atomic<int> pushed = 0;
+  std::thread producer([&] {
+    // 60 and 40 fill it, 1 waits for the 60 to go, 300 for all of them, and the last for the fourth of four.
+    for (size_t x : {60, 40, 1, 300, 1, 1, 1, 1, 1}) {
+      queue.push(x);
+      ++pushed;
+    }
+    queue.close();
+  });
+  auto settled = [&](int n) {
+    for (int i = 0; i < 2000 && pushed != n; ++i)
+      std::this_thread::sleep_for(1ms);
+    // It must not go on by itself either.
+    std::this_thread::sleep_for(20ms);
+    return pushed == n;
+  };
+  CAF_CHECK(settled(2));
+  CAF_CHECK_EQUAL(queue.pop().value_or(0), 60u);
+  CAF_CHECK(settled(3));
+  CAF_CHECK_EQUAL(queue.pop().value_or(0), 40u);
+  CAF_CHECK(settled(3));
+  CAF_CHECK_EQUAL(queue.pop().value_or(0), 1u);
+  CAF_CHECK(settled(4));
+  CAF_CHECK_EQUAL(queue.pop().value_or(0), 300u);
+  CAF_CHECK(settled(8));
+  for (int i = 0; i < 5; ++i)
+    CAF_CHECK_EQUAL(queue.pop().value_or(0), 1u);
+  CAF_CHECK(!queue.pop());
+  producer.join();
+}
+
 CAF_TEST(a stage that fails at any item stops the others and its own error is told) {
   watchdog dog(60s);
   const auto before = threads_now();
@@ -276,7 +310,11 @@ CAF_TEST(progress rises and is all only at the end) {
       CAF_CHECK(i == 0 || told[i].fraction >= told[i - 1].fraction);
       CAF_CHECK(i == 0 || told[i].out_ms >= told[i - 1].out_ms || loudness != 0);
       CAF_CHECK((told[i].fraction >= 1) == (i + 1 == told.size()));
-      CAF_CHECK(told[i].fraction >= 0 && told[i].fraction <= 1 && told[i].speed >= 0 && told[i].eta_ms >= 0);
+      CAF_CHECK(told[i].fraction >= 0);
+      CAF_CHECK(told[i].fraction <= 1);
+      CAF_CHECK(told[i].speed >= 0);
+      // -1: not known yet.
+      CAF_CHECK(told[i].eta_ms >= -1);
     }
     CAF_CHECK_EQUAL(told.back().frames, answer->frames);
     CAF_CHECK_EQUAL(told.back().eta_ms, 0);
@@ -306,8 +344,8 @@ CAF_TEST(streams that come late do not fill the memory) {
   CAF_REQUIRE(answer.has_value());
   const auto grown = (status("VmHWM") - before) / 1000;
   CAF_MESSAGE("grew by " << grown << " MB");
-  // Ten seconds of it may wait in the muxer.
-  CAF_CHECK(grown < 50);
+  // Ten seconds of it (30 MB) may wait in the muxer, and 16 MB before it.
+  CAF_CHECK(grown < 60);
 }
 
 CAF_TEST(memory that runs out is no fault of the film) {
