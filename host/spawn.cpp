@@ -78,7 +78,8 @@ int apply(pid_t pid, const ports::child_limits& limits) {
   };
   if (::prlimit(pid, RLIMIT_CORE, &no_core, nullptr) != 0)
     return errno;
-  for (int rc : {limit(pid, RLIMIT_AS, limits.address_space), limit(pid, RLIMIT_FSIZE, limits.file_size),
+  for (int rc : {limit(pid, RLIMIT_AS, limits.address_space), limit(pid, RLIMIT_DATA, limits.data),
+                 limit(pid, RLIMIT_FSIZE, limits.file_size),
                  limit(pid, RLIMIT_NOFILE, limits.descriptors)})
     if (rc != 0)
       return rc;

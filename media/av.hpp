@@ -43,6 +43,11 @@ struct output_deleter {
     avformat_free_context(p);
   }
 };
+struct buffer_deleter {
+  void operator()(AVBufferRef* p) const noexcept {
+    av_buffer_unref(&p);
+  }
+};
 struct graph_deleter {
   void operator()(AVFilterGraph* p) const noexcept {
     avfilter_graph_free(&p);
@@ -67,6 +72,7 @@ using frame = std::unique_ptr<AVFrame, frame_deleter>;
 using codec_context = std::unique_ptr<AVCodecContext, codec_deleter>;
 using input_context = std::unique_ptr<AVFormatContext, input_deleter>;
 using output_context = std::unique_ptr<AVFormatContext, output_deleter>;
+using buffer = std::unique_ptr<AVBufferRef, buffer_deleter>;
 using graph = std::unique_ptr<AVFilterGraph, graph_deleter>;
 using inout = std::unique_ptr<AVFilterInOut, inout_deleter>;
 using io_context = std::unique_ptr<AVIOContext, io_deleter>;

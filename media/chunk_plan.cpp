@@ -1,6 +1,7 @@
 #include "media/chunk_plan.hpp"
 
 #include "media/fingerprint.hpp"
+#include "media/hardware_encoders.hpp"
 #include "media/input.hpp"
 #include "media/keyframe_index.hpp"
 #include "media/transcode_plan.hpp"
@@ -73,6 +74,8 @@ public:
     auto* video = encoded_video(plan_, *source_);
     if (!video)
       return not_cut(nothing_to_cut(plan_, *source_));
+    if (is_hardware_encoder(video->encoder))
+      return not_cut("the graphics card makes it in one piece");
     const auto stream = video->stream;
     if (source_->lacks_display_times(*source_->stream(stream)))
       return not_cut("the file does not tell when its pictures are shown, only their order does");

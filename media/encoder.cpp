@@ -2,6 +2,8 @@
 
 #include "media/encoder_options.hpp"
 #include "media/faults.hpp"
+#include "media/graphics.hpp"
+#include "media/hardware_encoders.hpp"
 
 extern "C" {
 #include <libavfilter/buffersink.h>
@@ -9,6 +11,7 @@ extern "C" {
 }
 
 #include <cstring>
+
 
 namespace troupe::media {
 
@@ -49,12 +52,13 @@ bool encoder::feed_grey(AVCodecContext& context) noexcept {
   return avcodec_send_frame(&context, picture.get()) >= 0;
 }
 
-encoder::encoder(av::codec_context context) : context_(std::move(context)), packet_(av::make_packet()) {
+encoder::encoder(av::codec_context context) :
+  context_(std::move(context)), name_(context_->codec->name), packet_(av::make_packet()) {
 }
 
 encoder::~encoder() {
   // SVT-AV1 (1.4.1) waits for ever in its end when it never had a picture, or was not told that no more comes.
-  if (!context_ || std::strcmp(context_->codec->name, "libsvtav1") != 0 || (flushed_ && fed_))
+  if (!context_ || !avcodec_is_open(context_.get()) || name_ != "libsvtav1" || (flushed_ && fed_))
     return;
   if (!fed_ && !feed_grey(*context_)) {
     // Better lost than waited for.
@@ -83,16 +87,41 @@ result<encoder> encoder::video(const video_settings& settings, const AVFilterCon
   context->color_trc = settings.colors.transfer;
   context->colorspace = settings.colors.space;
   context->chroma_sample_location = settings.colors.chroma;
-  if (auto* frames = av_buffersink_get_hw_frames_ctx(&from)) {
-    context->hw_frames_ctx = av::checked(av_buffer_ref(frames));
-  }
   if (settings.global_header)
     context->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
   av::options options;
   for (auto& [name, value] : video_options(settings, context->width))
     options.set(name.c_str(), value);
-  TROUPE_TRY(open(*context, **codec, options));
-  return encoder(std::move(context));
+  encoder made(std::move(context));
+  if (auto done = made.open_video(**codec, options); !done)
+    return made.failed(done.error());
+  return made;
+}
+
+result<void> encoder::open_video(const AVCodec& codec, av::options& options) {
+  if (auto* card = graphics_card_for(codec.name)) {
+    const bool own_memory = codec.pix_fmts && codec.pix_fmts[0] == AV_PIX_FMT_VAAPI;
+    if (!own_memory) {
+      context_->hw_device_ctx = av::checked(av_buffer_ref(card));
+    } else {
+      auto upload = frame_upload::make(*card, context_->pix_fmt, context_->width, context_->height);
+      if (!upload)
+        return upload.error();
+      context_->pix_fmt = AV_PIX_FMT_VAAPI;
+      context_->hw_frames_ctx = av::checked(av_buffer_ref(upload->frames()));
+      upload_ = std::move(*upload);
+    }
+  }
+  return open(*context_, codec, options);
+}
+
+/// A card's fault is neither the film's nor the profile's: software can do the same.
+error encoder::failed(error why) const {
+  if (!is_hardware_encoder(name_))
+    return why;
+  withdraw_hardware_encoder(name_, why.message);
+  return {errc::unavailable,
+          "the hardware encoder " + name_ + " failed: " + why.message + "; the next attempt does without"};
 }
 
 result<encoder> encoder::audio(const audio_settings& settings, const AVFilterContext& from) {
@@ -109,22 +138,31 @@ result<encoder> encoder::audio(const audio_settings& settings, const AVFilterCon
   if (settings.global_header)
     context->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
   av::options options;
-  TROUPE_TRY(open(*context, **codec, options));
-  return encoder(std::move(context));
+  encoder made(std::move(context));
+  TROUPE_TRY(open(*made.context_, **codec, options));
+  return made;
 }
 
 result<void> encoder::send(const AVFrame* frame, const packet_sink& sink) {
   flushed_ |= !frame;
   fed_ |= frame != nullptr;
+  av::frame uploaded;
+  if (frame && upload_) {
+    auto there = upload_->upload(*frame);
+    if (!there)
+      return failed(there.error());
+    uploaded = std::move(*there);
+    frame = uploaded.get();
+  }
   int code = avcodec_send_frame(context_.get(), frame);
   if (code < 0 && code != AVERROR_EOF)
-    return av_error(code, "encoding failed");
+    return failed(av_error(code, "encoding failed"));
   for (;;) {
     code = avcodec_receive_packet(context_.get(), packet_.get());
     if (code == AVERROR(EAGAIN) || code == AVERROR_EOF)
       return {};
     if (code < 0)
-      return av_error(code, "encoding failed");
+      return failed(av_error(code, "encoding failed"));
     auto taken = sink(*packet_);
     av_packet_unref(packet_.get());
     if (!taken)

@@ -1,10 +1,12 @@
 #pragma once
 
 #include "media/av.hpp"
+#include "media/frame_upload.hpp"
 #include "protocol/model/result.hpp"
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 namespace troupe::media {
@@ -46,7 +48,8 @@ struct audio_settings {
   bool global_header = false;
 };
 
-/// Frames in, packets out (in the encoder's time base).
+/// Frames in, packets out (in the encoder's time base). A hardware encoder that fails is withdrawn, and the error is
+/// errc::unavailable.
 class encoder {
 public:
   /// `from` is the end of the filters whose frames it will get.
@@ -66,8 +69,13 @@ public:
 private:
   explicit encoder(av::codec_context context);
   static bool feed_grey(AVCodecContext& context) noexcept;
+  result<void> open_video(const AVCodec& codec, av::options& options);
+  error failed(error why) const;
 
+  // Before the codec, which uses it to its end.
+  std::optional<frame_upload> upload_;
   av::codec_context context_;
+  std::string name_;
   av::packet packet_;
   bool fed_ = false;
   bool flushed_ = false;

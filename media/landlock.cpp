@@ -3,6 +3,8 @@
 
 #include "media/sandbox.hpp"
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -34,7 +36,44 @@ size_t size_for(long version) {
 
 } // namespace
 
+namespace {
+
+struct path_beneath {
+  uint64_t allowed = 0;
+  int32_t parent = -1;
+} __attribute__((packed));
+
+constexpr uint32_t rule_path_beneath = 1;
+constexpr uint64_t may_run = 1U << 0;
+constexpr uint64_t may_write = 1U << 1;
+constexpr uint64_t may_read = 1U << 2;
+constexpr uint64_t may_list = 1U << 3;
+/// From version 5.
+constexpr uint64_t may_control = 1U << 15;
+
+/// What is not there needs no rule.
+void allow(int rules, const std::vector<std::string>& paths, uint64_t rights) {
+  for (auto& path : paths) {
+    path_beneath rule;
+    rule.parent = ::open(path.c_str(), O_PATH | O_CLOEXEC);
+    if (rule.parent < 0)
+      continue;
+    struct stat what {};
+    // A file has no rights of folders.
+    rule.allowed = ::fstat(rule.parent, &what) == 0 && S_ISDIR(what.st_mode) ? rights : rights & ~may_list;
+    ::syscall(SYS_landlock_add_rule, rules, rule_path_beneath, &rule, 0);
+    ::close(rule.parent);
+  }
+}
+
+} // namespace
+
 uint32_t restrict_files_and_network() {
+  // A ruleset without a rule: all that it handles is refused.
+  return restrict_to({}, {});
+}
+
+uint32_t restrict_to(const std::vector<std::string>& readable, const std::vector<std::string>& devices) {
   auto version = ::syscall(SYS_landlock_create_ruleset, nullptr, 0, version_flag);
   if (version < 1)
     return 0;
@@ -45,10 +84,11 @@ uint32_t restrict_files_and_network() {
     attr.network = tcp_bind_and_connect;
   if (version >= 6)
     attr.scoped = abstract_sockets_and_signals;
-  // A ruleset without a rule: all that it handles is refused.
   auto rules = static_cast<int>(::syscall(SYS_landlock_create_ruleset, &attr, size_for(version), 0));
   if (rules < 0)
     return 0;
+  allow(rules, readable, attr.files & (may_run | may_read | may_list));
+  allow(rules, devices, attr.files & (may_read | may_write | may_control));
   bool entered = ::syscall(SYS_landlock_restrict_self, rules, 0) == 0;
   ::close(rules);
   return entered ? static_cast<uint32_t>(version) : 0;

@@ -70,8 +70,12 @@ result<std::string> dispatch(const exec::request& request, const std::vector<own
     return encoded(storyboard(fds[0].get(), request.name_hint, request.storyboard, job));
   case exec::op::plan_chunks:
     return encoded(plan_chunks(fds[0].get(), request, job));
-  case exec::op::encode_chunk:
-    return encoded(encode_chunk(fds[0].get(), fds[1].get(), request, job));
+  case exec::op::encode_chunk: {
+    // Pieces fit together when one kind of encoder made them, and a graphics card is not on every machine.
+    auto software = request;
+    software.profile.hardware = false;
+    return encoded(encode_chunk(fds[0].get(), fds[1].get(), software, job));
+  }
   case exec::op::encode_audio:
     return encoded(encode_audio(fds[0].get(), fds[1].get(), request, job));
   case exec::op::join: {

@@ -47,17 +47,31 @@ bool cap_all() {
   return cap(RLIMIT_CORE, 0) && cap(RLIMIT_NOFILE, open_files) && cap(RLIMIT_MEMLOCK, 0) && cap(RLIMIT_MSGQUEUE, 0);
 }
 
+/// Set once, before other threads run.
+bool drivers_allowed = false;
+
 } // namespace
 
-result<exec::sandbox_layers> enter_sandbox(bool require_all) {
-  if (threads() > own_threads)
+void allow_drivers(const std::vector<std::string>& devices) {
+  drivers_allowed = true;
+  // What else is in /etc is nobody's here. /sys and /proc tell drivers which card and which version there is.
+  static const std::vector<std::string> readable{"/usr",         "/lib",          "/lib64",     "/opt",
+                                                 "/etc/ld.so.cache", "/etc/nvidia", "/etc/libva.conf", "/etc/drirc",
+                                                 "/etc/OpenCL",  "/sys",          "/proc"};
+  // Landlock asks for it.
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
+    restrict_to(readable, devices);
+}
+
+result<exec::sandbox_layers> enter_sandbox(bool require_all, const std::vector<int>& devices) {
+  if (!drivers_allowed && threads() > own_threads)
     return {errc::unavailable, "something that was loaded has left a thread behind, which could not be sandboxed"};
   if (!cap_all() || ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
     return system_error(errno, "limits can't be lowered");
   exec::sandbox_layers layers;
   // The filter last: it refuses the calls that make a Landlock domain.
   layers.landlock = restrict_files_and_network();
-  layers.seccomp = filter_system_calls();
+  layers.seccomp = filter_system_calls(devices);
   if (auto missing = exec::missing_layers(layers); require_all && !missing.empty())
     return {errc::unavailable, "this machine lacks " + missing + ", which the sandbox needs"};
   return layers;

@@ -235,6 +235,15 @@ void kill_attacks(rules& r) {
                                 SCMP_SYS(seccomp)});
 }
 
+/// Drivers talk to their cards by ioctl, and wait for them.
+void allow_devices(rules& r, const std::vector<int>& devices) {
+  if (devices.empty())
+    return;
+  for (int fd : devices)
+    r.add_when(SCMP_ACT_ALLOW, SCMP_SYS(ioctl), {SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(fd))});
+  r.add(SCMP_ACT_ALLOW, {SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(eventfd2)});
+}
+
 bool catch_refusals() {
   struct sigaction action {};
   action.sa_sigaction = &on_refused;
@@ -244,12 +253,13 @@ bool catch_refusals() {
 
 } // namespace
 
-bool filter_system_calls() {
+bool filter_system_calls(const std::vector<int>& devices) {
   rules r;
   allow_memory(r);
   allow_threads(r);
   allow_descriptors(r);
   allow_clocks_and_limits(r);
+  allow_devices(r, devices);
   kill_attacks(r);
   return catch_refusals() && r.load();
 }

@@ -2,6 +2,7 @@
 
 #include "media/faults.hpp"
 #include "media/film_description.hpp"
+#include "media/hardware_encoders.hpp"
 #include "media/input.hpp"
 #include "media/log_capture.hpp"
 #include "media/loudness.hpp"
@@ -90,9 +91,7 @@ void complete(exec::transcode_answer& answer, const transcode_plan& plan, input&
   log_capture::clear();
 }
 
-} // namespace
-
-result<exec::transcode_answer> transcode(int source_fd, int output_fd, const exec::request& request, const task& job) {
+result<exec::transcode_answer> attempt(int source_fd, int output_fd, const exec::request& request, const task& job) {
   auto facts = request.source;
   if (facts.streams.empty()) {
     auto source = input::open(source_fd, request.name_hint, job);
@@ -124,6 +123,21 @@ result<exec::transcode_answer> transcode(int source_fd, int output_fd, const exe
   if (!made)
     return made.error();
   answer->output = std::move(*made);
+  return answer;
+}
+
+} // namespace
+
+result<exec::transcode_answer> transcode(int source_fd, int output_fd, const exec::request& request, const task& job) {
+  auto answer = attempt(source_fd, output_fd, request, job);
+  auto lost = answer ? std::nullopt : withdrawn_hardware_encoder();
+  if (!lost)
+    return answer;
+  auto software = request;
+  software.profile.hardware = false;
+  answer = attempt(source_fd, output_fd, software, job);
+  if (answer)
+    answer->warnings.insert(answer->warnings.begin(), "the hardware encoder " + *lost + ": it was encoded in software");
   return answer;
 }
 

@@ -1,6 +1,7 @@
 #include "media/transcode_plan.hpp"
 
 #include "media/encoders.hpp"
+#include "media/hardware_encoders.hpp"
 #include "media/stream_fit.hpp"
 #include "media/transcode_filters.hpp"
 
@@ -28,15 +29,25 @@ result<const AVCodec*> find_encoder(std::string_view name, const std::string& co
   return found;
 }
 
-std::string_view video_encoder(const media_profile& profile, std::vector<std::string>& warnings) {
+bool takes_ten_bits(const std::string& encoder) {
+  auto* codec = avcodec_find_encoder_by_name(encoder.c_str());
+  for (auto* f = codec ? codec->pix_fmts : nullptr; f && *f != AV_PIX_FMT_NONE; ++f)
+    if (*f == AV_PIX_FMT_P010 || *f == AV_PIX_FMT_YUV420P10)
+      return true;
+  return false;
+}
+
+std::string video_encoder(const media_profile& profile, std::vector<std::string>& warnings) {
+  const std::string software(encoder_for(profile.video_codec));
   if (!profile.hardware)
-    return encoder_for(profile.video_codec);
+    return software;
   auto hardware = hardware_encoder_for(profile.video_codec);
-  if (!hardware.empty())
+  if (!hardware.empty() && (profile.bit_depth <= 8 || takes_ten_bits(hardware)))
     return hardware;
   warnings.push_back("no hardware encoder for " + profile.video_codec
+                     + (profile.bit_depth > 8 ? " in 10 bits" : "")
                      + " works on this machine: it is encoded in software");
-  return encoder_for(profile.video_codec);
+  return software;
 }
 
 class planner {

@@ -100,6 +100,9 @@ void worker_fields(std::vector<field>& out, worker_settings& x) {
                  "require: media is read only where every layer of the sandbox (seccomp, Landlock) is in force. best: "
                  "with what the machine offers. troupe doctor says what that is.",
                  0, 16, sandboxes});
+  out.push_back({"worker.hardware", &x.hardware,
+                 "Look for graphics cards that encode; profiles with hardware = true use them. Off: their drivers stay out "
+                 "of the sandbox."});
   out.push_back({"worker.private_downloads", &x.private_downloads,
                  "Downloads may come from this machine and from private networks."});
 }

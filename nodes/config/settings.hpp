@@ -85,6 +85,7 @@ struct worker_settings {
   milliseconds stall_timeout{60'000};
   byte_size executor_memory{4ull << 30};
   std::string sandbox = "require";
+  bool hardware = true;
   bool private_downloads = false;
 
   bool operator==(const worker_settings&) const = default;

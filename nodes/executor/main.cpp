@@ -2,6 +2,8 @@
 
 #include "media/encoders.hpp"
 #include "media/executor_session.hpp"
+#include "media/graphics.hpp"
+#include "media/hardware_encoders.hpp"
 #include "media/log_capture.hpp"
 #include "media/preload.hpp"
 #include "media/sandbox.hpp"
@@ -15,6 +17,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 namespace {
 
@@ -29,7 +32,7 @@ bool is_stream_socket(int fd) {
 int usage(const char* why) {
   std::fprintf(stderr,
                "troupe-executor: %s\n"
-               "usage: troupe-executor [--sandbox=require|best] [--test-faults]\n"
+               "usage: troupe-executor [--sandbox=require|best] [--no-hardware] [--test-faults]\n"
                "a worker starts it, with a stream socket on descriptor 3\n",
                why);
   return media::exit_usage;
@@ -39,6 +42,8 @@ struct command_line {
   media::executor_options session;
   /// Run without the layers that the machine lacks.
   bool best_sandbox = false;
+  /// Look for graphics cards.
+  bool hardware = true;
 };
 
 std::optional<command_line> read_arguments(int argc, char** argv) {
@@ -46,12 +51,25 @@ std::optional<command_line> read_arguments(int argc, char** argv) {
   for (std::string_view argument : std::span(argv, static_cast<size_t>(argc)).subspan(1)) {
     if (argument == "--test-faults")
       out.session.test_faults = true;
+    else if (argument == "--no-hardware")
+      out.hardware = false;
     else if (argument == "--sandbox=best" || argument == "--sandbox=require")
       out.best_sandbox = argument.ends_with("best");
     else
       return std::nullopt;
   }
   return out;
+}
+
+/// The descriptors of graphics cards; with all loaded that their encoders load when they are first used.
+std::vector<int> open_cards() {
+  auto devices = media::graphics_devices();
+  if (devices.empty())
+    return {};
+  media::allow_drivers(devices);
+  auto cards = media::open_graphics();
+  media::tested_hardware_encoders();
+  return cards;
 }
 
 int serve(const command_line& asked) {
@@ -67,12 +85,15 @@ int serve(const command_line& asked) {
   exec::readiness ready;
   ready.encoders = media::tested_encoders();
   ready.libraries = media::library_versions();
-  auto sandbox = media::enter_sandbox(!asked.best_sandbox);
+  auto sandbox = media::enter_sandbox(!asked.best_sandbox, asked.hardware ? open_cards() : std::vector<int>{});
   if (!sandbox) {
     std::fprintf(stderr, "troupe-executor: %s\n", sandbox.error().message.c_str());
     return exec::exit_no_sandbox;
   }
   ready.sandbox = *sandbox;
+  // What works inside counts.
+  for (auto& name : media::tested_hardware_encoders())
+    ready.encoders.push_back(name);
   media::executor_session session(exec::channel_descriptor, asked.session);
   return session.run(ready);
 }

@@ -51,11 +51,15 @@ work::executor_config executor_settings(const config::settings& s) {
   work::executor_config c;
   c.program.program = executor_program(s);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-  // Sanitizers reserve more address space than any machine has memory.
-  c.program.limits.address_space = s.worker.executor_memory.bytes;
+  // Sanitizers reserve more address space than any machine has memory, and so does CUDA.
+  c.program.limits.data = s.worker.executor_memory.bytes;
+  if (std::error_code failed; !std::filesystem::exists("/dev/nvidiactl", failed))
+    c.program.limits.address_space = s.worker.executor_memory.bytes;
 #endif
   c.program.limits.file_size = s.media.max_output.bytes;
   c.program.arguments = {"--sandbox=" + s.worker.sandbox};
+  if (!s.worker.hardware)
+    c.program.arguments.push_back("--no-hardware");
   c.limits = media_limits(s.media);
   c.executors = executor_count(s);
   c.idle_timeout = s.worker.executor_idle;

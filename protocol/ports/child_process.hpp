@@ -17,6 +17,8 @@ struct child_limits {
   uint64_t descriptors = 0;
   /// Added to the parent's nice value.
   int nice = 0;
+  /// RLIMIT_DATA in bytes: memory of its own that it can write, whatever addresses it reserves; 0: none.
+  uint64_t data = 0;
 };
 
 struct child_spec {

@@ -135,6 +135,8 @@ std::string surroundings() {
   struct rlimit limit {};
   ::getrlimit(RLIMIT_AS, &limit);
   text += "as=" + std::to_string(limit.rlim_cur);
+  ::getrlimit(RLIMIT_DATA, &limit);
+  text += " data=" + std::to_string(limit.rlim_cur);
   ::getrlimit(RLIMIT_NOFILE, &limit);
   text += " nofile=" + std::to_string(limit.rlim_cur);
   text += " nice=" + std::to_string(::getpriority(PRIO_PROCESS, 0));

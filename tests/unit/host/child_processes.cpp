@@ -169,7 +169,7 @@ CAF_TEST(a child sees nothing but its channel its limits and a clean environment
   uint64_t memory = uint64_t{1} << 33;
   std::string seen = "8589934592";
 #endif
-  what.limits = {memory, 1 << 20, 77, 5};
+  what.limits = {memory, 1 << 20, 77, 5, uint64_t{1} << 34};
   auto child = children->spawn(what, w.callbacks());
   CAF_REQUIRE(child.has_value());
   CAF_CHECK((*child)->send({exec::frame_type::request, 0, {}}, {}).has_value());
@@ -178,7 +178,7 @@ CAF_TEST(a child sees nothing but its channel its limits and a clean environment
   // It is added to what this test runs at.
   auto nice = std::to_string(std::min(19, ::getpriority(PRIO_PROCESS, 0) + 5));
   CAF_CHECK_EQUAL(w.frames[0].body,
-                  "fd0 fd1 fd2 fd3 as=" + seen + " nofile=77 nice=" + nice + " leader=1 secret=hidden path=seen");
+                  "fd0 fd1 fd2 fd3 as=" + seen + " data=17179869184 nofile=77 nice=" + nice + " leader=1 secret=hidden path=seen");
 }
 
 CAF_TEST(every way to end is told once with its cause) {

@@ -78,6 +78,12 @@ CAF_TEST(every encoder and filter works inside and is refused nothing) {
                   0);
 }
 
+CAF_TEST(a device that is open works inside and nothing else does) {
+  const auto log = scratch("devices.log");
+  CAF_CHECK_EQUAL(std::system((beside_tests("sandbox_devices") + " >" + log + " 2>&1").c_str()), 0);
+  CAF_CHECK_EQUAL(read_file(log), "");
+}
+
 CAF_TEST(a machine that lacks a layer is told and does no work unless it is asked to) {
   const std::vector<std::string> no_landlock{beside_tests("without_calls"), "landlock_create_ruleset"};
   const std::vector<std::string> no_seccomp{beside_tests("without_calls"), "seccomp"};
