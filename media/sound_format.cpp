@@ -98,6 +98,9 @@ uint64_t nearest(const std::vector<uint64_t>& choice, uint64_t want) noexcept {
 /// As it is or the next one above: heights are not lost where that can be helped.
 int nearest_rate(const AVCodec& codec, int rate) noexcept {
   rate = std::min(rate, max_sample_rate);
+  // Below are the rates of "MPEG-2.5", which is no standard; mp4 does not take them.
+  if (codec.id == AV_CODEC_ID_MP3)
+    rate = std::max(rate, 16'000);
   if (!codec.supported_samplerates)
     return rate;
   int above = 0;
