@@ -2,11 +2,13 @@
 
 #include "media/decoder.hpp"
 #include "media/filter_graph.hpp"
+#include "media/sound_adapter.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 
 namespace troupe::media {
 
@@ -28,7 +30,11 @@ public:
   }
   result<void> finish() {
     TROUPE_TRY(take(nullptr));
-    return graph_ ? graph_->push(nullptr, [this](AVFrame& f) { return read(f); }) : result<void>{};
+    if (!graph_)
+      return {};
+    auto onward = [this](AVFrame& f) { return read(f); };
+    TROUPE_TRY(adapter_->push(nullptr, *graph_, onward));
+    return graph_->push(nullptr, onward);
   }
   sound_level level() const noexcept {
     return {loudness_, 20 * std::log10(std::max(peak_, 1e-9))};
@@ -36,16 +42,14 @@ public:
 
 private:
   result<void> measure(AVFrame& f) {
-    // What changes its format on the way is measured in the first one.
-    if (graph_ && !graph_->accepts(f))
-      return {};
     if (!graph_) {
       auto made = filter_graph::make(f, stream_.time_base, {0, 1}, chain_, AVMEDIA_TYPE_AUDIO);
       if (!made)
         return made.error();
       graph_ = std::make_unique<filter_graph>(std::move(*made));
+      adapter_.emplace(static_cast<AVSampleFormat>(f.format), f.sample_rate, f.ch_layout, stream_.time_base);
     }
-    return graph_->push(&f, [this](AVFrame& out) { return read(out); });
+    return adapter_->push(&f, *graph_, [this](AVFrame& out) { return read(out); });
   }
 
   result<void> read(AVFrame& f) {
@@ -60,6 +64,7 @@ private:
   decoder decoder_;
   std::string chain_;
   std::unique_ptr<filter_graph> graph_;
+  std::optional<sound_adapter> adapter_;
   double loudness_ = -INFINITY;
   /// 1 is full scale.
   double peak_ = 0;
