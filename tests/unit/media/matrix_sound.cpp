@@ -232,6 +232,27 @@ CAF_TEST(loudness is what was asked for) {
   }
 }
 
+CAF_TEST(all of the sound counts in its loudness whatever its format) {
+  // A quiet beginning, as of another programme before the one that was recorded.
+  std::string content;
+  for (auto* part : {"-f lavfi -i sine=f=600:d=2 -af volume=-6dB -ar 48000 -ac 1",
+                     "-f lavfi -i sine=f=600:d=4 -af volume=15dB -ar 44100 -ac 2"}) {
+    auto path = scratch("part.ts");
+    ffmpeg(std::string(part) + " -c:a ac3 -b:a 192k " + (content.empty() ? "" : "-output_ts_offset 2 ") + path);
+    content += read_file(path);
+  }
+  auto path = scratch("changes.ts");
+  write_file(path, content);
+  auto p = sound_in("flac", "matroska", "mka");
+  p.loudness = -20;
+  auto o = run(path, p);
+  CAF_CHECK_EQUAL(o.text(), "ok");
+  if (!o.answer)
+    return;
+  CAF_MESSAGE("became " << loudness(scratch("out.mka")));
+  CAF_CHECK(std::fabs(loudness(scratch("out.mka")) - p.loudness) < 1);
+}
+
 CAF_TEST(peaks stay below the limit and do not hold the rest down) {
   struct film {
     const char* name;
