@@ -33,6 +33,11 @@ struct codec_deleter {
     avcodec_free_context(&p);
   }
 };
+struct parameters_deleter {
+  void operator()(AVCodecParameters* p) const noexcept {
+    avcodec_parameters_free(&p);
+  }
+};
 struct input_deleter {
   void operator()(AVFormatContext* p) const noexcept {
     avformat_close_input(&p);
@@ -70,6 +75,7 @@ struct io_deleter {
 using packet = std::unique_ptr<AVPacket, packet_deleter>;
 using frame = std::unique_ptr<AVFrame, frame_deleter>;
 using codec_context = std::unique_ptr<AVCodecContext, codec_deleter>;
+using parameters = std::unique_ptr<AVCodecParameters, parameters_deleter>;
 using input_context = std::unique_ptr<AVFormatContext, input_deleter>;
 using output_context = std::unique_ptr<AVFormatContext, output_deleter>;
 using buffer = std::unique_ptr<AVBufferRef, buffer_deleter>;
@@ -92,6 +98,10 @@ inline frame make_frame() {
 }
 inline codec_context make_codec(const AVCodec* codec) {
   return codec_context{checked(avcodec_alloc_context3(codec))};
+}
+
+inline parameters make_parameters() {
+  return parameters{checked(avcodec_parameters_alloc())};
 }
 
 /// A dictionary of options; whatever libav leaves in it is freed.

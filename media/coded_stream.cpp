@@ -7,7 +7,6 @@
 extern "C" {
 #include <libavfilter/buffersink.h>
 #include <libavutil/channel_layout.h>
-#include <libavutil/samplefmt.h>
 }
 
 #include <cmath>
@@ -36,20 +35,6 @@ result<filter_graph> make_graph(const planned_track& plan, const AVFrame& first,
                                 const std::string& filters, bool deinterlace) {
   auto chain = (deinterlace ? deinterlace_filter : "") + filters;
   return filter_graph::make(first, in.time_base, plan.frame_rate, chain, in.codecpar->codec_type);
-}
-
-/// The filters that bring sound into the format that was promised.
-std::string promised_format(const AVCodecParameters& par) {
-  char layout[128] = {};
-  AVChannelLayout shape{};
-  if (par.ch_layout.order == AV_CHANNEL_ORDER_UNSPEC)
-    av_channel_layout_default(&shape, par.ch_layout.nb_channels);
-  else
-    av_channel_layout_copy(&shape, &par.ch_layout);
-  av_channel_layout_describe(&shape, layout, sizeof layout);
-  av_channel_layout_uninit(&shape);
-  return std::string("aformat=sample_fmts=") + av_get_sample_fmt_name(static_cast<AVSampleFormat>(par.format))
-         + ":sample_rates=" + std::to_string(par.sample_rate) + ":channel_layouts=" + layout;
 }
 
 } // namespace
@@ -93,8 +78,9 @@ coded_stream::coded_stream(const planned_track& plan, input& source, AVStream& i
   in_(in), aspect_(av_guess_sample_aspect_ratio(source.format(), &in, nullptr)), out_(out), index_(index), graph_(std::move(graph)), deinterlaces_(interlaced(in.codecpar->field_order)),
   encoder_(std::move(coder)) {
   graph_.set_frame_size(frame_size());
+  auto& par = *in.codecpar;
   if (!video())
-    sound_in_ = promised_format(*in.codecpar);
+    adapter_.emplace(static_cast<AVSampleFormat>(par.format), par.sample_rate, par.ch_layout, in.time_base);
 }
 
 int coded_stream::frame_size() const noexcept {
@@ -157,32 +143,6 @@ result<void> coded_stream::filter_picture(AVFrame& f, const frame_sink& next) {
   return graph_.push(&f, next);
 }
 
-/// Sound whose format changes on the way is brought to the one that was promised: the filters behind go on without a
-/// seam, and the encoder gets no short frame in the middle.
-result<void> coded_stream::filter_sound(AVFrame& f, const frame_sink& next) {
-  if (adapter_ && !adapter_->accepts(f)) {
-    TROUPE_TRY(adapt(nullptr, next));
-    adapter_.reset();
-  }
-  if (!adapter_ && graph_.accepts(f))
-    return graph_.push(&f, next);
-  if (!adapter_) {
-    auto made = filter_graph::make(f, in_.time_base, {0, 1}, sound_in_, AVMEDIA_TYPE_AUDIO);
-    if (!made)
-      return made.error();
-    adapter_ = std::make_unique<filter_graph>(std::move(*made));
-  }
-  return adapt(&f, next);
-}
-
-result<void> coded_stream::adapt(AVFrame* f, const frame_sink& next) {
-  return adapter_->push(f, [&](AVFrame& out) {
-    if (out.pts != AV_NOPTS_VALUE)
-      out.pts = av_rescale_q(out.pts, av_buffersink_get_time_base(&adapter_->output()), in_.time_base);
-    return graph_.push(&out, next);
-  });
-}
-
 result<void> coded_stream::filter(AVFrame* f, const frame_sink& to_encoder) {
   // A graph that was set up later may count in finer units than the encoder: deinterlacing halves them.
   const frame_sink next = [&](AVFrame& out) {
@@ -191,13 +151,13 @@ result<void> coded_stream::filter(AVFrame* f, const frame_sink& to_encoder) {
     return to_encoder(out);
   };
   if (!f && adapter_)
-    TROUPE_TRY(adapt(nullptr, next));
+    TROUPE_TRY(adapter_->push(nullptr, graph_, next));
   if (!f)
     return graph_.push(nullptr, next);
   give_time(*f);
   if (too_soon(*f))
     return {};
-  return video() ? filter_picture(*f, next) : filter_sound(*f, next);
+  return video() ? filter_picture(*f, next) : adapter_->push(f, graph_, next);
 }
 
 /// At fixed places, counted in time and not in frames: variants of one film break at the same ones, and a film whose

@@ -4,10 +4,12 @@
 #include "media/encoder.hpp"
 #include "media/filter_graph.hpp"
 #include "media/packet_writer.hpp"
+#include "media/sound_adapter.hpp"
 #include "media/transcode_plan.hpp"
 
 #include <atomic>
 #include <memory>
+#include <optional>
 
 namespace troupe::media {
 
@@ -42,8 +44,6 @@ private:
   void give_time(AVFrame& frame);
   bool too_soon(const AVFrame& frame) noexcept;
   result<void> filter_picture(AVFrame& frame, const frame_sink& next);
-  result<void> filter_sound(AVFrame& frame, const frame_sink& next);
-  result<void> adapt(AVFrame* frame, const frame_sink& next);
   result<void> renew_graph(const AVFrame& frame, const frame_sink& next);
   bool keyframe_due(const AVFrame& frame) noexcept;
   result<void> write(AVPacket& packet);
@@ -60,9 +60,8 @@ private:
   bool seen_ = false;
   AVRational first_aspect_{0, 1};
   AVRational last_aspect_{0, 1};
-  // The filters that bring sound into the format that was promised, and those filters where they are needed.
-  std::string sound_in_;
-  std::unique_ptr<filter_graph> adapter_;
+  /// Of sound.
+  std::optional<sound_adapter> adapter_;
   int64_t next_pts_ = 0;
   int64_t kept_slot_ = INT64_MIN;
   // The encoding thread's.

@@ -77,8 +77,10 @@ void add_keyframes(const video_settings& s, option_list& out) {
 
 void add_quality(const video_settings& s, option_list& out) {
   const auto quality = std::to_string(s.crf);
-  // libvpx takes a rate of 0 beside the quality as "quality alone"; others take it as no rate at all.
-  out.emplace_back("b", std::to_string(s.bit_rate));
+  // libvpx takes a rate of 0 beside the quality as "quality alone"; others take it as no rate at all. A rate beside the
+  // quality is its upper bound, and libvpx refuses a peak rate without one.
+  const bool bounded = s.encoder == "libvpx-vp9" && s.bit_rate == 0;
+  out.emplace_back("b", std::to_string(bounded ? s.max_bit_rate : s.bit_rate));
   if (s.max_bit_rate > 0) {
     out.emplace_back("maxrate", std::to_string(s.max_bit_rate));
     out.emplace_back("bufsize", std::to_string(std::min<int64_t>(s.max_bit_rate * buffer_seconds, INT32_MAX)));

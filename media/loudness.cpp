@@ -2,10 +2,13 @@
 
 #include "media/decoder.hpp"
 #include "media/filter_graph.hpp"
+#include "media/sound_adapter.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 
 namespace troupe::media {
 
@@ -16,10 +19,10 @@ constexpr double silence = -69;
 
 class loudness_meter {
 public:
-  loudness_meter(AVStream& stream, decoder codec, const sound_format& mix) :
+  loudness_meter(AVStream& stream, decoder codec, const leveled_sound& sound) :
     stream_(stream), decoder_(std::move(codec)),
-    chain_(mix.choice + (mix.choice.empty() ? "" : ",") + "aformat=channel_layouts=" + mix.layout
-           + ",ebur128=metadata=1:framelog=verbose") {
+    chain_(sound.format.choice + (sound.format.choice.empty() ? "" : ",") + make_gain_filters(sound.format, sound.gain)
+           + ",ebur128=metadata=1:peak=sample:framelog=verbose") {
   }
 
   result<void> take(const AVPacket* packet) {
@@ -27,30 +30,33 @@ public:
   }
   result<void> finish() {
     TROUPE_TRY(take(nullptr));
-    return graph_ ? graph_->push(nullptr, [this](AVFrame& f) { return read(f); }) : result<void>{};
+    if (!graph_)
+      return {};
+    auto onward = [this](AVFrame& f) { return read(f); };
+    TROUPE_TRY(adapter_->push(nullptr, *graph_, onward));
+    return graph_->push(nullptr, onward);
   }
-  /// LUFS.
-  double loudness() const noexcept {
-    return loudness_;
+  sound_level level() const noexcept {
+    return {loudness_, 20 * std::log10(std::max(peak_, 1e-9))};
   }
 
 private:
   result<void> measure(AVFrame& f) {
-    // What changes its format on the way is measured in the first one.
-    if (graph_ && !graph_->accepts(f))
-      return {};
     if (!graph_) {
       auto made = filter_graph::make(f, stream_.time_base, {0, 1}, chain_, AVMEDIA_TYPE_AUDIO);
       if (!made)
         return made.error();
       graph_ = std::make_unique<filter_graph>(std::move(*made));
+      adapter_.emplace(static_cast<AVSampleFormat>(f.format), f.sample_rate, f.ch_layout, stream_.time_base);
     }
-    return graph_->push(&f, [this](AVFrame& out) { return read(out); });
+    return adapter_->push(&f, *graph_, [this](AVFrame& out) { return read(out); });
   }
 
   result<void> read(AVFrame& f) {
     if (auto* entry = av_dict_get(f.metadata, "lavfi.r128.I", nullptr, 0))
       loudness_ = std::strtod(entry->value, nullptr);
+    if (auto* entry = av_dict_get(f.metadata, "lavfi.r128.sample_peak", nullptr, 0))
+      peak_ = std::strtod(entry->value, nullptr);
     return {};
   }
 
@@ -58,22 +64,26 @@ private:
   decoder decoder_;
   std::string chain_;
   std::unique_ptr<filter_graph> graph_;
+  std::optional<sound_adapter> adapter_;
   double loudness_ = -INFINITY;
+  /// 1 is full scale.
+  double peak_ = 0;
 };
 
 } // namespace
 
-result<std::map<unsigned, double>> measure_loudness(input& source, const std::map<unsigned, sound_format>& streams,
-                                                    const std::function<void(double)>& told) {
+result<std::map<unsigned, sound_level>> measure_loudness(input& source,
+                                                         const std::map<unsigned, leveled_sound>& streams,
+                                                         const std::function<void(double)>& told) {
   std::map<unsigned, loudness_meter> meters;
   for (unsigned i = 0; i < source.format()->nb_streams; ++i)
     source.stream(i)->discard = AVDISCARD_ALL;
-  for (auto& [index, mix] : streams) {
+  for (auto& [index, sound] : streams) {
     auto codec = decoder::open(*source.stream(index), 1);
     if (!codec)
       return codec.error();
     source.stream(index)->discard = AVDISCARD_DEFAULT;
-    meters.emplace(index, loudness_meter(*source.stream(index), std::move(*codec), mix));
+    meters.emplace(index, loudness_meter(*source.stream(index), std::move(*codec), sound));
   }
   const auto start = source.format()->start_time;
   const double begin = start == AV_NOPTS_VALUE ? 0 : static_cast<double>(start) / AV_TIME_BASE;
@@ -95,11 +105,11 @@ result<std::map<unsigned, double>> measure_loudness(input& source, const std::ma
     }
     av_packet_unref(packet.get());
   }
-  std::map<unsigned, double> out;
+  std::map<unsigned, sound_level> out;
   for (auto& [index, meter] : meters) {
     TROUPE_TRY(meter.finish());
-    if (meter.loudness() > silence)
-      out[index] = meter.loudness();
+    if (meter.level().loudness > silence)
+      out[index] = meter.level();
   }
   return out;
 }

@@ -98,6 +98,9 @@ uint64_t nearest(const std::vector<uint64_t>& choice, uint64_t want) noexcept {
 /// As it is or the next one above: heights are not lost where that can be helped.
 int nearest_rate(const AVCodec& codec, int rate) noexcept {
   rate = std::min(rate, max_sample_rate);
+  // Below are the rates of "MPEG-2.5", which is no standard; mp4 does not take them.
+  if (codec.id == AV_CODEC_ID_MP3)
+    rate = std::max(rate, 16'000);
   if (!codec.supported_samplerates)
     return rate;
   int above = 0;
@@ -147,24 +150,29 @@ sound_format make_sound_format(const AVCodecParameters& par, const AVCodec& code
   return out;
 }
 
+std::string make_gain_filters(const sound_format& format, double gain) {
+  auto mix = "aformat=channel_layouts=" + format.layout;
+  if (gain == 0)
+    return mix;
+  // Peaks between the samples count too: the limit of -1 dB is kept at four times the rate.
+  char text[160];
+  std::snprintf(text, sizeof text,
+                ",volume=%.2fdB:precision=float,aresample=192000,alimiter=limit=0.891:level=disabled,aresample=%d",
+                gain, format.rate);
+  return mix + text;
+}
+
 std::string make_sound_filters(const sound_format& format, const AVCodec& codec, double gain) {
   std::string formats;
   for (auto* f = codec.sample_fmts; f && *f != AV_SAMPLE_FMT_NONE; ++f)
     formats += (formats.empty() ? "" : "|") + std::string(av_get_sample_fmt_name(*f));
-  // From 0.1 s on silence is put in or sound left out; less than 3 ms is how roughly containers tell the time; between them it is stretched by 1 %
-  // until it fits.
+  // From 0.1 s on silence is put in or sound left out; less than 3 ms is how roughly containers tell the time; between
+  // them it is stretched by 1 % until it fits.
   std::string chain = format.choice + (format.choice.empty() ? "" : ",")
                       + "aresample=async=1:min_comp=0.003:min_hard_comp=0.1:max_soft_comp=0.01:comp_duration=1";
-  if (gain != 0) {
-    // Loudness was measured of what is written, so the mix comes first. Peaks between the samples count too: the limit
-    // of -1 dB is kept at four times the rate.
-    char text[160];
-    std::snprintf(text, sizeof text,
-                  ",aformat=channel_layouts=%s,volume=%.2fdB:precision=float,aresample=192000,"
-                  "alimiter=limit=0.891:level=disabled",
-                  format.layout.c_str(), gain);
-    chain += text;
-  }
+  // Loudness was measured of what is written, so the mix comes first.
+  if (gain != 0)
+    chain += "," + make_gain_filters(format, gain);
   return chain + ",aformat=" + (formats.empty() ? "" : "sample_fmts=" + formats + ":")
          + "sample_rates=" + std::to_string(format.rate) + ":channel_layouts=" + format.layout;
 }

@@ -25,8 +25,11 @@ struct sound_format {
 sound_format make_sound_format(const AVCodecParameters& par, const AVCodec& codec, uint32_t max_channels,
                                int64_t stereo_bit_rate);
 
+/// The format's channels, and `gain` in dB with a limit on peaks at -1 dB when it is not 0. Ends in the format's rate.
+std::string make_gain_filters(const sound_format& format, double gain);
+
 /// Gaps and drifts of the timestamps become silence or a slight stretch; then the loudness, and the encoder's own
-/// format. `gain` in dB, applied with a limit on peaks when it is not 0.
+/// format. `gain` as above.
 std::string make_sound_filters(const sound_format& format, const AVCodec& codec, double gain);
 
 } // namespace troupe::media

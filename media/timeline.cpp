@@ -34,7 +34,10 @@ int64_t film_start(const AVFormatContext& format) noexcept {
   for (unsigned i = 0; i < format.nb_streams; ++i) {
     auto& s = *format.streams[i];
     const bool early = s.start_time != AV_NOPTS_VALUE && s.start_time < 0;
-    if (early && (s.codecpar->codec_type != AVMEDIA_TYPE_AUDIO || s.codecpar->initial_padding <= 0))
+    const bool primed = s.codecpar->codec_type == AVMEDIA_TYPE_AUDIO && s.codecpar->initial_padding > 0;
+    const bool video = s.codecpar->codec_type == AVMEDIA_TYPE_VIDEO && !(s.disposition & AV_DISPOSITION_ATTACHED_PIC);
+    // Covers, attachments, and text of which nothing was read yet: libav gives them the film's own start.
+    if (early && !primed && (video || s.codecpar->codec_type == AVMEDIA_TYPE_AUDIO))
       return format.start_time;
   }
   return 0;

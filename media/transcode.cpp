@@ -23,6 +23,14 @@ namespace {
 constexpr double measuring_part = 0.1;
 /// More than this (dB) would only bring up noise.
 constexpr double max_gain = 30;
+/// Peaks up to here (dB) lose less to the limit than is heard.
+constexpr double highest_peak = 2;
+/// Of the loudness, at most.
+constexpr int measurements = 3;
+
+const AVCodec& coder_of(const planned_track& t) noexcept {
+  return *avcodec_find_encoder_by_name(t.encoder.c_str());
+}
 
 result<exec::transcode_answer> work(input& source, muxer& output, const transcode_plan& plan, const task& job,
                                     double duration, double from) {
@@ -59,25 +67,36 @@ result<std::unique_ptr<input>> open_source(int fd, const exec::request& request,
   return source;
 }
 
-/// The first pass: what it takes to bring each track to the profile's loudness goes into the plan.
+/// The first pass: what it takes to bring each track to the profile's loudness goes into the plan. Where the limit on
+/// peaks takes much of the sound, it is measured again with it, and brought up by what is missing.
 result<void> plan_loudness(int source_fd, const exec::request& request, transcode_plan& plan, double duration,
                            const task& job) {
-  auto source = input::open(source_fd, request.name_hint, job);
-  if (!source)
-    return source.error();
-  std::map<unsigned, sound_format> sound;
+  std::map<unsigned, leveled_sound> open;
   for (auto& t : plan.tracks)
-    if (t.way == track_way::code && (*source)->stream(t.stream)->codecpar->codec_type == AVMEDIA_TYPE_AUDIO)
-      sound.emplace(t.stream, t.sound);
-  progress_meter meter(job, duration, 0, measuring_part);
-  auto measured = measure_loudness(**source, sound, [&](double position) { meter.at(position, 0, 0); });
-  if (!measured)
-    return measured.error();
-  for (auto& t : plan.tracks)
-    if (auto found = measured->find(t.stream); found != measured->end()) {
-      auto gain = std::clamp(request.profile.loudness - found->second, -max_gain, max_gain);
-      t.filters = make_sound_filters(t.sound, *avcodec_find_encoder_by_name(t.encoder.c_str()), gain);
+    if (t.way == track_way::code && coder_of(t).type == AVMEDIA_TYPE_AUDIO)
+      open.emplace(t.stream, leveled_sound{t.sound});
+  std::map<unsigned, double> gains;
+  for (int i = 0; i < measurements && !open.empty(); ++i) {
+    auto source = input::open(source_fd, request.name_hint, job);
+    if (!source)
+      return source.error();
+    progress_meter meter(job, duration, measuring_part * i / measurements, measuring_part * (i + 1) / measurements);
+    auto measured = measure_loudness(**source, open, [&](double position) { meter.at(position, 0, 0); });
+    if (!measured)
+      return measured.error();
+    std::map<unsigned, leveled_sound> again;
+    for (auto& [index, level] : *measured) {
+      const double old = open[index].gain;
+      const double gain = std::clamp(old + request.profile.loudness - level.loudness, -max_gain, max_gain);
+      gains[index] = gain;
+      if (level.peak + gain - old > highest_peak)
+        again[index] = {open[index].format, gain};
     }
+    open = std::move(again);
+  }
+  for (auto& t : plan.tracks)
+    if (auto found = gains.find(t.stream); found != gains.end())
+      t.filters = make_sound_filters(t.sound, coder_of(t), found->second);
   return {};
 }
 

@@ -1,5 +1,6 @@
 #include "media/transcode_plan.hpp"
 
+#include "media/container_fit.hpp"
 #include "media/encoders.hpp"
 #include "media/hardware_encoders.hpp"
 #include "media/stream_fit.hpp"
@@ -7,6 +8,7 @@
 
 extern "C" {
 #include <libavcodec/codec_desc.h>
+#include <libavutil/channel_layout.h>
 }
 
 #include <algorithm>
@@ -15,6 +17,9 @@ extern "C" {
 namespace troupe::media {
 
 namespace {
+
+/// Of an encoder of sound that is not open yet: some containers ask for one.
+constexpr int usual_frame_size = 1024;
 
 /// Every how many frames one is kept so that there are no more than `most` a second: whole numbers keep the movement
 /// even.
@@ -48,6 +53,22 @@ std::string video_encoder(const media_profile& profile, std::vector<std::string>
                      + (profile.bit_depth > 8 ? " in 10 bits" : "")
                      + " works on this machine: it is encoded in software");
   return software;
+}
+
+/// As far as they are known before the encoder is open.
+av::parameters expected_parameters(const planned_track& track, const AVCodec& codec) {
+  auto par = av::make_parameters();
+  par->codec_type = codec.type;
+  par->codec_id = codec.id;
+  if (codec.type == AVMEDIA_TYPE_VIDEO) {
+    par->width = track.fit.width;
+    par->height = track.fit.height;
+  } else {
+    par->sample_rate = track.sound.rate;
+    par->frame_size = usual_frame_size;
+    av_channel_layout_default(&par->ch_layout, track.sound.channels);
+  }
+  return par;
 }
 
 class planner {
@@ -90,8 +111,8 @@ private:
     return std::find(names.begin(), names.end(), profile_.container) != names.end();
   }
 
-  bool holds(AVCodecID id) const {
-    return avformat_query_codec(&container_, id, FF_COMPLIANCE_NORMAL) == 1;
+  bool holds(const AVCodecParameters& par) const {
+    return container_holds(container_, par);
   }
 
   void add(const AVStream& s, track_way way) {
@@ -106,7 +127,7 @@ private:
   }
 
   result<void> add_copy(const AVStream& s) {
-    if (!holds(s.codecpar->codec_id))
+    if (!holds(*s.codecpar))
       return {errc::unprocessable,
               name_of(s) + " does not fit into a " + profile_.extension + " file: choose a profile that transcodes it"};
     add(s, track_way::copy);
@@ -115,9 +136,9 @@ private:
   }
 
   result<void> add_coded(const AVStream& s, planned_track track) {
-    const auto* codec = avcodec_find_encoder_by_name(track.encoder.c_str());
-    if (!holds(codec->id))
-      return {errc::unprocessable, std::string(avcodec_get_name(codec->id)) + " does not fit into a " + container_.name
+    const auto& codec = *avcodec_find_encoder_by_name(track.encoder.c_str());
+    if (!holds(*expected_parameters(track, codec)))
+      return {errc::unprocessable, std::string(avcodec_get_name(codec.id)) + " does not fit into a " + container_.name
                                      + " file: the profile " + profile_.name + " needs another codec or container"};
     if (!track.sound.choice.empty())
       plan_.warnings.push_back(name_of(s) + " has " + std::to_string(s.codecpar->ch_layout.nb_channels)
@@ -133,7 +154,7 @@ private:
     if (profile_.video_codec == "copy" && source_.lacks_display_times(s))
       return {errc::unprocessable, name_of(s) + " can't be copied: a " + source_.format()->iformat->name
                                      + " file does not tell when its pictures are shown; choose a profile that transcodes it"};
-    if (profile_.video_codec == "copy" || (holds(s.codecpar->codec_id) && video_fits(source_, s, profile_)))
+    if (profile_.video_codec == "copy" || (video_fits(source_, s, profile_) && holds(*s.codecpar)))
       return add_copy(s);
     auto track = plan_video(source_, s, profile_, profile_.max_width, profile_.max_height, plan_.warnings);
     return track ? add_coded(s, std::move(*track)) : track.error();
@@ -146,7 +167,7 @@ private:
       plan_.warnings.push_back(name_of(s) + " is left out: nothing of it can be decoded");
       return {};
     }
-    if (profile_.audio_codec == "copy" || (holds(s.codecpar->codec_id) && audio_fits(s, profile_)))
+    if (profile_.audio_codec == "copy" || (audio_fits(s, profile_) && holds(*s.codecpar)))
       return add_copy(s);
     auto track = plan_audio(s, profile_);
     return track ? add_coded(s, std::move(*track)) : track.error();
@@ -163,7 +184,7 @@ private:
     if (!profile_.subtitles || profile_.video_codec == "none")
       return;
     const auto id = s.codecpar->codec_id;
-    if (holds(id) && !(is({"matroska"}) && id == AV_CODEC_ID_MOV_TEXT))
+    if (holds(*s.codecpar) && !(is({"matroska"}) && id == AV_CODEC_ID_MOV_TEXT))
       return add(s, track_way::copy);
     auto* name = is({"mp4", "mov"}) ? "mov_text" : is({"webm"}) ? "webvtt" : is({"matroska"}) ? "subrip" : nullptr;
     if (!name || !is_text_subtitle(s) || !avcodec_find_encoder_by_name(name))

@@ -270,9 +270,13 @@ double sound::seconds() const {
 }
 
 double sound::level(int channel, double hertz) const {
+  return level(channel, hertz, seconds() / 4, seconds() * 3 / 4);
+}
+
+double sound::level(int channel, double hertz, double begin, double end) const {
   const auto frames = samples.size() / static_cast<size_t>(channels);
-  const auto from = frames / 4;
-  const auto to = frames * 3 / 4;
+  const auto from = static_cast<size_t>(begin * rate);
+  const auto to = std::min(static_cast<size_t>(end * rate), frames);
   double sine = 0;
   double cosine = 0;
   for (auto i = from; i < to; ++i) {
@@ -293,11 +297,23 @@ sound heard(const std::string& path, const std::string& stream) {
   return out;
 }
 
-double loudness(const std::string& path) {
+namespace {
+
+double told_by_meter(const std::string& path, const char* name) {
   auto text = output_of("ffmpeg -nostdin -hide_banner -i '" + path
-                        + "' -map 0:a:0 -af ebur128=framelog=verbose -f null - 2>&1");
-  auto at = text.rfind("I:");
-  return at == std::string::npos ? -INFINITY : std::stod(text.substr(at + 2));
+                        + "' -map 0:a:0 -af ebur128=peak=true:framelog=verbose -f null - 2>&1");
+  auto at = text.rfind(name);
+  return at == std::string::npos ? -INFINITY : std::stod(text.substr(at + std::strlen(name)));
+}
+
+} // namespace
+
+double loudness(const std::string& path) {
+  return told_by_meter(path, " I:");
+}
+
+double true_peak(const std::string& path) {
+  return told_by_meter(path, " Peak:");
 }
 
 } // namespace media_test

@@ -96,11 +96,14 @@ struct sound {
   std::vector<float> samples;
 
   double seconds() const;
-  /// How strong one pitch is in one channel, 1 for a full sine; of the middle half of the sound.
+  /// How strong one pitch is in one channel, 1 for a full sine; of the middle half of the sound, or between two times.
   double level(int channel, double hertz) const;
+  double level(int channel, double hertz, double from, double to) const;
 };
 sound heard(const std::string& path, const std::string& stream = "a:0");
 /// Integrated loudness, LUFS.
 double loudness(const std::string& path);
+/// The highest peak, also between samples, dBTP.
+double true_peak(const std::string& path);
 
 } // namespace media_test

@@ -188,7 +188,13 @@ CAF_TEST(the format of the sound changes on the way) {
         continue;
       auto s = heard(scratch("out." + encoding(name).extension));
       CAF_CHECK(std::fabs(s.seconds() - 4) < 0.15);
-      CAF_CHECK(s.level(0, 600) > 0.05);
+      // Never gone; one channel that becomes six is heard in the centre alone.
+      for (int second = 0; second < 4; ++second) {
+        double most = 0;
+        for (int channel = 0; channel < s.channels; ++channel)
+          most = std::max(most, s.level(channel, 600, second + 0.2, second + 0.8));
+        CAF_CHECK(most > 0.08);
+      }
     }
   }
 }
@@ -199,11 +205,20 @@ CAF_TEST(loudness is what was asked for) {
     const char* source;
     const char* codec;
   };
-  for (auto& f : {film{"quiet", "sine=f=500:d=6,volume=-20dB", "aac"}, film{"loud", "sine=f=500:d=6,volume=12dB", "aac"},
-                  film{"with peaks", "anoisesrc=d=6:a=0.02:seed=7,volume='if(lt(mod(t,1),0.02),4,1)':eval=frame", "aac"},
-                  film{"surround", "aevalsrc='0.02*sin(2000*t)|0.02*sin(2200*t)|0.1*sin(1800*t)|0|0.02*sin(1500*t)|0.02*sin(1700*t)':c=5.1:d=6", "aac"},
-                  film{"surround to stereo", "aevalsrc='0.02*sin(2000*t)|0.02*sin(2200*t)|0.1*sin(1800*t)|0|0.02*sin(1500*t)|0.02*sin(1700*t)':c=5.1:d=6", "mp3"},
-                  film{"mono", "sine=f=500:d=6:r=22050", "opus"}}) {
+  // Nothing above 10 kHz, which counts in the loudness but which encoders leave out.
+  for (auto& f :
+       {film{"quiet", "sine=f=500:d=6,volume=-20dB", "aac"}, film{"loud", "sine=f=500:d=6,volume=12dB", "aac"},
+        film{"uneven", "anoisesrc=d=6:a=0.02:seed=7,lowpass=f=8000,volume='if(lt(mod(t,1),0.02),4,1)':eval=frame",
+             "aac"},
+        film{
+          "surround",
+          "aevalsrc='0.02*sin(2000*t)|0.02*sin(2200*t)|0.1*sin(1800*t)|0|0.02*sin(1500*t)|0.02*sin(1700*t)':c=5.1:d=6",
+          "aac"},
+        film{
+          "surround to stereo",
+          "aevalsrc='0.02*sin(2000*t)|0.02*sin(2200*t)|0.1*sin(1800*t)|0|0.02*sin(1500*t)|0.02*sin(1700*t)':c=5.1:d=6",
+          "mp3"},
+        film{"mono", "sine=f=500:d=6:r=22050", "opus"}}) {
     auto path = scratch("loud.mka");
     ffmpeg(std::string("-f lavfi -i \"") + f.source + "\" -c:a flac " + path);
     auto p = sound_in(f.codec, "matroska", "mka");
@@ -214,6 +229,55 @@ CAF_TEST(loudness is what was asked for) {
       continue;
     CAF_MESSAGE(f.name << ": " << loudness(path) << " became " << loudness(scratch("out.mka")));
     CAF_CHECK(std::fabs(loudness(scratch("out.mka")) - -20) < 1);
+  }
+}
+
+CAF_TEST(all of the sound counts in its loudness whatever its format) {
+  // A quiet beginning, as of another programme before the one that was recorded.
+  std::string content;
+  for (auto* part : {"-f lavfi -i sine=f=600:d=2 -af volume=-6dB -ar 48000 -ac 1",
+                     "-f lavfi -i sine=f=600:d=4 -af volume=15dB -ar 44100 -ac 2"}) {
+    auto path = scratch("part.ts");
+    ffmpeg(std::string(part) + " -c:a ac3 -b:a 192k " + (content.empty() ? "" : "-output_ts_offset 2 ") + path);
+    content += read_file(path);
+  }
+  auto path = scratch("changes.ts");
+  write_file(path, content);
+  auto p = sound_in("flac", "matroska", "mka");
+  p.loudness = -20;
+  auto o = run(path, p);
+  CAF_CHECK_EQUAL(o.text(), "ok");
+  if (!o.answer)
+    return;
+  CAF_MESSAGE("became " << loudness(scratch("out.mka")));
+  CAF_CHECK(std::fabs(loudness(scratch("out.mka")) - p.loudness) < 1);
+}
+
+CAF_TEST(peaks stay below the limit and do not hold the rest down) {
+  struct film {
+    const char* name;
+    const char* source;
+    /// Between the bursts.
+    bool sound;
+  };
+  // Most of the loudness is in the bursts. With silence between them it can't be reached.
+  for (auto& f :
+       {film{"bursts", "aevalsrc='(random(0)-0.5)*0.04*if(lt(mod(t,1),0.004),40,1)':s=48000:d=6,lowpass=f=6000", true},
+        film{"clicks", "aevalsrc='(random(0)-0.5)*if(lt(mod(t,1),0.004),1.6,0)':s=48000:d=6,lowpass=f=6000", false}}) {
+    auto path = scratch("peaks.mka");
+    ffmpeg(std::string("-f lavfi -i \"") + f.source + "\" -c:a flac " + path);
+    auto p = sound_in("flac", "matroska", "mka");
+    p.loudness = -14;
+    auto o = run(path, p);
+    CAF_CHECK_EQUAL(o.text(), "ok");
+    if (!o.answer)
+      continue;
+    auto result = scratch("out.mka");
+    CAF_MESSAGE(f.name << ": " << loudness(path) << " became " << loudness(result) << ", peaks " << true_peak(path)
+                       << " became " << true_peak(result));
+    CAF_CHECK(true_peak(path) + p.loudness - loudness(path) > 6);
+    CAF_CHECK(true_peak(result) < -0.8 && true_peak(result) > -3);
+    CAF_CHECK(f.sound ? std::fabs(loudness(result) - p.loudness) < 1 : loudness(result) < p.loudness);
   }
 }
 
@@ -228,7 +292,11 @@ CAF_TEST(gaps in the sound are silence) {
     return;
   auto s = heard(scratch("out.mp4"));
   CAF_MESSAGE(s.seconds() << " s");
-  CAF_CHECK(std::fabs(s.seconds() - 4) < 0.06);
+  // The source begins with priming that Matroska does not tell of and ends with a whole frame of AAC, at 4.04 s; so
+  // does the result. ffmpeg 5.1 plays the samples that fill up the result's own last frame, though its length in the
+  // file leaves them out.
+  CAF_CHECK(std::fabs(o.answer->output.duration - 4.04) < 0.005);
+  CAF_CHECK(s.seconds() > 4.035 && s.seconds() < 4.045 + 1024.0 / s.rate);
   auto loud = [&](double from, double to) {
     double most = 0;
     for (auto i = static_cast<size_t>(from * s.rate); i < static_cast<size_t>(to * s.rate); ++i)

@@ -34,8 +34,10 @@ struct temporary_folder {
   }
 };
 
-/// For the whole suite, before main: libav is quiet, and CAF's watchdog of 30 seconds leaves the time to ctest.
+/// For the whole suite, before main: libav and SVT-AV1, which does not ask libav, are quiet, and CAF's watchdog of 30
+/// seconds leaves the time to ctest.
 const bool prepared = [] {
+  ::setenv("SVT_LOG", "1", 1);
   troupe::media::log_capture::install({});
   caf::test::engine::max_runtime(0);
   return true;
