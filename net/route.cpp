@@ -186,6 +186,7 @@ std::vector<route> all_routes() {
   std::vector<route> out;
   add_video_routes(out);
   add_stream_routes(out);
+  add_media_job_routes(out);
   add_upload_routes(out);
   add_library_routes(out);
   add_job_routes(out);

@@ -100,6 +100,7 @@ result<void> check_parameters(const route& r, const request& req);
 std::vector<route> all_routes();
 void add_video_routes(std::vector<route>& out);
 void add_stream_routes(std::vector<route>& out);
+void add_media_job_routes(std::vector<route>& out);
 void add_upload_routes(std::vector<route>& out);
 void add_library_routes(std::vector<route>& out);
 void add_job_routes(std::vector<route>& out);

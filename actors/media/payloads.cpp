@@ -3,6 +3,7 @@
 #include "protocol/model/json.hpp"
 #include "protocol/model/json_codec.hpp"
 #include "protocol/model/media_codec.hpp"
+#include "protocol/model/profile_builder.hpp"
 
 #include <charconv>
 
@@ -26,6 +27,12 @@ void read_id(object_reader& in, const char* name, Id& out) {
     in.note(name, "must be an id");
 }
 
+void need_video(object_reader& in, video_id& out) {
+  read_id(in, "videoId", out);
+  if (in.find("videoId") == nullptr)
+    in.note("videoId", "is needed: the id of the video");
+}
+
 void read_version(object_reader& in, file_version& out) {
   std::string version;
   in.read("version", version);
@@ -40,23 +47,18 @@ void need_absolute(object_reader& in, const char* name, const std::string& path)
     in.note(name, "must be an absolute path");
 }
 
-/// Profiles come from clients: only known words reach libav.
-void read_profile(object_reader& in, media_profile& out) {
+/// Profiles come from clients: only what the rules allow reaches libav.
+void read_profile(object_reader& in, std::span<const media_profile> known, media_profile& out) {
   auto value = in.find("profile");
   if (value == nullptr)
     return in.note("profile", "is needed");
-  if (value->is_string()) {
-    auto known = find_profile(value->get<std::string>());
-    if (known == nullptr)
-      return in.note("profile", "is not known: use web-720p, remux or audio-only, or give its fields");
-    out = *known;
+  auto made = profile_from_json(text(*value), known);
+  if (made) {
+    out = std::move(*made);
     return;
   }
-  try {
-    out = media_profile_from(*value);
-  } catch (const json::exception&) {
-    in.note("profile", "must be a name or an object with fields of the right types");
-  }
+  for (auto& [field, reason] : made.error().fields)
+    in.note(field == "profile" || field == "base" ? "profile" : "profile." + field, reason);
 }
 
 /// Parses and hands the object's reader to `fill`.
@@ -175,10 +177,12 @@ std::string encode(const transcode_payload& x) {
   return text({{"videoId", x.video.str()}, {"profile", troupe::to_value(x.profile)}});
 }
 
-result<transcode_payload> decode_transcode_payload(std::string_view from) {
-  return decode<transcode_payload>(from, "transcode payload", [](object_reader& in, transcode_payload& x) {
-    read_id(in, "videoId", x.video);
-    read_profile(in, x.profile);
+result<transcode_payload> decode_transcode_payload(std::string_view from, std::span<const media_profile> known) {
+  return decode<transcode_payload>(from, "transcode payload", [known](object_reader& in, transcode_payload& x) {
+    need_video(in, x.video);
+    read_profile(in, known, x.profile);
+    if (makes_ladder(x.profile))
+      in.note("profile", "makes an HLS ladder: that is a job of kind hls");
   });
 }
 

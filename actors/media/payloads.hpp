@@ -8,6 +8,8 @@
 #include "protocol/model/media.hpp"
 #include "protocol/model/result.hpp"
 
+#include <span>
+
 namespace troupe::work {
 
 /// {"path","videoId","libraryId","relativePath","version":"size-mtimeNs-inode","title","category"}
@@ -32,15 +34,19 @@ struct ingest_result {
 std::string encode(const ingest_result& x);
 result<ingest_result> decode_ingest_result(std::string_view json);
 
-/// {"videoId","profile":"web-720p" or {"name","container",…}}. It may come from a client, and so it names no path: the
-/// worker asks the catalogue where the video's file is.
+/// {"videoId","profile":"web-720p" or {"base":"web-720p","crf":20,…} or {"container","videoCodec",…}}
+/// (profile_builder.hpp). It may come from a client, and so it names no path: the worker asks the catalogue where the
+/// video's file is.
 struct transcode_payload {
   video_id video;
   media_profile profile;
 };
-/// The whole profile is written, so that a later change of the built-in one does not change the job.
+/// The whole profile is written, so that a later change of the configured one does not change the job.
 std::string encode(const transcode_payload& x);
-result<transcode_payload> decode_transcode_payload(std::string_view json);
+/// `known`: the profiles that it may name. A job that was kept has a whole one; those of older versions name a built-in
+/// one.
+result<transcode_payload> decode_transcode_payload(std::string_view json,
+                                                   std::span<const media_profile> known = builtin_profiles());
 
 /// {"rendition":{"videoId","profile","file","size","duration","width","height","videoCodec","audioCodec","container",
 /// "madeBy"}}: id and creation time are the coordinator's.

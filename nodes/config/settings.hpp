@@ -3,6 +3,7 @@
 // Everything that can be set for a node, with its defaults. What each key means is written once, in the table of
 // fields.cpp, which also makes the reference file cluster-config/trouped.toml.
 
+#include "protocol/model/media.hpp"
 #include "protocol/model/time.hpp"
 
 #include <cstdint>
@@ -167,11 +168,15 @@ struct settings {
   health_settings health;
   log_settings log;
   std::vector<library_settings> libraries;
+  /// Those of the configuration; see all_profiles().
+  std::vector<media_profile> profiles;
 
   bool operator==(const settings&) const = default;
 
   /// "coordinator", "gateway" or "worker".
   bool has_role(std::string_view role) const;
+  /// The built-in profiles, those of the configuration in their place or behind them.
+  std::vector<media_profile> all_profiles() const;
   /// node.name, or the machine's host name.
   std::string node_name() const;
   /// node.temp, or "<data>/tmp".

@@ -3,6 +3,7 @@
 #include "actors/library/librarian.hpp"
 #include "actors/library/publication.hpp"
 #include "actors/library/store_reader.hpp"
+#include "actors/media/media_jobs.hpp"
 #include "actors/notify/notifier.hpp"
 #include "actors/schedule/scheduler.hpp"
 #include "nodes/trouped/node.hpp"
@@ -50,6 +51,9 @@ dispatch::dispatcher_config dispatcher_settings(parts& p) {
   c.data_folder = p.folder->path();
   c.data_id = p.folder->node_id();
   c.term = p.term;
+  work::media_policy policy;
+  policy.profiles = p.settings.all_profiles();
+  c.admit = [policy](job_spec& spec) { return work::admit_media_job(policy, spec); };
   c.observed = catalogue::is_observed;
   c.on_completed = [data = p.folder->path()](const job& x, const std::string& result) {
     return catalogue::on_completed(data, x, result);
@@ -186,9 +190,10 @@ supervision::child_spec coordinator_children(parts& p) {
                        std::make_shared<const system_clocks>());
   }));
   std::shared_ptr<const std::atomic<uint64_t>> term = p.term;
-  c.children.push_back(child("node_info", [status = status_of(p), term](caf::event_based_actor* self) {
-    return self->spawn(cluster::node_info, status, term);
-  }));
+  c.children.push_back(child(
+    "node_info", [status = status_of(p), term, profiles = p.settings.all_profiles()](caf::event_based_actor* self) {
+      return self->spawn(cluster::node_info, status, term, profiles);
+    }));
   c.children.push_back(child("door", [&p](caf::event_based_actor* self) {
     return self->spawn(cluster::door, local_admin_handles(p), local_worker_handles(p));
   }));

@@ -96,4 +96,8 @@ media_profile media_profile_from(const json& value) {
   return x;
 }
 
+std::string encode(const media_profile& x) {
+  return to_value(x).dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
 } // namespace troupe

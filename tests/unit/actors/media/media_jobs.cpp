@@ -1,0 +1,76 @@
+#define CAF_SUITE media.jobs
+
+#include "actors/media/media_jobs.hpp"
+#include "actors/media/payloads.hpp"
+
+#include "tests/support/unit_test.hpp"
+
+#include <caf/make_message.hpp>
+
+using namespace troupe;
+using namespace troupe::work;
+
+namespace {
+
+const std::string film = video_id{{1, 1}}.str();
+
+job_spec asked(std::string kind, std::string profile) {
+  job_spec out;
+  out.kind = std::move(kind);
+  out.payload = "{\"videoId\":\"" + film + "\",\"profile\":" + std::move(profile) + "}";
+  return out;
+}
+
+std::string refused(job_spec spec, const media_policy& policy = {}) {
+  auto admitted = admit_media_job(policy, spec);
+  if (admitted)
+    return "nothing";
+  CAF_CHECK(admitted.error().code == errc::validation);
+  std::string out;
+  for (auto& [field, reason] : admitted.error().fields)
+    out += (out.empty() ? "" : ",") + field;
+  return out;
+}
+
+} // namespace
+
+CAF_TEST(a profile that is named is written into the job as it is configured now) {
+  media_policy policy;
+  policy.profiles[1].crf = 19;
+  auto spec = asked("transcode", R"("web-720p")");
+  CAF_REQUIRE(admit_media_job(policy, spec).has_value());
+  auto kept = decode_transcode_payload(spec.payload);
+  CAF_REQUIRE(kept.has_value());
+  CAF_CHECK(kept->profile == policy.profiles[1]);
+  // As it is kept it may be submitted again.
+  auto again = spec;
+  CAF_REQUIRE(admit_media_job(policy, again).has_value());
+  CAF_CHECK_EQUAL(again.payload, spec.payload);
+  spec = asked("transcode", R"({"base":"web-720p","maxHeight":480})");
+  CAF_REQUIRE(admit_media_job(policy, spec).has_value());
+  CAF_CHECK_EQUAL(decode_transcode_payload(spec.payload)->profile.crf, 19u);
+  CAF_CHECK_EQUAL(decode_transcode_payload(spec.payload)->profile.name, "custom");
+}
+
+CAF_TEST(no word of a stranger reaches libav) {
+  CAF_CHECK_EQUAL(refused(asked("transcode", R"({"container":"tee","extension":"sh"})")), "payload.profile.container");
+  CAF_CHECK_EQUAL(refused(asked("transcode", R"({"container":"mp4","extension":"sh"})")), "payload.profile.extension");
+  CAF_CHECK_EQUAL(refused(asked("transcode", R"({"container":"mp4","videoCodec":"libx264","preset":"-f image2"})")),
+                  "payload.profile.videoCodec");
+  CAF_CHECK_EQUAL(refused(asked("transcode", R"({"base":"web-720p","crf":99,"maxWidth":1})")),
+                  "payload.profile.maxWidth,payload.profile.crf");
+  CAF_CHECK_EQUAL(refused(asked("transcode", R"("nope")")), "payload.profile");
+  CAF_CHECK_EQUAL(refused(asked("transcode", "7")), "payload.profile");
+  CAF_CHECK_EQUAL(refused(asked("transcode", R"("hls")")), "payload.profile");
+  auto twin = asked("transcode", R"({"base":"web-720p","crf":20,"name":"web-720p"})");
+  CAF_CHECK_EQUAL(refused(twin), "payload.profile.name");
+  job_spec empty;
+  empty.kind = "transcode";
+  CAF_CHECK_EQUAL(refused(empty), "payload.videoId,payload.profile");
+  empty.payload = "[]";
+  CAF_CHECK_EQUAL(refused(empty), "payload.videoId,payload.profile");
+  job_spec other;
+  other.kind = "noop";
+  other.payload = "{\"profile\":7}";
+  CAF_CHECK_EQUAL(refused(other), "nothing");
+}
