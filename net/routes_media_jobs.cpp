@@ -58,6 +58,48 @@ void profiles(exchange& x) {
   x.answer(json_response(200, std::move(out).str()));
 }
 
+/// {jobId,status,trackingUrl} of the job that has made it already.
+response made_response(const std::string& job) {
+  object_writer out;
+  out.text("jobId", job).text("status", "completed").text("trackingUrl", "/api/jobs/" + job + "/status");
+  return json_response(200, std::move(out).str());
+}
+
+void make_storyboard(exchange& x) {
+  auto id = id_from_path<video_id>(x, "video");
+  if (!id)
+    return;
+  auto body = json_body::parse(x.req.body);
+  if (!body)
+    return x.answer_error(body.error());
+  body->only({"interval", "width", "bif", "again"});
+  object_writer payload;
+  payload.text("videoId", id->str());
+  if (auto seconds = body->integer("interval", 1, 3600))
+    payload.number("interval", *seconds);
+  if (auto width = body->integer("width", 16, 1024))
+    payload.number("width", *width);
+  if (auto bif = body->boolean("bif"))
+    payload.boolean("bif", *bif);
+  auto again = body->boolean("again").value_or(false);
+  if (auto verdict = body->verdict(); !verdict)
+    return x.answer_error(verdict.error());
+  // Of the content that is there now: a wish of another one is another job.
+  auto next = [payload, again](exchange& self, const video_detail& found) {
+    if (found.board.exists() && !again)
+      return self.answer(made_response(found.board.made_by));
+    job_spec spec;
+    spec.kind = "storyboard";
+    auto whole = payload;
+    spec.payload = std::move(whole.text("version", found.item.version.str())).str();
+    self.app().backend.submit(std::move(spec), self.context(),
+                              then<submit_receipt>(self, [](exchange& s, submit_receipt receipt) {
+                                s.answer(job_response(202, receipt));
+                              }));
+  };
+  x.app().backend.find_video(*id, then<video_detail>(x, std::move(next)));
+}
+
 value_type type_of(const profile_field& f) {
   struct visitor {
     value_type operator()(std::string media_profile::*) const {
@@ -99,6 +141,20 @@ void add_media_job_routes(std::vector<route>& out) {
   r.answers = {{202, "Queued"}, {400, "Every field that is not allowed"}, {404, "No such video"}};
   r.handle = transcode;
   r.lenient = true;
+  out.push_back(r);
+
+  r = {};
+  r.method = verb::post;
+  r.path = "/api/videos/{id}/storyboard";
+  r.summary = "Make the small pictures of a player's seek bar; while that is not done, the same job is given again";
+  r.parameters = {path_id("Id of the video")};
+  r.body = body_kind::json;
+  r.fields = {{"interval", value_type::integer, false, "Seconds from picture to picture, 1 to 3600"},
+              {"width", value_type::integer, false, "Of a picture, 16 to 1024"},
+              {"bif", value_type::boolean, false, "A BIF file, too"},
+              {"again", value_type::boolean, false, "Although there is one of this content"}};
+  r.answers = {{200, "There is one already"}, {202, "Queued"}, {404, "No such video"}};
+  r.handle = make_storyboard;
   out.push_back(r);
 
   r = {};

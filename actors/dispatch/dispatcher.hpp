@@ -17,6 +17,8 @@ struct consequences {
   ports::catalogue_changes catalogue;
   /// Submitted with it.
   std::vector<job_spec> follow_ups;
+  /// The same, but left out when their queue is full: what can be asked for again.
+  std::vector<job_spec> when_room;
 };
 
 /// Local message to an observer: a job of its interest has changed (committed).

@@ -29,11 +29,57 @@ result<void> keep(const media_policy& policy, job_spec& spec, result<Payload> as
   return {};
 }
 
+std::string storyboard_key(const storyboard_payload& x) {
+  return "storyboard:" + x.video.str() + (x.version == file_version{} ? "" : ":" + x.version.str());
+}
+
+storyboard_payload usual(const storyboard_policy& policy) {
+  storyboard_payload out;
+  out.width = policy.width;
+  out.interval = policy.interval;
+  return out;
+}
+
+result<void> keep_storyboard(const media_policy& policy, job_spec& spec) {
+  auto asked = decode_storyboard_payload(spec.payload, usual(policy.storyboards));
+  if (!asked)
+    return of_payload(std::move(asked).error());
+  spec.payload = encode(*asked);
+  if (spec.unique_key.empty())
+    spec.unique_key = storyboard_key(*asked);
+  return {};
+}
+
+result<void> keep_ladder(const media_policy& policy, job_spec& spec) {
+  auto asked = decode_hls_payload(spec.payload, policy.profiles);
+  if (asked && spec.unique_key.empty() && find_profile(policy.profiles, asked->profile.name))
+    spec.unique_key = "hls:" + asked->video.str() + ":" + asked->profile.name;
+  return keep(policy, spec, std::move(asked));
+}
+
 } // namespace
+
+std::optional<job_spec> storyboard_after_ingest(const media_policy& policy, const video& item) {
+  // A still picture has no length, and a song's cover is no film.
+  if (!policy.storyboards.after_ingest || item.video_codec.empty() || item.duration < 1)
+    return std::nullopt;
+  auto payload = usual(policy.storyboards);
+  payload.video = item.id;
+  payload.version = item.version;
+  job_spec out;
+  out.kind = "storyboard";
+  out.payload = encode(payload);
+  out.unique_key = storyboard_key(payload);
+  return out;
+}
 
 result<void> admit_media_job(const media_policy& policy, job_spec& spec) {
   if (spec.kind == "transcode")
     return keep(policy, spec, decode_transcode_payload(spec.payload, policy.profiles));
+  if (spec.kind == "hls")
+    return keep_ladder(policy, spec);
+  if (spec.kind == "storyboard")
+    return keep_storyboard(policy, spec);
   return {};
 }
 

@@ -56,6 +56,36 @@ struct transcode_result {
 std::string encode(const transcode_result& x);
 result<transcode_result> decode_transcode_result(std::string_view json);
 
+/// The same for a profile that makes a ladder; the result is a transcode_result whose file is a folder.
+using hls_payload = transcode_payload;
+result<hls_payload> decode_hls_payload(std::string_view json,
+                                       std::span<const media_profile> known = builtin_profiles());
+
+/// {"videoId","version"?,"width","interval" (seconds),"columns","rows","bif"}. It may come from a client, too.
+struct storyboard_payload {
+  video_id video;
+  /// Of the content that was seen by whoever asks; only tells one wish from another.
+  file_version version;
+  /// Of a tile, pixels.
+  uint32_t width = 320;
+  uint32_t columns = 10;
+  uint32_t rows = 10;
+  /// From tile to tile; a short film gets a smaller one.
+  milliseconds interval{10'000};
+  bool bif = false;
+};
+std::string encode(const storyboard_payload& x);
+/// Fields that are missing are taken from `defaults`.
+result<storyboard_payload> decode_storyboard_payload(std::string_view json, const storyboard_payload& defaults = {});
+
+/// {"storyboard":{"videoId","version","folder","tileWidth","tileHeight","columns","rows","count","intervalMs","bif",
+/// "bytes","madeBy"}}: the creation time is the coordinator's.
+struct storyboard_result {
+  storyboard item;
+};
+std::string encode(const storyboard_result& x);
+result<storyboard_result> decode_storyboard_result(std::string_view json);
+
 /// {"url","category","title"}
 struct download_payload {
   std::string url;

@@ -86,6 +86,7 @@ struct worker_settings {
   milliseconds stall_timeout{60'000};
   byte_size executor_memory{4ull << 30};
   std::string sandbox = "require";
+  bool webp_thumbnails = false;
   bool private_downloads = false;
 
   bool operator==(const worker_settings&) const = default;
@@ -104,6 +105,14 @@ struct media_settings {
   milliseconds transcode_cpu{4ll * 24 * 3600 * 1000};
 
   bool operator==(const media_settings&) const = default;
+};
+
+struct storyboard_settings {
+  bool after_ingest = true;
+  milliseconds interval{10'000};
+  uint32_t width = 320;
+
+  bool operator==(const storyboard_settings&) const = default;
 };
 
 struct database_settings {
@@ -162,6 +171,7 @@ struct settings {
   jobs_settings jobs;
   worker_settings worker;
   media_settings media;
+  storyboard_settings storyboards;
   database_settings database;
   redis_settings redis;
   cache_settings cache;

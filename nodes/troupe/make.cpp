@@ -21,19 +21,21 @@ struct wish {
   bool wait = false;
 };
 
-/// {"profile":"web-720p","crf":20}: a value that is JSON is taken as such, anything else is a text.
+/// {"profile":"web-720p","crf":20}
 std::string profile_json_of(const wish& x) {
   object_writer out;
   out.text("profile", x.profile);
   for (auto& change : x.changes) {
     auto split = change.find('=');
     auto field = change.substr(0, split);
-    if (split == std::string::npos || !find_profile_field(field))
+    auto* known = find_profile_field(field);
+    if (split == std::string::npos || !known)
       throw failure(exit_code::usage, "'" + printable(change)
                                         + "' is not FIELD=VALUE of a profile; 'troupe profiles show "
                                         + printable(x.profile) + "' lists the fields");
     auto value = change.substr(split + 1);
-    is_json(value) ? out.raw(field, value) : out.text(field, value);
+    bool text = std::holds_alternative<std::string media_profile::*>(known->place);
+    !text && is_json(value) ? out.raw(field, value) : out.text(field, value);
   }
   return std::move(out).str();
 }
@@ -69,6 +71,33 @@ exit_code transcode(session& s, const wish& x) {
   return submit(s, std::move(spec), x.wait);
 }
 
+struct board_wish {
+  wish what;
+  bool bif = false;
+  bool again = false;
+};
+
+exit_code make_storyboard(session& s, const board_wish& x) {
+  auto& node = s.connect();
+  auto found = node.ask<video_detail>(node.node().catalogue, mesh::get_video{find_video(s, x.what.video)});
+  auto id = found.item.id;
+  if (found.board.exists() && !x.again && (found.board.bif || !x.bif)) {
+    object_writer out;
+    if (s.json())
+      print_line(std::move(out.text("jobId", found.board.made_by).text("status", "completed")).str());
+    else
+      print_line("video/" + id.str() + " has a storyboard of " + std::to_string(found.board.count)
+                 + " pictures; --again makes another");
+    return exit_code::ok;
+  }
+  job_spec spec;
+  spec.kind = "storyboard";
+  object_writer payload;
+  payload.id("videoId", id).text("version", found.item.version.str()).boolean("bif", x.bif);
+  spec.payload = std::move(payload).str();
+  return submit(s, std::move(spec), x.what.wait);
+}
+
 void add_video_option(CLI::App& cmd, const std::shared_ptr<wish>& x) {
   cmd.add_option("VIDEO", x->video, "Id, or words that only its title or path has")->required();
   cmd.add_flag("--wait", x->wait, "Follow it to its end; exit status 4 when it fails");
@@ -87,11 +116,24 @@ void add_transcode(CLI::App& to, session& s, const char* name, const char* about
               + " \"big buck\" --profile " + profile + " --with loudness=-16 --with name=quiet");
 }
 
+void add_storyboard(CLI::App& to, session& s) {
+  auto x = std::make_shared<board_wish>();
+  auto* cmd = to.add_subcommand("storyboard", "Make the small pictures of a player's seek bar");
+  cmd->add_option("VIDEO", x->what.video, "Id, or words that only its title or path has")->required();
+  cmd->add_flag("--wait", x->what.wait, "Follow it to its end; exit status 4 when it fails");
+  cmd->add_flag("--bif", x->bif, "A BIF file, too, for Roku and Plex players");
+  cmd->add_flag("--again", x->again, "Although there is one of this content");
+  cmd->callback([&s, x] { s.action = [&s, x] { return make_storyboard(s, *x); }; });
+  cmd->footer("Films get one by themselves after their ingest, unless storyboards.after_ingest is off.\n"
+              "Example:\n  troupe video storyboard \"big buck\" --bif --wait");
+}
+
 } // namespace
 
 void add_make_commands(CLI::App& app, CLI::App& videos, session& s) {
   add_transcode(videos, s, "transcode", "Make a rendition: another format, size or codec", "web-720p");
   add_transcode(videos, s, "hls", "Make an HLS ladder, for players that adapt to their line", "hls");
+  add_storyboard(videos, s);
   add_transcode(app, s, "transcode", "The same as 'troupe video transcode'", "web-720p");
 }
 

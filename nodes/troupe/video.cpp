@@ -64,6 +64,9 @@ exit_code show(session& s, const std::string& which) {
   line("Codecs", v.video_codec + (v.audio_codec.empty() ? "" : " + " + v.audio_codec));
   line("Container", v.container);
   line("Thumbnails", std::to_string(v.thumbnails.size()));
+  line("Storyboard", x.board.exists() ? std::to_string(x.board.count) + " pictures, "
+                                          + format_duration(x.board.interval) + " apart, by job/" + x.board.made_by
+                                      : "");
   for (auto& r : x.renditions)
     line("Rendition", r.profile + ", " + format_bytes(r.size) + ", " + r.container + " by job/" + r.made_by);
   return exit_code::ok;

@@ -31,6 +31,15 @@ child_spec child(std::string name, F spawn) {
   return spec;
 }
 
+work::media_policy media_policy_of(const config::settings& s) {
+  work::media_policy out;
+  out.profiles = s.all_profiles();
+  out.storyboards.after_ingest = s.storyboards.after_ingest;
+  out.storyboards.width = s.storyboards.width;
+  out.storyboards.interval = s.storyboards.interval;
+  return out;
+}
+
 dispatch::dispatcher_config dispatcher_settings(parts& p) {
   dispatch::dispatcher_config c;
   auto& jobs = p.settings.jobs;
@@ -51,12 +60,11 @@ dispatch::dispatcher_config dispatcher_settings(parts& p) {
   c.data_folder = p.folder->path();
   c.data_id = p.folder->node_id();
   c.term = p.term;
-  work::media_policy policy;
-  policy.profiles = p.settings.all_profiles();
+  auto policy = media_policy_of(p.settings);
   c.admit = [policy](job_spec& spec) { return work::admit_media_job(policy, spec); };
   c.observed = catalogue::is_observed;
-  c.on_completed = [data = p.folder->path()](const job& x, const std::string& result) {
-    return catalogue::on_completed(data, x, result);
+  c.on_completed = [data = p.folder->path(), policy](const job& x, const std::string& result) {
+    return catalogue::on_completed(data, x, result, policy);
   };
   c.on_ended = catalogue::on_ended;
   c.catalogue_changed = [cache = *p.cache] { cache.invalidate("videos"); };

@@ -42,6 +42,15 @@ std::optional<scan_status> scan_status_from(std::string_view name) noexcept {
   return from_name<scan_status>(scan_statuses, name);
 }
 
+uint32_t storyboard::sheets() const noexcept {
+  auto a_sheet = static_cast<uint64_t>(columns) * rows;
+  return a_sheet == 0 ? 0 : static_cast<uint32_t>((count + a_sheet - 1) / a_sheet);
+}
+
+std::string storyboard::sheet_name(uint32_t n) {
+  return "storyboard-" + std::to_string(n) + ".jpg";
+}
+
 std::string file_version::str() const {
   return std::to_string(size) + "-" + std::to_string(mtime_ns) + "-" + std::to_string(inode);
 }

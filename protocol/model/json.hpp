@@ -49,6 +49,7 @@ std::string outward_json(const video& x);
 std::string outward_json(const video_detail& x);
 std::string outward_json(const library& x);
 std::string outward_json(const rendition& x);
+std::string outward_json(const storyboard& x);
 std::string outward_json(const scan& x);
 std::string outward_json(const queue_stats& x);
 std::string outward_json(const worker_info& x);

@@ -1,3 +1,4 @@
+#include "protocol/model/json.hpp"
 #include "protocol/model/media_codec.hpp"
 
 #include <nlohmann/json.hpp>

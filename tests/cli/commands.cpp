@@ -141,8 +141,12 @@ CAF_TEST(profiles are those of the node) {
 
 CAF_TEST(what is made of a video is checked before it is asked for) {
   CAF_CHECK(has(ask("transcode good --profile of-the-node"), "submitted; follow it with: troupe jobs watch "));
-  CAF_CHECK(has(ask("video transcode good --with crf=20 --with name=small"), "submitted"));
+  CAF_CHECK(has(ask("video transcode good --with crf=20 --with name=7 --with preset=fast"), "submitted"));
   CAF_CHECK_EQUAL(ask("video hls good --wait").status, 0);
+  CAF_CHECK(has(ask("video storyboard good"), "has a storyboard of 7 pictures; --again makes another"));
+  CAF_CHECK(has(ask("video storyboard good --again"), "submitted; follow it with"));
+  CAF_CHECK_EQUAL(ask("video storyboard good --bif --wait").status, 0);
+  CAF_CHECK(has(ask("video show good"), "7 pictures, 10s apart"));
   auto bad = ask("video transcode good --with crf=99 --with preset=hasty");
   CAF_CHECK_EQUAL(bad.status, 2);
   CAF_CHECK(has(bad, "crf must be ") && has(bad, "preset must be one of ultrafast"));

@@ -45,7 +45,7 @@ mesh::job_client::behavior_type jobs(mesh::job_client::pointer, flag ended) {
     [ended](const mesh::submit_jobs& x) -> caf::result<mesh::submitted> {
       *ended = false;
       auto& kind = x.specs.at(0).kind;
-      if (kind != "transcode" && kind != "hls" && kind != "noop")
+      if (kind != "transcode" && kind != "hls" && kind != "storyboard" && kind != "noop")
         return mesh::to_caf({errc::validation, "there is no kind " + x.specs[0].kind});
       return mesh::submitted{{submit_receipt{fake_job(1), job_state::queued, false}}};
     },
@@ -135,7 +135,12 @@ mesh::catalogue_reader::behavior_type catalogue(mesh::catalogue_reader::pointer)
   return {
     [](const video_query& x) { return videos(x); },
     [](const mesh::get_video&) {
-      return video_detail{videos({}).videos[0], films("/x"), {}};
+      video_detail out{videos({}).videos[0], films("/x"), {}, {}};
+      out.board.columns = out.board.rows = 10;
+      out.board.count = 7;
+      out.board.interval = 10'000ms;
+      out.board.made_by = fake_job(1).str();
+      return out;
     },
     [](const mesh::get_categories&) { return mesh::category_list{}; },
     [](const mesh::get_known_files&) { return mesh::known_file_list{}; },

@@ -74,3 +74,53 @@ CAF_TEST(no word of a stranger reaches libav) {
   other.payload = "{\"profile\":7}";
   CAF_CHECK_EQUAL(refused(other), "nothing");
 }
+
+CAF_TEST(a storyboard takes what is not said from the configuration and is one while it is not done) {
+  media_policy policy;
+  policy.storyboards.width = 200;
+  policy.storyboards.interval = milliseconds{5'000};
+  job_spec spec;
+  spec.kind = "storyboard";
+  spec.payload = "{\"videoId\":\"" + film + "\"}";
+  CAF_REQUIRE(admit_media_job(policy, spec).has_value());
+  auto kept = decode_storyboard_payload(spec.payload);
+  CAF_REQUIRE(kept.has_value());
+  CAF_CHECK_EQUAL(kept->width, 200u);
+  CAF_CHECK_EQUAL(kept->interval.count(), 5'000);
+  CAF_CHECK_EQUAL(spec.unique_key, "storyboard:" + film);
+  spec = asked("hls", R"("hls")");
+  CAF_REQUIRE(admit_media_job(policy, spec).has_value());
+  CAF_CHECK_EQUAL(spec.unique_key, "hls:" + film + ":hls");
+  CAF_CHECK(decode_hls_payload(spec.payload)->profile == *find_profile("hls"));
+  // Two that differ are two.
+  spec = asked("hls", R"({"base":"hls","crf":20})");
+  CAF_REQUIRE(admit_media_job(policy, spec).has_value());
+  CAF_CHECK_EQUAL(spec.unique_key, "");
+  CAF_CHECK_EQUAL(refused(asked("hls", R"("web-720p")")), "payload.profile");
+  CAF_CHECK_EQUAL(refused(asked("storyboard", R"("x","width":9,"interval":"often")")),
+                  "payload.interval,payload.width");
+}
+
+CAF_TEST(films get a storyboard after their ingest where the configuration says so) {
+  media_policy policy;
+  video item;
+  item.id = {{1, 1}};
+  item.version = {7, 8, 9};
+  item.video_codec = "h264";
+  item.duration = 60;
+  CAF_CHECK(!storyboard_after_ingest(policy, item));
+  policy.storyboards.after_ingest = true;
+  auto spec = storyboard_after_ingest(policy, item);
+  CAF_REQUIRE(spec.has_value());
+  CAF_CHECK_EQUAL(spec->kind, "storyboard");
+  // Another content is another job.
+  CAF_CHECK_EQUAL(spec->unique_key, "storyboard:" + film + ":7-8-9");
+  auto again = *spec;
+  CAF_REQUIRE(admit_media_job(policy, again).has_value());
+  CAF_CHECK(again == *spec);
+  item.duration = 0;
+  CAF_CHECK(!storyboard_after_ingest(policy, item));
+  item.duration = 60;
+  item.video_codec.clear();
+  CAF_CHECK(!storyboard_after_ingest(policy, item));
+}
