@@ -81,26 +81,17 @@ std::string_view type_of(std::string_view name) {
     std::string_view extension;
     std::string_view type;
   };
-  static constexpr std::array<entry, 20> types{{{".mp4", "video/mp4"},
-                                                {".m4v", "video/mp4"},
-                                                {".mkv", "video/x-matroska"},
-                                                {".webm", "video/webm"},
-                                                {".mov", "video/quicktime"},
-                                                {".avi", "video/x-msvideo"},
-                                                {".ts", "video/mp2t"},
-                                                {".m2ts", "video/mp2t"},
-                                                {".mpg", "video/mpeg"},
-                                                {".mpeg", "video/mpeg"},
-                                                {".ogv", "video/ogg"},
-                                                {".wmv", "video/x-ms-wmv"},
-                                                {".flv", "video/x-flv"},
-                                                {".m4a", "audio/mp4"},
-                                                {".mp3", "audio/mpeg"},
-                                                {".jpg", "image/jpeg"},
-{".webp", "image/webp"},
-{".m3u8", "application/vnd.apple.mpegurl"},
-{".m4s", "video/iso.segment"},
-{".vtt", "text/vtt; charset=utf-8"}}};
+  static constexpr std::array<entry, 20> types{
+    {{".mp4", "video/mp4"},         {".m4v", "video/mp4"},
+     {".mkv", "video/x-matroska"},  {".webm", "video/webm"},
+     {".mov", "video/quicktime"},   {".avi", "video/x-msvideo"},
+     {".ts", "video/mp2t"},         {".m2ts", "video/mp2t"},
+     {".mpg", "video/mpeg"},        {".mpeg", "video/mpeg"},
+     {".ogv", "video/ogg"},         {".wmv", "video/x-ms-wmv"},
+     {".flv", "video/x-flv"},       {".m4a", "audio/mp4"},
+     {".mp3", "audio/mpeg"},        {".jpg", "image/jpeg"},
+     {".webp", "image/webp"},       {".m3u8", "application/vnd.apple.mpegurl"},
+     {".m4s", "video/iso.segment"}, {".vtt", "text/vtt; charset=utf-8"}}};
   auto dot = name.rfind('.');
   for (auto& [extension, type] : types)
     if (dot != std::string_view::npos && equals_ignoring_case(name.substr(dot), extension))

@@ -14,8 +14,8 @@ namespace {
 const error no_ladder{errc::not_found, R"(this video has no HLS ladder yet: POST {"profile":"hls"} to its /transcode)"};
 const error no_file{errc::not_found, "the ladder has no such file"};
 
-/// Only what a ladder consists of, by its name: playlists, segments, subtitles, pictures. The folder holds nothing else,
-/// and no part of such a name leads out of it.
+/// Only what a ladder consists of, by its name: playlists, segments, subtitles, pictures. The folder holds nothing
+/// else, and no part of such a name leads out of it.
 bool is_ladder_file(const std::string& name) {
   constexpr std::array<std::string_view, 5> extensions{".m3u8", ".m4s", ".mp4", ".vtt", ".jpg"};
   return exec::valid_output_name(name)

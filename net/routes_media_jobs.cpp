@@ -92,10 +92,9 @@ void make_storyboard(exchange& x) {
     spec.kind = "storyboard";
     auto whole = payload;
     spec.payload = std::move(whole.text("version", found.item.version.str())).str();
-    self.app().backend.submit(std::move(spec), self.context(),
-                              then<submit_receipt>(self, [](exchange& s, submit_receipt receipt) {
-                                s.answer(job_response(202, receipt));
-                              }));
+    self.app().backend.submit(
+      std::move(spec), self.context(),
+      then<submit_receipt>(self, [](exchange& s, submit_receipt receipt) { s.answer(job_response(202, receipt)); }));
   };
   x.app().backend.find_video(*id, then<video_detail>(x, std::move(next)));
 }

@@ -98,10 +98,11 @@ void add_storyboard_routes(std::vector<route>& out) {
   out.push_back(make("/api/videos/{id}/storyboard.vtt", "Which picture of which sheet belongs to which time",
                      "WebVTT with #xywh", vtt));
   auto r = make("/api/videos/{id}/storyboard/{n}.jpg", "A sheet of the storyboard", "JPEG", sheet);
-  r.parameters.push_back({"n", parameter::place::path, value_type::integer, true, "Number of the sheet, from 0", 0, 0, {}});
+  r.parameters.push_back(
+    {"n", parameter::place::path, value_type::integer, true, "Number of the sheet, from 0", 0, 0, {}});
   out.push_back(r);
-  out.push_back(make("/api/videos/{id}/storyboard.bif", "The storyboard as one file, for Roku and Plex players",
-                     "BIF", bif));
+  out.push_back(
+    make("/api/videos/{id}/storyboard.bif", "The storyboard as one file, for Roku and Plex players", "BIF", bif));
 }
 
 } // namespace troupe::net

@@ -53,8 +53,7 @@ const picture* best_of(const std::vector<picture>& all, bool webp, uint32_t widt
   for (auto& p : all) {
     if (p.file.ends_with(".webp") != webp)
       continue;
-    auto better =
-      !best || (best->width < width ? p.width > best->width : p.width >= width && p.width < best->width);
+    auto better = !best || (best->width < width ? p.width > best->width : p.width >= width && p.width < best->width);
     if (better)
       best = &p;
   }
@@ -103,7 +102,8 @@ void add_stream_routes(std::vector<route>& out) {
   r.path = "/api/videos/{id}/thumbnail";
   r.summary = "A picture of the video";
   r.parameters = {path_id("Id of the video"), query_integer("width", 1, 8192, "The smallest picture that is as wide")};
-  r.answers = {{200, "JPEG, or WebP where there is one and Accept names it"}, {404, "No such video, or no picture yet"}};
+  r.answers = {{200, "JPEG, or WebP where there is one and Accept names it"},
+               {404, "No such video, or no picture yet"}};
   r.handle = thumbnail;
   out.push_back(r);
 }

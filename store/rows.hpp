@@ -163,8 +163,8 @@ rendition to_rendition(rendition_row& row);
 
 struct storyboard_row {
   std::string video, folder, made_by;
-  integer size = 0, mtime_ns = 0, inode = 0, tile_width = 0, tile_height = 0, tile_columns = 0, tile_rows = 0, tiles = 0,
-          interval_ms = 0, has_bif = 0, bytes = 0, created_at = 0;
+  integer size = 0, mtime_ns = 0, inode = 0, tile_width = 0, tile_height = 0, tile_columns = 0, tile_rows = 0,
+          tiles = 0, interval_ms = 0, has_bif = 0, bytes = 0, created_at = 0;
 
   template <class F>
   void key(F&& f) {

@@ -85,7 +85,9 @@ std::vector<std::string> unnamed(std::vector<std::string> files, const video_det
   auto names = [](auto& rows, auto& file) {
     return std::ranges::any_of(rows, [&](auto& x) { return x.file == file; });
   };
-  std::erase_if(files, [&](auto& file) { return names(d.item.thumbnails, file) || names(d.renditions, file) || d.board.folder == file; });
+  std::erase_if(files, [&](auto& file) {
+    return names(d.item.thumbnails, file) || names(d.renditions, file) || d.board.folder == file;
+  });
   return files;
 }
 

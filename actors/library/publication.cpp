@@ -49,8 +49,7 @@ job_spec following(job_spec spec, const job& x) {
   return spec;
 }
 
-result<dispatch::consequences> publish_ingest(const job& x, const std::string& text,
-                                              const work::media_policy& policy) {
+result<dispatch::consequences> publish_ingest(const job& x, const std::string& text, const work::media_policy& policy) {
   auto made = work::decode_ingest_result(text);
   if (!made)
     return {errc::internal, "the worker's answer can't be read: " + made.error().message};
@@ -73,8 +72,8 @@ result<dispatch::consequences> publish_transcode(const job& x, const std::string
   auto made = work::decode_transcode_result(text);
   if (!made)
     return {errc::internal, "the worker's answer can't be read: " + made.error().message};
-  auto asked = x.spec.kind == "hls" ? work::decode_hls_payload(x.spec.payload)
-                                    : work::decode_transcode_payload(x.spec.payload);
+  auto asked =
+    x.spec.kind == "hls" ? work::decode_hls_payload(x.spec.payload) : work::decode_transcode_payload(x.spec.payload);
   if (!asked)
     return std::move(asked).error();
   auto& r = made->item;

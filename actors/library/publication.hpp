@@ -27,7 +27,7 @@ dispatch::consequences on_ended(const job& x);
 /// dispatcher_config::observed: what the librarian wants to hear of.
 bool is_observed(const job& x);
 
-/// The video that an ingest, transcode, hls or storyboard job is for; nothing for other jobs, or when the payload can't be read.
+/// The video that an ingest, transcode, hls or storyboard job is for; nothing for others, or when it can't be read.
 struct job_target {
   video_id video;
   /// Of an ingest job only.

@@ -101,8 +101,8 @@ error reason_of(attempt& a, const workshop& shop, const source& src, error faile
 /// A probe of the source on an executor.
 result<media_info> extract_metadata(attempt& a, const source& src);
 
-/// Progress of an executor's operation as the job's, between two fractions of the whole. Counters: "speed" (×1000 of real
-/// time), "etaMs", "frames", "bytes", "outMs". For attempt::execute; `a` outlives it.
+/// Progress of an executor's operation as the job's, between two fractions of the whole. Counters: "speed" (×1000 of
+/// real time), "etaMs", "frames", "bytes", "outMs". For attempt::execute; `a` outlives it.
 std::function<void(const exec::progress&)> within(attempt& a, double from, double to, std::string stage,
                                                   std::string message);
 

@@ -21,8 +21,8 @@ result<void> output_folder::check(const std::vector<said_file>& said) const {
     if (!there)
       return std::move(there).error();
     if (there->size == 0 || there->size != x.bytes.value_or(there->size))
-      return {errc::protocol, x.name + ": there are " + std::to_string(there->size)
-                                + " bytes, and not as many as the executor says"};
+      return {errc::protocol,
+              x.name + ": there are " + std::to_string(there->size) + " bytes, and not as many as the executor says"};
     bytes_ += there->size;
   }
   if (names.size() != given_.size())

@@ -126,8 +126,8 @@ void storyboard_fields(std::vector<field>& out, storyboard_settings& x) {
   out.push_back({"storyboards.after_ingest", &x.after_ingest,
                  "Each film gets one after its ingest, as a job of its own that waits for everything else. Without it, "
                  "one is made when it is asked for."});
-  out.push_back({"storyboards.interval", &x.interval,
-                 "Time from picture to picture; short films get a smaller one.", second, 3600 * second});
+  out.push_back({"storyboards.interval", &x.interval, "Time from picture to picture; short films get a smaller one.",
+                 second, 3600 * second});
   out.push_back({"storyboards.width", &x.width, "Width of a picture, pixels.", 16, 1024});
 }
 

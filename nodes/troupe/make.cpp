@@ -35,7 +35,7 @@ std::string profile_json_of(const wish& x) {
                                         + printable(x.profile) + "' lists the fields");
     auto value = change.substr(split + 1);
     bool text = std::holds_alternative<std::string media_profile::*>(known->place);
-    !text && is_json(value) ? out.raw(field, value) : out.text(field, value);
+    !text&& is_json(value) ? out.raw(field, value) : out.text(field, value);
   }
   return std::move(out).str();
 }

@@ -116,7 +116,7 @@ typename Inspector::result_type inspect(Inspector& f, video& x) {
            x.video_codec, x.audio_codec, x.container, x.media, x.thumbnails, x.created, x.updated);
 }
 
-/// A file made from a video, or a folder (container "hls"). The row is its publication: a file without one is nobody's and is collected.
+/// A file or folder (container "hls") made from a video. The row is its publication: without one it is collected.
 struct rendition {
   rendition_id id;
   video_id video;

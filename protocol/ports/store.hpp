@@ -136,8 +136,8 @@ public:
   virtual result<std::vector<known_file>> known_files(library_id lib, std::string_view after, uint32_t limit) = 0;
   virtual result<std::vector<scan>> scans(uint32_t limit) = 0;
   virtual result<scan> find_scan(scan_id id) = 0;
-  /// Every file or folder below the data folder that a row names: renditions, thumbnails and storyboards, relative paths; also the paths of
-  /// videos of the uploads and downloads libraries as "uploads/…", "downloads/…".
+  /// Every file or folder below the data folder that a row names: renditions, thumbnails and storyboards, relative
+  /// paths; also the paths of videos of the uploads and downloads libraries as "uploads/…", "downloads/…".
   virtual result<std::vector<std::string>> referenced_files() = 0;
 };
 

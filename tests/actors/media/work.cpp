@@ -38,8 +38,8 @@ CAF_TEST(pictures are made as WebP beside JPEG where a worker is told to) {
   CAF_REQUIRE(row.has_value());
   auto id = a.job.token.job.str();
   auto folder = "artwork/" + id.substr(id.size() - 2) + "/" + base();
-  CAF_CHECK_EQUAL(left(), (std::vector{folder + "-320.jpg", folder + "-320.webp", folder + "-640.jpg",
-                                       folder + "-640.webp"}));
+  CAF_CHECK_EQUAL(left(),
+                  (std::vector{folder + "-320.jpg", folder + "-320.webp", folder + "-640.jpg", folder + "-640.webp"}));
   CAF_CHECK_EQUAL(row->item.thumbnails.size(), 4u);
   // One address for both: who asks says what it takes.
   auto text = outward_json(row->item);

@@ -93,9 +93,9 @@ CAF_TEST(a storyboard is there when it has been made) {
   CAF_CHECK_EQUAL(sheet.header("content-type"), "image/jpeg");
   CAF_CHECK_EQUAL(sheet.body, "second sheet");
   CAF_CHECK_EQUAL(s.see("/storyboard/1.jpg", "If-None-Match: " + sheet.header("etag") + "\r\n").status, 304);
-  for (auto bad : {"/storyboard/2.jpg", "/storyboard/00.jpg", "/storyboard/-1.jpg", "/storyboard/x.jpg",
-                   "/storyboard/.jpg", "/storyboard/0.png", "/storyboard/0", "/storyboard/99999999999.jpg",
-                   "/storyboard/..%2F..%2Ffilm.jpg"})
+  for (auto bad :
+       {"/storyboard/2.jpg", "/storyboard/00.jpg", "/storyboard/-1.jpg", "/storyboard/x.jpg", "/storyboard/.jpg",
+        "/storyboard/0.png", "/storyboard/0", "/storyboard/99999999999.jpg", "/storyboard/..%2F..%2Ffilm.jpg"})
     CAF_CHECK_EQUAL(s.see(bad).status, 404);
   auto bif = s.see("/storyboard.bif");
   CAF_CHECK_EQUAL(bif.status, 404);
@@ -124,8 +124,7 @@ CAF_TEST(a storyboard is made when it is asked for and not twice) {
   s.add_board();
   auto there = s.post("/storyboard", "");
   CAF_CHECK_EQUAL(there.status, 200);
-  CAF_CHECK_EQUAL(there.body,
-                  R"({"jobId":"maker","status":"completed","trackingUrl":"/api/jobs/maker/status"})");
+  CAF_CHECK_EQUAL(there.body, R"({"jobId":"maker","status":"completed","trackingUrl":"/api/jobs/maker/status"})");
   CAF_CHECK_EQUAL(s.post("/storyboard", R"({"again":true})").status, 202);
   CAF_CHECK_EQUAL(s.ask(with_body("POST", "/api/videos/" + video_id{{1, 1}}.str() + "/storyboard", ""))->status, 404);
   std::lock_guard guard{s.backend.mutex};
