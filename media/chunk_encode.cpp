@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <deque>
 
 namespace troupe::media {
 
@@ -21,6 +22,10 @@ namespace {
 
 /// Decoded frames between the stages, as few as evens them out.
 constexpr size_t queue_frames = 4;
+/// Frames in front of the chunk that the filters see: deinterlacing looks at one neighbour.
+constexpr size_t lead_frames = 3;
+/// Seconds in front of the chunk from which on all frames are decoded; earlier only those that others refer to.
+constexpr double lead_seconds = 2;
 
 using frame_queue = bounded_queue<av::frame>;
 
@@ -117,8 +122,10 @@ private:
         break;
       }
       auto time = packet->pts != AV_NOPTS_VALUE ? packet->pts : packet->dts;
-      if (time != AV_NOPTS_VALUE && place(time, stream_.time_base) == chunk_place::inside)
-        ++packets_;
+      if (time != AV_NOPTS_VALUE) {
+        packets_ += place(time, stream_.time_base) == chunk_place::inside;
+        decoder_->skip_unreferenced(far_ahead(time));
+      }
       TROUPE_TRY(decoder_->send(packet.get(), onward));
       av_packet_unref(packet.get());
     }
@@ -126,10 +133,24 @@ private:
     return {};
   }
 
+  /// Of the first chunk nothing is in front.
+  bool far_ahead(int64_t time) const noexcept {
+    return request_.chunk.begin != INT64_MIN
+           && static_cast<double>(time) * av_q2d(stream_.time_base) < begin_seconds() - lead_seconds;
+  }
+
   result<void> hand_on(AVFrame& f) {
-    // Open groups of pictures begin with some that can't be decoded: those are not this chunk's damage.
-    if (f.pts != AV_NOPTS_VALUE && place(f.pts, stream_.time_base) == chunk_place::before)
+    if (f.pts != AV_NOPTS_VALUE && place(f.pts, stream_.time_base) == chunk_place::before) {
+      // Open groups of pictures begin with some that can't be decoded: those are not this chunk's damage.
       damaged_before_ = decoder_->damaged();
+      lead_.push_back(taken(f));
+      if (lead_.size() > lead_frames)
+        lead_.pop_front();
+      return {};
+    }
+    for (; !lead_.empty(); lead_.pop_front())
+      if (!decoded_.push(std::move(lead_.front())))
+        return stopped_error();
     return decoded_.push(taken(f)) ? result<void>{} : stopped_error();
   }
 
@@ -183,6 +204,8 @@ private:
   std::unique_ptr<decoder> decoder_;
   int64_t packets_ = 0;
   int64_t damaged_before_ = 0;
+  /// The last frames in front of the chunk, until its first one comes.
+  std::deque<av::frame> lead_;
 };
 
 /// Refuses what can't come from plan_chunks, before it is used to calculate with.

@@ -43,8 +43,8 @@ std::string nothing_to_cut(const transcode_plan& plan, input& source) {
 
 /// The shifts that hold from a byte position on.
 std::vector<time_shift> shifts_from(const std::vector<time_shift>& all, int64_t position) {
-  auto it = std::upper_bound(all.begin(), all.end(), position,
-                             [](int64_t p, const time_shift& s) { return p < s.position; });
+  auto it =
+    std::upper_bound(all.begin(), all.end(), position, [](int64_t p, const time_shift& s) { return p < s.position; });
   if (it != all.begin())
     --it;
   return {it, all.end()};

@@ -1,9 +1,21 @@
 #include "media/decoder.hpp"
 
 #include "media/faults.hpp"
-#include "media/input.hpp"
+#include "protocol/model/executor.hpp"
+
+#include <atomic>
 
 namespace troupe::media {
+
+namespace {
+
+std::atomic<int64_t> largest_picture = exec::limits{}.max_pixels;
+
+} // namespace
+
+void decoder::allow_pixels(int64_t most) noexcept {
+  largest_picture = most;
+}
 
 decoder::decoder(av::codec_context context) : context_(std::move(context)), frame_(av::make_frame()) {
 }
@@ -20,7 +32,7 @@ result<decoder> decoder::open(const AVStream& stream, const decoder_settings& se
   context->thread_count = settings.threads;
   if (settings.rough)
     context->skip_loop_filter = AVDISCARD_ALL;
-  context->max_pixels = max_pixels;
+  context->max_pixels = largest_picture;
   if (int code = avcodec_open2(context.get(), codec, nullptr); code < 0)
     return av_error(code, "the " + name + " decoder can't be opened");
   return decoder(std::move(context));

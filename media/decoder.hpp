@@ -26,12 +26,20 @@ public:
   }
   static result<decoder> open(const AVStream& stream, const decoder_settings& settings);
 
+  /// Decoders that are opened from now on refuse larger pictures, also when a stream changes its size half-way. For the
+  /// whole process, as its one operation is.
+  static void allow_pixels(int64_t most) noexcept;
+
   /// Decodes a packet, or with nullptr what is still inside, and hands each frame (pts set to the best estimate, in
   /// the stream's time base) to `sink`.
   result<void> send(const AVPacket* packet, const frame_sink& sink);
   /// Which frames are decoded at all, from the next packet on (AVDISCARD_NONREF, AVDISCARD_NONKEY).
   void skip(AVDiscard frames) noexcept {
     context_->skip_frame = frames;
+  }
+  /// Leaves out frames that no other frame needs, from the next packet on.
+  void skip_unreferenced(bool skip) noexcept {
+    context_->skip_frame = skip ? AVDISCARD_NONREF : AVDISCARD_DEFAULT;
   }
   /// After a seek.
   void flush() noexcept {

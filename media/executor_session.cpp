@@ -28,8 +28,14 @@ error without_blame(const error& why) {
 }
 
 uint64_t processor_seconds(const exec::request& request) noexcept {
-  bool is_short = request.op == exec::op::probe || request.op == exec::op::thumbnail;
-  return is_short ? request.limits.short_cpu : request.limits.long_cpu;
+  switch (request.op) {
+  case exec::op::probe:
+    return request.limits.probe_cpu;
+  case exec::op::thumbnail:
+    return request.limits.thumbnail_cpu;
+  default:
+    return request.limits.long_cpu;
+  }
 }
 
 /// A worker that breaks the protocol can't be talked to.

@@ -67,7 +67,8 @@ private:
   result<keyframe_reader::found> look_at(double place) {
     auto& index = reader_.index();
     if (!index.empty()) {
-      auto time = index.front() + static_cast<int64_t>(place * static_cast<double>(reader_.index_end() - index.front()));
+      auto time =
+        index.front() + static_cast<int64_t>(place * static_cast<double>(reader_.index_end() - index.front()));
       auto key = *std::prev(std::upper_bound(index.begin(), index.end(), time));
       if (std::find(seen_.begin(), seen_.end(), key) != seen_.end())
         return keyframe_reader::found{};

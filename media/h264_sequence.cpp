@@ -5,7 +5,6 @@ extern "C" {
 }
 
 #include <array>
-#include <vector>
 
 namespace troupe::media {
 
@@ -18,16 +17,7 @@ constexpr size_t max_bytes = 1024;
 /// gives zeros and is remembered.
 class bits {
 public:
-  explicit bits(std::span<const uint8_t> nal) {
-    size_t zeros = 0;
-    for (auto byte : nal) {
-      if (zeros >= 2 && byte == 3) {
-        zeros = 0;
-        continue;
-      }
-      zeros = byte ? 0 : zeros + 1;
-      bytes_.push_back(byte);
-    }
+  explicit bits(std::span<const uint8_t> nal) : bytes_(h264_payload(nal)) {
     while (!bytes_.empty() && bytes_.back() == 0)
       bytes_.pop_back();
     if (!bytes_.empty())
@@ -261,6 +251,21 @@ bool read_size(bits& in, h264_sequence& out) {
 }
 
 } // namespace
+
+std::vector<uint8_t> h264_payload(std::span<const uint8_t> nal) {
+  std::vector<uint8_t> out;
+  out.reserve(nal.size());
+  int zeros = 0;
+  for (auto byte : nal) {
+    if (zeros >= 2 && byte == 3) {
+      zeros = 0;
+      continue;
+    }
+    zeros = byte ? 0 : zeros + 1;
+    out.push_back(byte);
+  }
+  return out;
+}
 
 std::optional<h264_sequence> read_h264_sequence(std::span<const uint8_t> nal) {
   if (nal.size() < 4 || nal.size() > max_bytes)

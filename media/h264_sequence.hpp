@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <vector>
 
 namespace troupe::media {
 
@@ -28,6 +29,9 @@ struct h264_sequence {
   /// Frames that are held back for their order; none: the decoder has to find out from the frames.
   std::optional<int> reorder_frames;
 };
+
+/// Without emulation prevention (7.3.1).
+std::vector<uint8_t> h264_payload(std::span<const uint8_t> nal);
 
 /// Reads the NAL unit after its header byte. Nothing for what is damaged or out of the ordinary (4:0:0, separate colour
 /// planes, different depths …): that is left to the decoder, whose judgement of such streams is its own.

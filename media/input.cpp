@@ -1,5 +1,6 @@
 #include "media/input.hpp"
 
+#include "media/decoder.hpp"
 #include "media/faults.hpp"
 #include "media/log_capture.hpp"
 #include "media/stream_completion.hpp"
@@ -53,11 +54,12 @@ std::string reason() {
 
 } // namespace
 
-input::input(int fd, const std::atomic<bool>& cancelled) : cancelled_(cancelled), io_(fd, cancelled) {
+input::input(int fd, const task& job) :
+  cancelled_(job.cancelled), limits_(job.limits), subtitles_(job.limits.max_subtitles), io_(fd, job.cancelled) {
 }
 
 result<std::unique_ptr<input>> input::open(int fd, const std::string& name_hint, const task& job, depth how_deep) {
-  std::unique_ptr<input> self{new input(fd, job.cancelled)};
+  std::unique_ptr<input> self{new input(fd, job)};
   if (self->io_.size() == 0)
     return {errc::bad_media, "the file is empty"};
   TROUPE_TRY(self->detect(name_hint));
@@ -83,14 +85,20 @@ result<void> input::find_streams(depth how_deep) {
   if (how_deep == depth::facts) {
     TROUPE_TRY(open_format(true));
     stream_completion completion(*format_, io_.fd());
+    completion.limit_pixels(limits_.max_pixels);
     TROUPE_TRY(after_finding(completion.find_stream_info()));
-    if (completion.confirmed())
+    bool confirmed = completion.confirmed();
+    if (io_.failure() || cancelled())
+      return read_error(AVERROR_EXIT);
+    marks_ = completion.marks();
+    if (confirmed)
       return {};
     format_.reset();
     avio_seek(io_.context(), 0, SEEK_SET);
   }
   TROUPE_TRY(open_format(false));
-  return after_finding(avformat_find_stream_info(format_.get(), nullptr));
+  first_decode_options first(*format_, limits_);
+  return after_finding(avformat_find_stream_info(format_.get(), first.out()));
 }
 
 result<void> input::open_format(bool prepared) {
@@ -99,7 +107,8 @@ result<void> input::open_format(bool prepared) {
   context->flags |= AVFMT_FLAG_CUSTOM_IO;
   context->io_open = &refuse_open;
   context->interrupt_callback = {&interrupted, const_cast<std::atomic<bool>*>(&cancelled_)};
-  context->max_streams = max_streams;
+  // One more, to know of it.
+  context->max_streams = static_cast<int>(limits_.max_streams) + 1;
   context->probesize = probe_bytes;
   if (prepared)
     stream_completion::prepare(*context, *detected_);
@@ -108,14 +117,20 @@ result<void> input::open_format(bool prepared) {
   options.set("protocol_whitelist", "none");
   // MPEG-TS: programmes beyond the first that the header names; others don't know the option.
   options.set("scan_all_pmts", "1");
+  // What QuickTime calls data references: other files. Off by default, and the last thing to rely on a default for.
+  options.set("enable_drefs", "0");
+  options.set("use_absolute_path", "0");
   // On failure libav frees the context and clears the pointer.
   int code = avformat_open_input(&context, "", detected_, options.out());
   if (code < 0) {
+    if (log_capture::mentions("max_streams"))
+      return {errc::bad_media, "a file with more tracks than the limit of " + std::to_string(limits_.max_streams)
+                                 + " (media.max_streams)"};
     auto damaged = std::string("the file looks like ") + detected_->name + " but can't be opened" + reason();
     return io_.failure() || code == AVERROR_EXIT ? read_error(code) : av_error(code, damaged);
   }
   format_.reset(context);
-  return {};
+  return check_limits(*format_, limits_);
 }
 
 result<void> input::after_finding(int code) {
@@ -127,12 +142,11 @@ result<void> input::after_finding(int code) {
 }
 
 result<void> input::check_streams() {
+  TROUPE_TRY(check_limits(*format_, limits_));
+  decoder::allow_pixels(limits_.max_pixels);
   bool any = false;
   for (unsigned i = 0; i < format_->nb_streams; ++i) {
     auto& par = *format_->streams[i]->codecpar;
-    if (static_cast<int64_t>(par.width) * par.height > max_pixels)
-      return {errc::bad_media, "a picture of " + std::to_string(par.width) + "x" + std::to_string(par.height)
-                                 + " pixels is larger than the limit of 8192x8192"};
     bool picture = format_->streams[i]->disposition & AV_DISPOSITION_ATTACHED_PIC;
     any |= par.codec_type == AVMEDIA_TYPE_VIDEO && !picture && par.width > 0 && par.height > 0;
     any |= par.codec_type == AVMEDIA_TYPE_AUDIO && par.sample_rate > 0;
@@ -140,6 +154,18 @@ result<void> input::check_streams() {
   if (!any)
     return {errc::bad_media, std::string("the ") + detected_->name + " file holds neither video nor audio" + reason()};
   return {};
+}
+
+int input::read(AVPacket& packet) noexcept {
+  if (cancelled())
+    return AVERROR_EXIT;
+  int code = av_read_frame(format_.get(), &packet);
+  if (code < 0 || subtitles_.take(*stream(static_cast<unsigned>(packet.stream_index)), packet))
+    return code;
+  av_packet_unref(&packet);
+  too_many_subtitles_ = true;
+  // Not a damaged place behind which the rest is as good as none: the operation ends.
+  return AVERROR_EXIT;
 }
 
 AVStream* input::first(AVMediaType type) noexcept {
@@ -165,6 +191,9 @@ error input::read_error(int code) const {
     return cancelled_error();
   if (io_.failure())
     return system_error(io_.failure(), "the source can't be read");
+  if (too_many_subtitles_)
+    return {errc::bad_media, "more subtitles than the limit of " + std::to_string(limits_.max_subtitles)
+                               + " bytes (media.max_subtitles)"};
   return av_error(code, "the source can't be read");
 }
 

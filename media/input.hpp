@@ -2,16 +2,15 @@
 
 #include "media/av.hpp"
 #include "media/file_io.hpp"
+#include "media/input_limits.hpp"
+#include "media/packet_marks.hpp"
 #include "media/task.hpp"
 
+#include <map>
 #include <memory>
 #include <string>
 
 namespace troupe::media {
-
-/// More streams, or a larger picture, than this is an attack or a broken header.
-inline constexpr int max_streams = 1000;
-inline constexpr int64_t max_pixels = 8192LL * 8192;
 
 /// What a file is opened for.
 enum class depth {
@@ -26,7 +25,8 @@ enum class depth {
 class input {
 public:
   /// Opens and reads headers (and a bounded beginning) of what `fd` holds. Borrows `fd` and `job.cancelled`.
-  /// bad_media when it is not media, or holds neither video nor audio; io when reading fails; cancelled.
+  /// bad_media when it is not media, holds neither video nor audio, or asks for more than `job.limits`; io when reading
+  /// fails; cancelled.
   static result<std::unique_ptr<input>> open(int fd, const std::string& name_hint, const task& job,
                                              depth how_deep = depth::packets);
 
@@ -47,14 +47,17 @@ public:
   /// The first attached picture that arrived, or nullptr.
   AVStream* cover() noexcept;
   /// The next packet. AVERROR_EOF at the end; use `read_error` for anything else that is negative.
-  int read(AVPacket& packet) noexcept {
-    return cancelled() ? AVERROR_EXIT : av_read_frame(format_.get(), &packet);
+  int read(AVPacket& packet) noexcept;
+  /// What the first packet of that stream carries besides the picture; only of an input that was opened for facts.
+  packet_marks marks(unsigned index) const {
+    auto found = marks_.find(index);
+    return found == marks_.end() ? packet_marks{} : found->second;
   }
   /// The error behind a failed read or seek.
   error read_error(int code) const;
 
 private:
-  input(int fd, const std::atomic<bool>& cancelled);
+  input(int fd, const task& job);
   result<void> detect(const std::string& name_hint);
   result<void> open_format(bool prepared);
   result<void> find_streams(depth how_deep);
@@ -62,8 +65,12 @@ private:
   result<void> check_streams();
 
   const std::atomic<bool>& cancelled_;
+  const exec::limits limits_;
+  subtitle_meter subtitles_;
+  bool too_many_subtitles_ = false;
   source_io io_;
   const AVInputFormat* detected_ = nullptr;
+  std::map<unsigned, packet_marks> marks_;
   // Last member: closed before the io it reads from.
   av::input_context format_;
 };

@@ -12,7 +12,8 @@ namespace troupe::media {
 /// timestamps that a transcode of the whole has; title, languages and chapters come from `source`. All descriptors are
 /// borrowed; the output is emptied first and synced last.
 /// Errors: unprocessable naming the piece that is missing, in the wrong place, damaged or of another plan or encoder
-/// (encode that one again); bad_media when too much of the source was damaged; storage_full, io, unavailable, cancelled.
+/// (encode that one again); bad_media when too much of the source was damaged; storage_full, io, unavailable,
+/// cancelled.
 result<exec::transcode_answer> join(int source, int output, int audio, std::span<const int> pieces,
                                     const exec::request& request, const task& job);
 

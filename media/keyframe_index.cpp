@@ -29,8 +29,8 @@ bool is_format(const AVFormatContext& format, const char* family) {
 class sought_keyframes final : public keyframe_index {
 public:
   sought_keyframes(input& source, unsigned stream) :
-    source_(source), stream_(stream), time_base_(source.stream(stream)->time_base),
-    shifts_{{0, timeline(*source.format()).shift()}},
+    source_(source), stream_(stream),
+    time_base_(source.stream(stream)->time_base), shifts_{{0, timeline(*source.format()).shift()}},
     shift_(av_rescale_q(shifts_[0].microseconds, {1, AV_TIME_BASE}, time_base_)), packet_(av::make_packet()) {
   }
 
@@ -159,8 +159,8 @@ public:
   }
 
   result<std::optional<cut_point>> first_at(int64_t time) override {
-    auto it = std::lower_bound(keys_.begin(), keys_.end(), time,
-                               [](const keyframe& k, int64_t t) { return k.shown < t; });
+    auto it =
+      std::lower_bound(keys_.begin(), keys_.end(), time, [](const keyframe& k, int64_t t) { return k.shown < t; });
     if (it == keys_.end())
       return std::optional<cut_point>{};
     cut_point found{*it, std::nullopt};

@@ -77,6 +77,28 @@ result<void> keyframe_reader::scan() {
   return {};
 }
 
+result<int64_t> keyframe_reader::last_time(int64_t claimed) {
+  int64_t last = AV_NOPTS_VALUE;
+  if (av_seek_frame(source_->format(), stream_->index, claimed, AVSEEK_FLAG_BACKWARD) < 0)
+    return last;
+  last_time_ = AV_NOPTS_VALUE;
+  int64_t bytes = 0;
+  for (int packets = 0; packets < max_packets && bytes < max_bytes; ++packets) {
+    av_packet_unref(packet_.get());
+    const int code = source_->read(*packet_);
+    if (code == AVERROR_EXIT || source_->io().failure())
+      return source_->read_error(code);
+    if (code == AVERROR(EAGAIN))
+      continue;
+    if (code < 0)
+      return last;
+    bytes += packet_->size;
+    if (packet_->stream_index == stream_->index && packet_->dts != AV_NOPTS_VALUE)
+      last = std::max(last, packet_->dts);
+  }
+  return AV_NOPTS_VALUE;
+}
+
 void keyframe_reader::to_start() noexcept {
   last_time_ = AV_NOPTS_VALUE;
   auto* format = source_->format();

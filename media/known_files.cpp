@@ -1,6 +1,7 @@
 #include "media/known_files.hpp"
 
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include <array>
@@ -22,11 +23,21 @@ struct known_file {
 /// /proc/cpuinfo of 512 processors has about 700 KB.
 constexpr std::streamsize max_bytes = 1024 * 1024;
 constexpr int max_memory_nodes = 64;
+/// libav's muxers want 4 for a seed; the kernel hands out 256 without a pause.
+constexpr ssize_t random_bytes = 256;
 
 /// Written by read_known_files only: the signal handler reads it without a lock.
 std::vector<known_file>& files() {
   static std::vector<known_file> all;
   return all;
+}
+
+int file_of(const char* data, size_t size) noexcept {
+  int fd = ::memfd_create("known", MFD_CLOEXEC);
+  if (fd < 0 || ::pwrite(fd, data, size, 0) == static_cast<ssize_t>(size))
+    return fd;
+  ::close(fd);
+  return -1;
 }
 
 void remember(const std::string& path) {
@@ -55,17 +66,13 @@ void read_known_files() {
 }
 
 int open_known_file(const char* path) noexcept {
-  for (auto& file : files()) {
-    if (std::strcmp(file.path.c_str(), path) != 0)
-      continue;
-    int fd = ::memfd_create("known", MFD_CLOEXEC);
-    if (fd >= 0
-        && (::pwrite(fd, file.content.data(), file.content.size(), 0) != static_cast<ssize_t>(file.content.size()))) {
-      ::close(fd);
-      return -1;
-    }
-    return fd;
+  if (std::strcmp(path, "/dev/urandom") == 0) {
+    std::array<char, random_bytes> fresh;
+    return ::getrandom(fresh.data(), fresh.size(), 0) == random_bytes ? file_of(fresh.data(), fresh.size()) : -1;
   }
+  for (auto& file : files())
+    if (std::strcmp(file.path.c_str(), path) == 0)
+      return file_of(file.content.data(), file.content.size());
   return -1;
 }
 

@@ -122,4 +122,10 @@ bool ran_out_of_memory() {
                      [](auto& line) { return line.find("allocate memory") != std::string::npos; });
 }
 
+bool mentions(std::string_view word) {
+  auto& c = state();
+  std::lock_guard lock(c.mutex);
+  return std::any_of(c.lines.begin(), c.lines.end(), [&](auto& line) { return line.find(word) != std::string::npos; });
+}
+
 } // namespace troupe::media::log_capture

@@ -21,6 +21,8 @@ std::vector<std::string> lines(size_t limit = 32);
 std::string last();
 /// Whether a kept line says that memory ran out. Some decoders tell it to the log only, and report a damaged packet.
 bool ran_out_of_memory();
+/// Whether a line of this operation contains the word.
+bool mentions(std::string_view word);
 
 } // namespace log_capture
 } // namespace troupe::media

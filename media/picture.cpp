@@ -17,8 +17,8 @@ constexpr long max_height = 16384;
 /// Rows of a plane without their padding.
 void copy_plane(const AVFrame& from, int plane, int width, int height, std::vector<uint8_t>& to) {
   for (int y = 0; y < height; ++y)
-    std::memcpy(&to[static_cast<size_t>(y) * width], from.data[plane] + static_cast<ptrdiff_t>(y) * from.linesize[plane],
-                static_cast<size_t>(width));
+    std::memcpy(&to[static_cast<size_t>(y) * width],
+                from.data[plane] + static_cast<ptrdiff_t>(y) * from.linesize[plane], static_cast<size_t>(width));
 }
 
 } // namespace
@@ -56,8 +56,8 @@ result<av::frame> picture_maker::to_sdr(const AVFrame& frame, picture_size size)
     return small;
   (*small)->pts = 0;
   if (!tone_map_ || !tone_map_->accepts(**small)) {
-    auto graph = filter_graph::make(**small, any_time_base, {0, 1}, tone_map_filters(stream_, &frame)
-                                    + ",format=yuv444p", AVMEDIA_TYPE_VIDEO);
+    auto graph = filter_graph::make(**small, any_time_base, {0, 1},
+                                    tone_map_filters(stream_, &frame) + ",format=yuv444p", AVMEDIA_TYPE_VIDEO);
     if (!graph)
       return graph.error();
     tone_map_.emplace(std::move(*graph));

@@ -53,8 +53,8 @@ error piece_reader::wrong(const std::string& what, errc code) const {
 
 result<void> piece_reader::check_answers() const {
   if (pieces_.empty() || fds_.size() != pieces_.size())
-    return {errc::unprocessable, std::to_string(pieces_.size()) + " pieces are named and " + std::to_string(fds_.size())
-                                   + " came"};
+    return {errc::unprocessable,
+            std::to_string(pieces_.size()) + " pieces are named and " + std::to_string(fds_.size()) + " came"};
   const auto& first = pieces_.front();
   int64_t last = INT64_MIN;
   for (size_t i = 0; i < pieces_.size(); ++i) {
@@ -64,8 +64,8 @@ result<void> piece_reader::check_answers() const {
       return {errc::unprocessable, name + " belongs to another plan than the first"};
     if (p.index != i)
       return {errc::unprocessable, name + " should be chunk " + std::to_string(i + 1) + " and is chunk "
-                                     + std::to_string(int64_t{p.index} + 1) + " of its film: one is missing or they are "
-                                     + "in the wrong order"};
+                                     + std::to_string(int64_t{p.index} + 1)
+                                     + " of its film: one is missing or they are " + "in the wrong order"};
     if (p.frames == 0)
       continue;
     if (p.time_base.num <= 0 || p.time_base.den <= 0 || p.reorder < 0 || p.reorder > deepest_reorder

@@ -12,8 +12,8 @@
 
 namespace troupe::media {
 
-/// The pieces of a film as one stream of packets. Checks that each is the piece it should be and that they fit together;
-/// every error names the piece. One thread.
+/// The pieces of a film as one stream of packets. Checks that each is the piece it should be and that they fit
+/// together; every error names the piece. One thread.
 class piece_reader {
 public:
   /// Opens the first piece with a frame. Borrows all.

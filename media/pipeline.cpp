@@ -38,8 +38,11 @@ result<void> pipeline::spawn(const char* name, std::function<result<void>()> run
     ++running_;
   }
   try {
-    threads_.emplace_back([this, run = std::move(run)] { ended(guarded(run)); });
-    ::pthread_setname_np(threads_.back().native_handle(), name);
+    threads_.emplace_back([this, name, run = std::move(run)] {
+      // By itself: another thread's name is a file, and the sandbox has none.
+      ::pthread_setname_np(::pthread_self(), name);
+      ended(guarded(run));
+    });
     return {};
   } catch (const std::system_error& e) {
     std::lock_guard lock(mutex_);

@@ -108,6 +108,14 @@ void check_index(media_info& out, input& source) {
   }
 }
 
+void add_stream(media_info& out, input& source, unsigned index) {
+  auto facts = stream_facts(*source.format(), *source.stream(index));
+  auto marks = source.marks(index);
+  facts.closed_captions = marks.captions;
+  facts.hdr10_plus = marks.hdr10_plus;
+  out.streams.push_back(std::move(facts));
+}
+
 void add_log(media_info& out) {
   for (auto& line : log_capture::lines())
     if (std::find(out.warnings.begin(), out.warnings.end(), line) == out.warnings.end())
@@ -125,14 +133,12 @@ media_info facts_of(input& source) {
   out.programs = format.nb_programs;
   out.tags = tags_of(format.metadata);
   for (unsigned i = 0; i < format.nb_streams; ++i)
-    out.streams.push_back(stream_facts(format, *source.stream(i)));
+    add_stream(out, source, i);
   out.chapters = chapters_of(format);
   check_index(out, source);
   duration_facts(out, source);
   if (out.bit_rate <= 0 && out.duration > 0)
     out.bit_rate = static_cast<int64_t>(static_cast<double>(out.size) * 8 / out.duration);
-  if (format.nb_streams >= static_cast<unsigned>(max_streams))
-    out.warnings.push_back("there are more than 1000 streams: the others are left out");
   if (source.io().shrunk())
     out.warnings.push_back("the file became shorter while it was read");
   return out;

@@ -101,7 +101,7 @@ result<void> scaler::prepare(const kind& wanted) {
 }
 
 result<av::frame> scaler::scale(const AVFrame& picture, const picture_shape& shape) {
-  kind wanted{picture.width,      picture.height,        without_range(static_cast<AVPixelFormat>(picture.format)),
+  kind wanted{picture.width,      picture.height,         without_range(static_cast<AVPixelFormat>(picture.format)),
               matrix_of(picture), is_full_range(picture), shape};
   TROUPE_TRY(prepare(wanted));
   auto out = av::make_frame();

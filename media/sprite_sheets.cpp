@@ -67,8 +67,8 @@ sprite_sheets::sheet& sprite_sheets::open(uint32_t number) {
     // Jellyfin's sheets have room for all tiles, whatever is on them.
     const auto columns = asked_.jellyfin ? answer_.columns : std::min(answer_.columns, tiles);
     const auto rows = asked_.jellyfin ? answer_.rows : (tiles + answer_.columns - 1) / answer_.columns;
-    it->second.picture = black_picture(static_cast<int>(columns * answer_.tile_width),
-                                       static_cast<int>(rows * answer_.tile_height));
+    it->second.picture =
+      black_picture(static_cast<int>(columns * answer_.tile_width), static_cast<int>(rows * answer_.tile_height));
     it->second.filled.resize(tiles);
   }
   return it->second;

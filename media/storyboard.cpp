@@ -23,6 +23,8 @@ constexpr uint64_t most_pixels = 64'000'000;
 constexpr size_t batch = 4;
 /// Fewer moments are not worth a second thread, which has to open the file once more.
 constexpr size_t worth_a_thread = 6;
+/// A picture that is so many tiles later than it should be is not shown.
+constexpr int64_t far_tiles = 2;
 /// A film with fewer keyframes than wanted_tiles is decoded from end to end when that is no more work than this.
 constexpr int64_t most_pixels_decoded = 1'500'000'000;
 
@@ -69,8 +71,9 @@ struct view {
   AVStream* stream = nullptr;
   std::optional<keyframe_reader> reader;
   std::optional<picture_maker> maker;
-  /// The tile that was made last, for moments that share its keyframe.
+  /// The tile that was made last, for moments that share its keyframe, and its time.
   av::frame tile;
+  int64_t tile_ms = 0;
 };
 
 class storyboard_maker {
@@ -99,7 +102,7 @@ public:
 
 private:
   result<void> open(view& v) {
-    auto source = input::open(fd_, hint_, job_);
+    auto source = input::open(fd_, hint_, job_, depth::facts);
     if (!source)
       return source.error();
     return attach(v, std::move(*source));
@@ -120,24 +123,38 @@ private:
   }
 
   result<void> plan(view& v) {
-    auto& format = *v.source->format();
     times_.base = v.stream->time_base;
     times_.start = v.stream->start_time != AV_NOPTS_VALUE ? v.stream->start_time : 0;
-    const auto header = format.duration > 0 ? format.duration / 1000 : 0;
-    if (header == 0)
-      TROUPE_TRY(v.reader->scan());
+    TROUPE_TRY(measure(v));
     keyframes_ = v.reader->index();
     std::vector<int64_t> keyframes;
     for (auto time : keyframes_)
       keyframes.push_back(times_.to_ms(time));
-    // An index knows better than a header; its last frame lasts a while.
-    const auto seen = keyframes.empty() ? 0 : times_.to_ms(v.reader->index_end()) + 40;
-    duration_ms_ = header == 0 ? seen : keyframes.empty() ? header : std::min(header, seen + 1000);
-    if (duration_ms_ <= 0)
-      return {errc::bad_media, "the length of the film is not known, and its frames tell no time"};
     by_frames_ = keyframes.size() < wanted_tiles && is_little_work(v);
     plan_ = by_frames_ ? plan_storyboard_of_frames(duration_ms_, asked_.interval_ms)
                        : plan_storyboard(duration_ms_, keyframes, asked_.interval_ms);
+    return {};
+  }
+
+  /// How long the film is: by its header as far as its index, or its end, agrees.
+  result<void> measure(view& v) {
+    const auto header = std::max<int64_t>(v.source->format()->duration, 0) / 1000;
+    int64_t last = AV_NOPTS_VALUE;
+    if (header == 0)
+      TROUPE_TRY(v.reader->scan());
+    if (!v.reader->index().empty()) {
+      last = v.reader->index_end();
+    } else if (header > 0) {
+      auto found = v.reader->last_time(times_.from_ms(header));
+      if (!found)
+        return found.error();
+      last = *found;
+    }
+    // The last frame lasts a while; sound may be a little longer.
+    const auto seen = last == AV_NOPTS_VALUE ? 0 : times_.to_ms(last) + (header == 0 ? 40 : 1000);
+    duration_ms_ = header == 0 ? seen : seen == 0 ? header : std::min(header, seen);
+    if (duration_ms_ <= 0)
+      return {errc::bad_media, "the length of the film is not known, and its frames tell no time"};
     return {};
   }
 
@@ -155,9 +172,8 @@ private:
     shape.tile_width = static_cast<uint32_t>(size_.width);
     shape.tile_height = static_cast<uint32_t>(size_.height);
     shape.columns = asked_.columns;
-    const auto most_rows =
-      std::min<uint64_t>(most_side / shape.tile_height,
-                         most_pixels / (uint64_t{shape.columns} * shape.tile_width * shape.tile_height));
+    const auto most_rows = std::min<uint64_t>(
+      most_side / shape.tile_height, most_pixels / (uint64_t{shape.columns} * shape.tile_width * shape.tile_height));
     shape.rows = std::clamp<uint32_t>(static_cast<uint32_t>(most_rows), 1, asked_.rows);
     shape.interval_ms = plan_.interval_ms;
     shape.count = plan_.count;
@@ -234,7 +250,8 @@ private:
   }
 
   result<keyframe_reader::found> look(view& v, const tile_run& run) {
-    return v.reader->at(run.keyframe >= 0 ? keyframes_[static_cast<size_t>(run.keyframe)] : times_.from_ms(run.time_ms));
+    return v.reader->at(run.keyframe >= 0 ? keyframes_[static_cast<size_t>(run.keyframe)]
+                                          : times_.from_ms(run.time_ms));
   }
 
   result<void> finish_run(view& v, const tile_run& run, keyframe_reader::found found) {
@@ -243,10 +260,13 @@ private:
       if (!tile)
         return tile.error();
       v.tile = std::move(*tile);
+      v.tile_ms = found.picture->pts == AV_NOPTS_VALUE ? 0 : times_.to_ms(found.picture->pts);
     } else if (!found.repeated) {
       v.tile.reset();
     }
-    return sheets_->put(v.tile.get(), run.first, run.tiles);
+    // Behind a damaged part the next picture may be far away: what was before it tells more.
+    const bool far = v.tile && v.tile_ms > run.time_ms + far_tiles * plan_.interval_ms;
+    return sheets_->put(far ? nullptr : v.tile.get(), run.first, run.tiles);
   }
 
   /// Frame by frame: each tile is the first frame at its time or after.

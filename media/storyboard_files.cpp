@@ -49,8 +49,8 @@ std::string vtt_of(const exec::storyboard_answer& made, int64_t duration_ms) {
     char place[64];
     std::snprintf(place, sizeof place, "#xywh=%u,%u,%u,%u", tile % made.columns * made.tile_width,
                   tile / made.columns * made.tile_height, made.tile_width, made.tile_height);
-    out += "\n" + vtt_time(start) + " --> " + vtt_time(end) + "\n" + url_of(made.sheets[i / a_sheet].name) + place
-           + "\n";
+    out +=
+      "\n" + vtt_time(start) + " --> " + vtt_time(end) + "\n" + url_of(made.sheets[i / a_sheet].name) + place + "\n";
   }
   return out;
 }

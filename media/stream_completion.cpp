@@ -1,5 +1,6 @@
 #include "media/stream_completion.hpp"
 
+#include "media/input.hpp"
 #include "media/pcm_disguise.hpp"
 
 extern "C" {
@@ -21,9 +22,12 @@ namespace {
 constexpr int sps_type = 7;
 constexpr int sei_type = 6;
 /// ITU-T H.264, table D-1: another transfer function than the sequence parameter set tells.
-constexpr uint8_t alternative_transfer = 147;
+constexpr unsigned alternative_transfer = 147;
+/// Longer information is left to the decoder.
+constexpr size_t max_messages = 64 * 1024;
 /// Packets that are looked at for the first one of each stream.
 constexpr int max_looked_at = 200;
+constexpr int64_t max_bytes_looked_at = 8 * 1024 * 1024;
 
 /// The one sequence parameter set of an avcC record (ISO/IEC 14496-15, 5.3.3.1), with its NAL header; empty if there
 /// are none or several, or the record is damaged.
@@ -58,6 +62,13 @@ AVPixelFormat pixel_format(const AVCodecParameters& par, const h264_sequence& kn
   return by_format[known.chroma_format - 1][known.bit_depth == 10 ? 2 : full ? 1 : 0];
 }
 
+bool may_carry_marks(const AVStream& stream) {
+  auto codec = stream.codecpar->codec_id;
+  return (codec == AV_CODEC_ID_H264 || codec == AV_CODEC_ID_HEVC || codec == AV_CODEC_ID_MPEG2VIDEO
+          || codec == AV_CODEC_ID_AV1)
+         && (stream.disposition & AV_DISPOSITION_ATTACHED_PIC) == 0;
+}
+
 bool is_wave(const AVInputFormat& format) {
   return std::strcmp(format.name, "wav") == 0 || std::strcmp(format.name, "w64") == 0;
 }
@@ -73,6 +84,28 @@ bool has_plain_samples(const AVFormatContext& format, int fd) {
 
 bool is_mov(const AVFormatContext& format) {
   return std::strcmp(format.iformat->name, "mov,mp4,m4a,3gp,3g2,mj2") == 0;
+}
+
+/// Whether a message of that type is in the NAL unit of supplemental enhancement information (7.3.2.3).
+bool has_message(std::span<const uint8_t> nal, unsigned wanted) {
+  auto bytes = h264_payload(nal.first(std::min(nal.size(), max_messages)));
+  size_t at = 0;
+  auto number = [&] {
+    size_t value = 0;
+    while (at < bytes.size() && bytes[at] == 0xff) {
+      value += 255;
+      ++at;
+    }
+    return at < bytes.size() ? value + bytes[at++] : value;
+  };
+  // The stop bit's byte ends them.
+  while (at + 2 < bytes.size()) {
+    if (number() == wanted)
+      return true;
+    at += number();
+  }
+  // Cut: who knows what follows?
+  return nal.size() > max_messages;
 }
 
 /// An access unit of length-prefixed NAL units that says otherwise than `sequence`, or can't be read.
@@ -91,8 +124,7 @@ bool contradicts(std::span<const uint8_t> unit, unsigned length_size, std::span<
     any |= type == 1 || type == 5;
     if (type == sps_type && !std::equal(nal.begin(), nal.end(), sequence.begin(), sequence.end()))
       return true;
-    // A message's type follows the NAL header, or another message: that one is rare enough to be looked for anywhere.
-    if (type == sei_type && std::find(nal.begin(), nal.end(), alternative_transfer) != nal.end())
+    if (type == sei_type && has_message(nal.subspan(1), alternative_transfer))
       return true;
   }
   return !any;
@@ -123,19 +155,18 @@ stream_completion::stream_completion(AVFormatContext& format, int fd) : format_(
 }
 
 void stream_completion::tell(unsigned index, const h264_sequence& known) {
-  auto& stream = *format_.streams[index];
-  auto pixels = pixel_format(*stream.codecpar, known);
-  if (pixels == AV_PIX_FMT_NONE || !known.reorder_frames)
+  auto pixels = pixel_format(*format_.streams[index]->codecpar, known);
+  // Where the container tells no decoding times libav derives them from the order that it sees while it decodes.
+  if (pixels == AV_PIX_FMT_NONE || !known.reorder_frames || !is_mov(format_))
     return;
-  // Without frames to reorder libav decodes on, to be sure. Where timestamps are the container's own nothing else
-  // depends on that.
-  if (*known.reorder_frames == 0) {
-    if (!is_mov(format_) || stream.avg_frame_rate.num <= 0 || stream.r_frame_rate.num <= 0)
-      return;
-    options_[index].set("skip_frame", "all");
-  }
+  options_[index].set("skip_frame", "all");
   options_[index].set("pixel_format", av_get_pix_fmt_name(pixels));
   sequences_.emplace(index, known);
+}
+
+void stream_completion::limit_pixels(int64_t most) {
+  for (auto& options : options_)
+    options.set("max_pixels", std::to_string(most));
 }
 
 int stream_completion::find_stream_info() {
@@ -153,6 +184,7 @@ int stream_completion::find_stream_info() {
 
 void stream_completion::apply(AVStream& stream, const h264_sequence& known) {
   auto& par = *stream.codecpar;
+  par.video_delay = std::max(par.video_delay, known.reorder_frames.value_or(0));
   par.bits_per_raw_sample = known.bit_depth;
   par.chroma_location = known.chroma_location;
   bool believed =
@@ -170,24 +202,32 @@ void stream_completion::apply(AVStream& stream, const h264_sequence& known) {
 bool stream_completion::confirmed() {
   if (!plain_samples_)
     return false;
+  if (format_.duration == AV_NOPTS_VALUE || format_.duration <= 0)
+    return sequences_.empty();
   std::set<unsigned> unseen;
-  for (auto& [index, known] : sequences_) {
-    // A length that the header does not tell is found by reading from the first packet on.
-    if (format_.duration == AV_NOPTS_VALUE || format_.duration <= 0)
-      return false;
-    unseen.insert(index);
-  }
+  for (unsigned i = 0; i < format_.nb_streams; ++i)
+    if (may_carry_marks(*format_.streams[i]))
+      unseen.insert(i);
   auto packet = av::make_packet();
-  for (int i = 0; i < max_looked_at && !unseen.empty() && av_read_frame(&format_, packet.get()) >= 0; ++i) {
+  int64_t left = max_bytes_looked_at;
+  for (int i = 0; i < max_looked_at && left > 0 && !unseen.empty(); ++i) {
+    if (av_read_frame(&format_, packet.get()) < 0)
+      break;
+    left -= packet->size;
     auto index = static_cast<unsigned>(packet->stream_index);
-    auto& par = *format_.streams[index]->codecpar;
-    if (unseen.erase(index) > 0
-        && contradicts({packet->data, static_cast<size_t>(packet->size)}, (par.extradata[4] & 3U) + 1,
-                       only_sequence(par)))
+    if (unseen.erase(index) > 0 && !agrees(index, {packet->data, static_cast<size_t>(packet->size)}))
       return false;
     av_packet_unref(packet.get());
   }
-  return unseen.empty();
+  return std::none_of(unseen.begin(), unseen.end(), [&](unsigned i) { return sequences_.contains(i); });
+}
+
+bool stream_completion::agrees(unsigned index, std::span<const uint8_t> packet) {
+  marks_[index] = marks_of(packet);
+  if (!sequences_.contains(index))
+    return true;
+  auto& par = *format_.streams[index]->codecpar;
+  return !contradicts(packet, (par.extradata[4] & 3U) + 1, only_sequence(par));
 }
 
 } // namespace troupe::media

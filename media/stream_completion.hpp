@@ -2,6 +2,7 @@
 
 #include "media/av.hpp"
 #include "media/h264_sequence.hpp"
+#include "media/packet_marks.hpp"
 
 #include <map>
 #include <vector>
@@ -12,11 +13,10 @@ namespace troupe::media {
 /// cheapest way to learn it? avformat_find_stream_info reads packets and decodes until it knows; here it is told what
 /// can be had for less, so that it finds nothing left to decode, and comes to the same answers:
 ///
-///   H.264 with its parameter sets in the header   pixel format, colours, aspect, order of frames: from the sequence
-///                                                  parameter set instead of a decoded keyframe
+///   H.264 in mov and mp4                          pixel format, colours, aspect, order of frames: from the sequence
+///                                                  parameter set in the header instead of decoded frames
 ///   16-bit PCM in WAV, which may hide DTS          from the first 128 KiB instead of six rounds of all of libav's
-///   probes other pictures                                 decoded as before, but nobody looks at them: no loop filter,
-///   no
+///   other pictures                                 decoded as before, but nobody looks at them: no loop filter, no
 ///                                                  inverse transform
 ///
 /// An answer that the first packets belie is withdrawn (`confirmed`): the caller then opens the file again and leaves
@@ -29,19 +29,30 @@ public:
   /// After avformat_open_input. `fd` is the file's (borrowed).
   stream_completion(AVFormatContext& format, int fd);
 
+  /// Of the pictures that are decoded to find out: one that is too large is refused before there is memory for it.
+  void limit_pixels(int64_t most);
+
   /// avformat_find_stream_info with what is known.
   int find_stream_info();
 
-  /// Whether the first packets agree. Reads up to them: the context is at the packet after.
+  /// Looks at the first packets of the pictures: whether they agree with what was told. The context is at the packet
+  /// after them then; if the file's length is still unknown nothing is read, because it is found by reading it all.
   bool confirmed();
+
+  /// What those packets carry besides the picture, by stream.
+  const std::map<unsigned, packet_marks>& marks() const noexcept {
+    return marks_;
+  }
 
 private:
   void tell(unsigned index, const h264_sequence& known);
+  bool agrees(unsigned index, std::span<const uint8_t> packet);
   static void apply(AVStream& stream, const h264_sequence& known);
 
   AVFormatContext& format_;
   std::vector<av::options> options_;
   std::map<unsigned, h264_sequence> sequences_;
+  std::map<unsigned, packet_marks> marks_;
   bool plain_samples_ = true;
 };
 

@@ -125,7 +125,7 @@ result<exec::thumbnail_answer> thumbnail(int source_fd, const std::string& name_
                                          const std::vector<exec::picture_request>& pictures,
                                          const std::vector<int>& outputs, const task& job) {
   TROUPE_TRY(check(pictures));
-  auto source = input::open(source_fd, name_hint, job);
+  auto source = input::open(source_fd, name_hint, job, depth::facts);
   if (!source)
     return source.error();
   auto frame = choose(**source, widest(pictures));

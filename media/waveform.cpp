@@ -82,6 +82,8 @@ public:
     if (source.format()->duration > 0)
       duration_ = static_cast<double>(source.format()->duration) / AV_TIME_BASE;
     seeks_ = duration_ > 0 && source.io().size() > read_through_bytes;
+    // The first packets may have been read for what they tell of the stream.
+    av_seek_frame(source.format(), -1, INT64_MIN, AVSEEK_FLAG_BACKWARD);
   }
 
   result<void> listen() {
@@ -197,8 +199,10 @@ void fill(AVFrame& f, int x, int y, int w, int h, const colour& with) {
   for (int row = y; row < y + h; ++row)
     std::memset(f.data[0] + static_cast<ptrdiff_t>(row) * f.linesize[0] + x, with.y, static_cast<size_t>(w));
   for (int row = y / 2; row < (y + h) / 2; ++row) {
-    std::memset(f.data[1] + static_cast<ptrdiff_t>(row) * f.linesize[1] + x / 2, with.u, static_cast<size_t>(w + 1) / 2);
-    std::memset(f.data[2] + static_cast<ptrdiff_t>(row) * f.linesize[2] + x / 2, with.v, static_cast<size_t>(w + 1) / 2);
+    std::memset(f.data[1] + static_cast<ptrdiff_t>(row) * f.linesize[1] + x / 2, with.u,
+                static_cast<size_t>(w + 1) / 2);
+    std::memset(f.data[2] + static_cast<ptrdiff_t>(row) * f.linesize[2] + x / 2, with.v,
+                static_cast<size_t>(w + 1) / 2);
   }
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <fcntl.h>
 
 namespace troupe::work {
@@ -304,6 +305,9 @@ error executor_set::why_exited(const executor& which, const ports::child_exit& e
   if (which.state == phase::starting && exit.status == exec::exit_no_sandbox)
     return {errc::unavailable, "media is not read without a complete sandbox, which this machine does not offer: see "
                                "troupe doctor, or set worker.sandbox to best"};
+  if (which.operation && exit.signal == SIGXCPU)
+    return {errc::bad_media, "the file takes more processor time than it may (media.probe_cpu, media.thumbnail_cpu, "
+                             "media.transcode_cpu)"};
   auto doing = which.operation ? " during " + std::string{to_string(which.operation->request.op)} : " at its start";
   return {errc::crash, "the executor process " + exit.describe() + doing};
 }

@@ -36,6 +36,7 @@ result<exec::verify_answer> verify(attempt& a, const source& made, const media_i
   request.profile = profile;
   request.source = media;
   request.copied = encoded.copied;
+  request.frames = encoded.frames;
   request.full = true;
   auto body = a.execute(std::move(request), {made.fd},
                         within(a, verify_from, publish_from, "verify", "reading the result to its end"));

@@ -117,8 +117,8 @@ void media_fields(std::vector<field>& out, media_settings& x) {
   out.push_back({"media.max_attachments", &x.max_attachments, "Fonts and other files inside a file, together."});
   out.push_back({"media.max_subtitles", &x.max_subtitles, "Subtitles of a file, together."});
   out.push_back({"media.max_output", &x.max_output, "Largest file that is made.", 1 << 20, UINT64_MAX >> 1});
-  out.push_back({"media.probe_cpu", &x.probe_cpu,
-                 "Processor time of one probe or one set of thumbnails, all threads together.", second, day});
+  out.push_back({"media.probe_cpu", &x.probe_cpu, "Processor time of one probe, all threads together.", second, day});
+  out.push_back({"media.thumbnail_cpu", &x.thumbnail_cpu, "The same for the thumbnails of a file.", second, day});
   out.push_back({"media.transcode_cpu", &x.transcode_cpu, "The same for everything else.", second, 365 * day});
 }
 

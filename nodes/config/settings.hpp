@@ -101,7 +101,8 @@ struct media_settings {
   byte_size max_attachments{256ull << 20};
   byte_size max_subtitles{256ull << 20};
   byte_size max_output{1ull << 40};
-  milliseconds probe_cpu{120'000};
+  milliseconds probe_cpu{30'000};
+  milliseconds thumbnail_cpu{300'000};
   milliseconds transcode_cpu{4ll * 24 * 3600 * 1000};
 
   bool operator==(const media_settings&) const = default;

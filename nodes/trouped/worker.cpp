@@ -43,7 +43,8 @@ exec::limits media_limits(const config::media_settings& s) {
   out.max_duration = static_cast<double>(s.max_duration.count()) / 1000;
   out.max_attachments = s.max_attachments.bytes;
   out.max_subtitles = s.max_subtitles.bytes;
-  out.short_cpu = static_cast<uint64_t>(s.probe_cpu.count()) / 1000;
+  out.probe_cpu = static_cast<uint64_t>(s.probe_cpu.count()) / 1000;
+  out.thumbnail_cpu = static_cast<uint64_t>(s.thumbnail_cpu.count()) / 1000;
   out.long_cpu = static_cast<uint64_t>(s.transcode_cpu.count()) / 1000;
   return out;
 }

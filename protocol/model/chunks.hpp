@@ -1,9 +1,9 @@
 #pragma once
 
 // One film encoded in pieces. The order of things: plan_chunks cuts the film at keyframes of its video; encode_chunk
-// makes one piece of each chunk, anywhere and in any order; encode_audio makes all but the video in one piece; join puts
-// them into one file. Times are whole units of a time base, never rounded seconds: every frame belongs to exactly one
-// chunk.
+// makes one piece of each chunk, anywhere and in any order; encode_audio makes all but the video in one piece; join
+// puts them into one file. Times are whole units of a time base, never rounded seconds: every frame belongs to exactly
+// one chunk.
 
 #include <cstdint>
 #include <string>
@@ -41,8 +41,8 @@ struct chunk_time_base {
   bool operator==(const chunk_time_base&) const = default;
 };
 
-/// The frames that are shown at `begin` or later and before `end`, on the film's own clock (which starts at 0 and has no
-/// jumps). The first chunk begins at INT64_MIN and the last one ends at INT64_MAX.
+/// The frames that are shown at `begin` or later and before `end`, on the film's own clock (which starts at 0 and has
+/// no jumps). The first chunk begins at INT64_MIN and the last one ends at INT64_MAX.
 struct media_chunk {
   /// The same for all chunks of one plan, different for any other.
   std::string plan;

@@ -55,15 +55,11 @@ op op_from(const std::string& name) {
 }
 
 json limits_value(const limits& x) {
-  return {{"maxPixels", x.max_pixels},
-          {"maxFrameRate", finite(x.max_frame_rate)},
-          {"maxStreams", x.max_streams},
-          {"maxDuration", finite(x.max_duration)},
-          {"maxExtradata", x.max_extradata},
-          {"maxAttachments", x.max_attachments},
-          {"maxSubtitles", x.max_subtitles},
-          {"shortCpu", x.short_cpu},
-          {"longCpu", x.long_cpu}};
+  return {{"maxPixels", x.max_pixels},       {"maxFrameRate", finite(x.max_frame_rate)},
+          {"maxStreams", x.max_streams},     {"maxDuration", finite(x.max_duration)},
+          {"maxExtradata", x.max_extradata}, {"maxAttachments", x.max_attachments},
+          {"maxSubtitles", x.max_subtitles}, {"probeCpu", x.probe_cpu},
+          {"thumbnailCpu", x.thumbnail_cpu}, {"longCpu", x.long_cpu}};
 }
 
 limits limits_from(const json& value) {
@@ -75,7 +71,8 @@ limits limits_from(const json& value) {
   read(value, "maxExtradata", x.max_extradata);
   read(value, "maxAttachments", x.max_attachments);
   read(value, "maxSubtitles", x.max_subtitles);
-  read(value, "shortCpu", x.short_cpu);
+  read(value, "probeCpu", x.probe_cpu);
+  read(value, "thumbnailCpu", x.thumbnail_cpu);
   read(value, "longCpu", x.long_cpu);
   return x;
 }
@@ -160,24 +157,27 @@ std::string_view to_string(op what) noexcept {
 }
 
 std::string encode(const request& x) {
+  json value{{"op", to_string(x.op)}, {"nameHint", x.name_hint}, {"limits", limits_value(x.limits)}};
+  if (!x.fault.empty())
+    value["fault"] = x.fault;
+  // Asked for each file of a library; it has no other parameters.
+  if (x.op == op::probe)
+    return text(value);
   json pieces = json::array();
   for (auto& p : x.pieces)
     pieces.push_back(to_value(p));
-  return text({{"op", to_string(x.op)},
-               {"nameHint", x.name_hint},
-               {"pictures", to_value(x.pictures)},
-               {"storyboard", to_value(x.storyboard)},
-               {"profile", to_value(x.profile)},
-               {"source", to_value(x.source)},
-               {"copied", x.copied},
-               {"full", x.full},
-               {"limits", limits_value(x.limits)},
-               {"frames", x.frames},
-               {"wishes", to_value(x.wishes)},
-               {"chunk", to_value(x.chunk)},
-               {"pieces", pieces},
-               {"hasAudio", x.has_audio},
-               {"fault", x.fault}});
+  value.update({{"pictures", to_value(x.pictures)},
+                {"storyboard", to_value(x.storyboard)},
+                {"profile", to_value(x.profile)},
+                {"source", to_value(x.source)},
+                {"copied", x.copied},
+                {"full", x.full},
+                {"frames", x.frames},
+                {"wishes", to_value(x.wishes)},
+                {"chunk", to_value(x.chunk)},
+                {"pieces", pieces},
+                {"hasAudio", x.has_audio}});
+  return text(value);
 }
 
 result<request> decode_request(std::string_view body) {
@@ -427,12 +427,14 @@ bool valid_output_name(std::string_view name) noexcept {
   for (char c : name) {
     bool word = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
     bool starts = before == '/';
-    if (!word && (starts || (c != '.' && c != '/')))
+    if (!word && (starts || (c != '.' && c != '/' && c != ' ')))
+      return false;
+    if (before == ' ' && !word)
       return false;
     slashes += c == '/';
     before = c;
   }
-  return slashes <= 1;
+  return slashes <= 1 && before != ' ';
 }
 
 } // namespace troupe::exec

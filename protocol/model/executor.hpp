@@ -154,9 +154,10 @@ struct limits {
   uint64_t max_attachments = 256 << 20;
   /// Bytes of subtitles that are read of a file.
   uint64_t max_subtitles = 256 << 20;
-  /// Seconds of processor time, all threads together, of a probe or thumbnail, and of every other operation; 0: no
-  /// limit.
-  uint64_t short_cpu = 120;
+  /// Seconds of processor time, all threads together, of a probe, of a thumbnail and of any other operation; 0: no
+  /// limit. libav's dictionaries, for one, take quadratic time: a few megabytes of tags are minutes.
+  uint64_t probe_cpu = 30;
+  uint64_t thumbnail_cpu = 300;
   uint64_t long_cpu = 4 * 86400;
 };
 
@@ -317,7 +318,8 @@ struct open_answer {
 };
 
 /// Whether an output may be called that: lower-case letters, digits, '_', '-' and '.', at most one '/' in the middle
-/// (a folder of the operation's own), no part that begins with a dot, at most max_output_name bytes.
+/// (a folder of the operation's own), single spaces between words (Jellyfin's "320 - 10x10"), no part that begins with
+/// a dot, at most max_output_name bytes.
 bool valid_output_name(std::string_view name) noexcept;
 
 std::string encode(const readiness& x);

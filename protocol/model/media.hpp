@@ -220,7 +220,7 @@ struct media_profile {
   /// Seconds between keyframes at most; 0: the encoder's default.
   double keyframe_interval = 0;
   /// Streams that are already what the profile asks for are copied.
-  bool copy_fitting = true;
+  bool copy_fitting = false;
   /// Use a hardware encoder that passed its test encode on this machine, when there is one.
   bool hardware = false;
   std::string audio_codec = "aac";

@@ -13,6 +13,7 @@ LEFT_OUT = {
     "format_long_name": "follows from format_name, the same for every file",
     "extradata_size": "how long the codec's header is says nothing of the picture; the header goes along in a copy",
     "refs": "a decoder's guess before its first frame: 1 whatever the file says",
+    "closed_captions": "ffprobe asks a decoder that has seen no frame: always 0; we look at the first packet",
     "dmix_mode": "AC-3: the decoder's default before its first frame (-1), never from the file",
     "ltrt_cmixlev": "as dmix_mode",
     "ltrt_surmixlev": "as dmix_mode",
@@ -24,7 +25,7 @@ LEFT_OUT = {
 }
 # What ffprobe reads off a decoder that it opens and feeds nothing: absent where libav has no decoder, and a size of 0
 # where the decoder learns it from its first frame.
-DECODERS = ("coded_width", "coded_height", "closed_captions", "film_grain", "is_avc", "nal_length_size")
+DECODERS = ("coded_width", "coded_height", "film_grain", "is_avc", "nal_length_size")
 # Zeros that stand for nothing: a length that the header leaves open (we read on for the file's), the number of a stream
 # that has none.
 NOTHING = {"duration": "0.000000", "duration_ts": 0, "id": "0x0", "coded_width": 0, "coded_height": 0}
@@ -93,7 +94,7 @@ def picture(s):
     out = {
         "width": s.get("width", 0), "height": s.get("height", 0),
         "coded_width": s.get("codedWidth", s.get("width", 0)), "coded_height": s.get("codedHeight", s.get("height", 0)),
-        "closed_captions": int(s.get("closedCaptions", False)), "film_grain": int(s.get("filmGrain", False)),
+        "film_grain": int(s.get("filmGrain", False)),
         "has_b_frames": s.get("reorderFrames", 0), "level": s.get("level", -99),
     }
     names = {"sampleAspect": "sample_aspect_ratio", "displayAspect": "display_aspect_ratio", "pixelFormat": "pix_fmt",

@@ -6,6 +6,7 @@
 
 #include <caf/make_message.hpp>
 
+#include <csignal>
 #include <fcntl.h>
 #include <random>
 #include <set>
@@ -281,6 +282,15 @@ CAF_TEST(a machine without a sandbox is told as such and not as a crash of the f
   CAF_CHECK(answers.at(a).failure.code == errc::unavailable);
   CAF_CHECK(answers.at(a).cls == error_class::transient);
   CAF_CHECK(answers.at(a).failure.message.find("troupe doctor") != std::string::npos);
+}
+
+CAF_TEST(a file that used up its processor time is not tried again) {
+  auto a = submit();
+  ready(1);
+  ended(1, SIGXCPU);
+  CAF_CHECK(answers.at(a).failure.code == errc::bad_media);
+  CAF_CHECK(answers.at(a).cls == error_class::permanent);
+  CAF_CHECK(answers.at(a).failure.message.find("processor time") != std::string::npos);
 }
 
 CAF_TEST(the limits of the node go with every request) {

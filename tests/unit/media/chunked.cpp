@@ -96,10 +96,10 @@ chunked_film make_chunked(const exec::request& request, const std::string& sourc
 }
 
 seen_film look_at(const std::string& path) {
-  auto seen = nlohmann::json::parse(output_of(
-    "ffprobe -v error -of json -show_packets -show_frames -show_entries "
-    "packet=codec_type,stream_index,pts,dts,pts_time:frame=media_type,pts_time:packet_side_data= "
-    + path));
+  auto seen = nlohmann::json::parse(
+    output_of("ffprobe -v error -of json -show_packets -show_frames -show_entries "
+              "packet=codec_type,stream_index,pts,dts,pts_time:frame=media_type,pts_time:packet_side_data= "
+              + path));
   seen_film film;
   std::map<int, int64_t> last;
   for (auto& x : seen.at("packets_and_frames")) {
@@ -120,6 +120,14 @@ seen_film look_at(const std::string& path) {
   if (!film.sound.empty())
     film.sound_hash = output_of("ffmpeg -nostdin -v error -i " + path + " -map 0:a -f md5 -");
   return film;
+}
+
+double worst_ssim(const std::string& a, const std::string& b) {
+  const auto list = scratch("ssim.txt");
+  output_of("ffmpeg -nostdin -v error -i " + a + " -i " + b
+            + " -lavfi '[0:v]settb=1/1000,setpts=N[x];[1:v]settb=1/1000,setpts=N[y];[x][y]ssim=stats_file=" + list
+            + "' -f null -");
+  return std::stod(output_of("grep -o 'All:[0-9.]*' " + list + " | cut -d: -f2 | sort -n | head -1"));
 }
 
 double ssim(const std::string& a, const std::string& b) {

@@ -50,5 +50,7 @@ struct seen_film {
 seen_film look_at(const std::string& path);
 /// Structural similarity of the frames of two films, one by one.
 double ssim(const std::string& a, const std::string& b);
+/// The same of the two frames that are least alike.
+double worst_ssim(const std::string& a, const std::string& b);
 
 } // namespace media_test

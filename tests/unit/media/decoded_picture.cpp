@@ -34,7 +34,8 @@ rgb decoded_picture::mean(double left, double top, double right, double bottom) 
 
 decoded_picture decode_picture(const std::string& path) {
   // Portable pixmap: "P6\n<width> <height>\n255\n" and the pixels.
-  auto ppm = output_of("ffmpeg -nostdin -v error -i '" + path + "' -frames:v 1 -pix_fmt rgb24 -c:v ppm -f image2pipe -");
+  auto ppm =
+    output_of("ffmpeg -nostdin -v error -i '" + path + "' -frames:v 1 -pix_fmt rgb24 -c:v ppm -f image2pipe -");
   std::istringstream in(ppm);
   std::string magic;
   int most = 0;

@@ -99,7 +99,7 @@ CAF_TEST(titles and logos are poor whatever their contrast) {
     CAF_CHECK(value(text_on(ground, ink)) < 0.2);
 }
 
-CAF_TEST(blur costs and bars do not) {
+CAF_TEST(blur costs and bars do not ) {
   auto sharp = value(changed(scene(), [](double v) { return v; }));
   auto gray = scene();
   gray.blue.assign(gray.blue.size(), 128);

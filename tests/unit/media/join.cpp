@@ -2,9 +2,9 @@
 
 // What join and encode_chunk refuse, and how; and the same work in an executor.
 
+#include "media/join.hpp"
 #include "media/chunk_encode.hpp"
 #include "media/chunk_plan.hpp"
-#include "media/join.hpp"
 #include "media/verify.hpp"
 #include "tests/support/unit_test.hpp"
 #include "tests/unit/media/chunked.hpp"
@@ -200,8 +200,11 @@ CAF_TEST(a chunk of another source is refused) {
   why = encoded(s.source);
   CAF_REQUIRE(!why);
   CAF_CHECK(says(why.error(), "time base"));
-  for (auto spoil : {+[](media_chunk& c) { c.time_base = {0, 0}; }, +[](media_chunk& c) { c.end = c.begin; },
-                     +[](media_chunk& c) { c.index = c.count; }, +[](media_chunk& c) { c.count = max_chunks + 1; }}) {
+  for (auto spoil : {+[](media_chunk& c) {
+                       c.time_base = {0, 0};
+                     },
+                     +[](media_chunk& c) { c.end = c.begin; }, +[](media_chunk& c) { c.index = c.count; },
+                     +[](media_chunk& c) { c.count = max_chunks + 1; }}) {
     r.chunk = s.film.plan.chunks[2];
     spoil(r.chunk);
     why = encoded(s.source);
@@ -227,7 +230,7 @@ CAF_TEST(what can not be cut is told) {
   CAF_CHECK(join_pieces(s.film, s.request, s.source, scratch("one-out.mp4")).has_value());
 }
 
-CAF_TEST(plans of the same film are the same and of others are not) {
+CAF_TEST(plans of the same film are the same and of others are not ) {
   auto& s = ordinary_film();
   auto r = s.request;
   r.wishes = {4, 0, 0.1};
@@ -273,8 +276,8 @@ CAF_TEST(cancelled at any time) {
   std::vector<int> fds;
   for (auto& p : s.film.piece_paths)
     fds.push_back(files.emplace_back(open_source(p)).get());
-  auto joined = media::join(in.get(), open_output(scratch("c.mp4")).get(), open_source(s.film.audio_path).get(), fds, r,
-                            stopping);
+  auto joined =
+    media::join(in.get(), open_output(scratch("c.mp4")).get(), open_source(s.film.audio_path).get(), fds, r, stopping);
   CAF_CHECK(!joined && joined.error().code == errc::cancelled);
 }
 
@@ -283,7 +286,8 @@ CAF_TEST(a full disk is told as such) {
   auto r = s.request;
   r.chunk = s.film.plan.chunks[1];
   with_file_limit(8192, [&] {
-    auto piece = media::encode_chunk(open_source(s.source).get(), open_output(scratch("full.mp4")).get(), r, quiet_task());
+    auto piece =
+      media::encode_chunk(open_source(s.source).get(), open_output(scratch("full.mp4")).get(), r, quiet_task());
     CAF_CHECK(!piece && piece.error().code == errc::too_large);
     auto joined = join_pieces(s.film, s.request, s.source, scratch("full.mp4"));
     CAF_CHECK(!joined && joined.error().code == errc::too_large);

@@ -111,7 +111,7 @@ CAF_TEST(landlock alone keeps files and the network closed) {
 CAF_TEST(an operation gets so much processor time) {
   exec::request request;
   request.fault = "spin";
-  request.limits.short_cpu = 1;
+  request.limits.probe_cpu = 1;
   auto source = open_source(ordinary());
   executor_client e({"--test-faults"});
   ready_of(e);

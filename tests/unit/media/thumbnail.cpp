@@ -3,9 +3,12 @@
 #include "media/thumbnail.hpp"
 #include "tests/support/unit_test.hpp"
 #include "tests/unit/media/decoded_picture.hpp"
+#include "tests/unit/media/executor_client.hpp"
 #include "tests/unit/media/samples.hpp"
 
 #include <caf/make_message.hpp>
+
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <array>
@@ -84,6 +87,13 @@ void check_quarters(const decoded_picture& p, const std::array<rgb, 4>& wanted, 
 
 constexpr std::array upright{red, green, blue, white};
 
+/// Of this process, bytes.
+int64_t peak_memory() {
+  rusage used{};
+  ::getrusage(RUSAGE_SELF, &used);
+  return static_cast<int64_t>(used.ru_maxrss) * 1024;
+}
+
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
@@ -97,13 +107,14 @@ CAF_TEST(every real file gets a picture in both formats) {
     auto answer = make(path, {{320, picture_format::jpeg}, {160, picture_format::webp}});
     if (!answer)
       CAF_FAIL(path << ": " << answer.error().message);
-    for (size_t i = 0; i < 2; ++i) {
-      auto stream = ffprobe(thumb(i))["streams"][0];
-      CAF_CHECK_EQUAL(stream["codec_name"].get<std::string>(), i == 0 ? "mjpeg" : "webp");
-      CAF_CHECK_EQUAL(stream["width"].get<uint32_t>(), answer->pictures[i].width);
-      CAF_CHECK_EQUAL(stream["height"].get<uint32_t>(), answer->pictures[i].height);
-      CAF_CHECK_EQUAL(read_file(thumb(i)).size(), answer->pictures[i].bytes);
-    }
+    auto jpeg = read_file(thumb(0));
+    CAF_CHECK_EQUAL(jpeg.size(), answer->pictures[0].bytes);
+    CAF_CHECK_EQUAL(jpeg.substr(0, 3), "\xff\xd8\xff");
+    CAF_CHECK_EQUAL(jpeg.substr(jpeg.size() - 2), "\xff\xd9");
+    auto webp = read_file(thumb(1));
+    CAF_CHECK_EQUAL(webp.size(), answer->pictures[1].bytes);
+    CAF_CHECK_EQUAL(webp.substr(0, 4) + webp.substr(8, 8), "RIFFWEBPVP8 ");
+    CAF_CHECK_EQUAL(answer->pictures[1].width, std::min(answer->pictures[0].width, 160u));
   }
 }
 
@@ -262,11 +273,12 @@ CAF_TEST(high dynamic range comes down to what a screen shows) {
   for (auto& kind : kinds) {
     CAF_MESSAGE(kind.name);
     auto path = scratch(kind.name);
-    ffmpeg("-i " + quarters()
-           + " -vf scale=out_color_matrix=bt709,zscale=tin=bt709:min=bt709:pin=bt709:rin=limited:p=bt709:t=linear:npl=203,"
-             "format=gbrpf32le,zscale=p=bt2020:t="
-           + kind.transfer + ":m=bt2020nc:r=limited:npl=203,format=yuv420p10le -c:v libx265 -preset ultrafast -x265-params "
-           + "log-level=0:qp=10:colorprim=bt2020:colormatrix=bt2020nc:" + kind.parameters + " " + path);
+    ffmpeg(
+      "-i " + quarters()
+      + " -vf scale=out_color_matrix=bt709,zscale=tin=bt709:min=bt709:pin=bt709:rin=limited:p=bt709:t=linear:npl=203,"
+        "format=gbrpf32le,zscale=p=bt2020:t="
+      + kind.transfer + ":m=bt2020nc:r=limited:npl=203,format=yuv420p10le -c:v libx265 -preset ultrafast -x265-params "
+      + "log-level=0:qp=10:colorprim=bt2020:colormatrix=bt2020nc:" + kind.parameters + " " + path);
     auto picture = picture_of(path);
     auto paper = picture.mean(0.55, 0.55, 0.95, 0.95);
     CAF_MESSAGE(to_string(paper));
@@ -278,6 +290,28 @@ CAF_TEST(high dynamic range comes down to what a screen shows) {
     CAF_CHECK(greenest.green > 150 && greenest.red < 90 && greenest.blue < 90);
     auto bluest = picture.mean(0.05, 0.55, 0.45, 0.95);
     CAF_CHECK(bluest.blue > 150 && bluest.red < 70 && bluest.green < 70);
+  }
+}
+
+CAF_TEST(the sandbox lets every kind of picture through) {
+  executor_client e;
+  CAF_REQUIRE(e.receive());
+  ffmpeg("-f lavfi -i sine=d=2 " + scratch("sound.wav"));
+  for (auto& path : {scratch("pq.mkv"), scratch("sound.wav"), quarters()}) {
+    exec::request request;
+    request.op = exec::op::thumbnail;
+    request.name_hint = extension(path);
+    request.pictures = {{320, picture_format::jpeg}, {160, picture_format::webp}};
+    auto source = open_source(path);
+    auto jpeg = open_output(thumb(0));
+    auto webp = open_output(thumb(1));
+    e.send(exec::frame_type::request, 1, exec::encode(request), {source.get(), jpeg.get(), webp.get()});
+    auto f = e.receive_answer();
+    CAF_REQUIRE(f);
+    if (f->type != exec::frame_type::done)
+      CAF_FAIL(path << ": " << exec::decode_failure(f->body)->message);
+    CAF_CHECK_EQUAL(decode_picture(thumb(0)).width, 320);
+    CAF_CHECK_EQUAL(decode_picture(thumb(1)).width, 160);
   }
 }
 
@@ -332,8 +366,8 @@ CAF_TEST(files without an index or a length or an end) {
     write_file(path, content.substr(0, content.size() / 2));
     CAF_CHECK_EQUAL(picture_of(path).width, 320);
     auto damaged = content;
-    std::fill(damaged.begin() + static_cast<long>(content.size() / 50), damaged.begin() + static_cast<long>(content.size() / 8),
-              '\x55');
+    std::fill(damaged.begin() + static_cast<long>(content.size() / 50),
+              damaged.begin() + static_cast<long>(content.size() / 8), '\x55');
     write_file(path, damaged);
     CAF_CHECK_EQUAL(picture_of(path).width, 320);
   }
@@ -362,17 +396,17 @@ CAF_TEST(wrong widths and undecodable films) {
 CAF_TEST(lies about length and size are bounded) {
   auto path = film("lies.mkv", std::string(pattern) + ":d=4", "-c:v libx264 -preset ultrafast -g 10");
   auto content = read_file(path);
-  // Duration (EBML id 4489, 8 bytes): a thousand hours, in milliseconds.
+  // Duration (EBML id 4489, 8 bytes): a hundred hours, which the limits allow, in milliseconds.
   auto duration = content.find("\x44\x89\x88");
   CAF_REQUIRE(duration != std::string::npos);
-  const uint64_t hours = 0x41EAD27480000000;
+  const uint64_t hours = 0x41B5752A00000000;
   for (size_t i = 0; i < 8; ++i)
     content[duration + 3 + i] = static_cast<char>(hours >> (56 - 8 * i));
   write_file(path, content);
-  CAF_CHECK_EQUAL(ffprobe(path)["format"]["duration"].get<std::string>(), "3600000.000000");
+  CAF_CHECK_EQUAL(ffprobe(path)["format"]["duration"].get<std::string>(), "360000.000000");
   auto start = std::chrono::steady_clock::now();
   CAF_CHECK_EQUAL(picture_of(path).width, 320);
-  CAF_CHECK(seconds_since(start) < 5);
+  CAF_CHECK(seconds_since(start) < 20);
   // Every picture says that it has 16000x16000 pixels (PNG: IHDR).
   path = scratch("huge.avi");
   ffmpeg("-i " + quarters() + " -c:v png " + path);
@@ -381,8 +415,11 @@ CAF_TEST(lies about length and size are bounded) {
     content.replace(at + 4, 8, std::string("\0\0\x3e\x80\0\0\x3e\x80", 8));
   write_file(path, content);
   start = std::chrono::steady_clock::now();
+  const auto before = peak_memory();
   auto answer = make(path, {{320}});
-  CAF_CHECK(seconds_since(start) < 2);
+  CAF_CHECK(seconds_since(start) < 20);
+  // One such picture is a gigabyte.
+  CAF_CHECK(peak_memory() - before < 300 << 20);
   CAF_REQUIRE(!answer);
   CAF_CHECK(answer.error().code == errc::bad_media);
 }

@@ -62,6 +62,41 @@ CAF_TEST(media information comes back whole) {
   CAF_CHECK(*back == some_info());
 }
 
+CAF_TEST(media information is small) {
+  media_info x;
+  x.streams.resize(1);
+  x.streams[0].kind = "video";
+  x.streams[0].frame_rate = x.streams[0].average_frame_rate = x.streams[0].base_frame_rate = "25/1";
+  CAF_CHECK_EQUAL(encode(x), R"({"streams":[{"frameRate":"25/1","index":0,"kind":"video"}]})");
+  CAF_CHECK(*decode_media_info(encode(x)) == x);
+  x.streams[0].average_frame_rate = "";
+  CAF_CHECK(*decode_media_info(encode(x)) == x);
+}
+
+CAF_TEST(HDR and side data come back whole) {
+  media_info x;
+  media_stream s;
+  s.mastering =
+    mastering_display{true,      true,      {34000, 50000}, {16000, 50000}, {13250, 50000}, {34500, 50000},
+                      {7500, 1}, {3000, 1}, {15635, 1},     {16450, 1},     {50, 10000},    {10000000, 10000}};
+  s.light = content_light{1000, 0};
+  s.dolby = dolby_vision{1, 0, 8, 9, true, false, true, 1};
+  s.display_matrix = {0, 65536, 0, -65536, 0, 0, 9437184, 0, 1073741824};
+  s.side_data = {{"Stereo 3D", {{"type", "2D"}, {"inverted", "0"}}}, {"unknown", {}}};
+  s.start_ticks = 0;
+  s.hdr10_plus = s.closed_captions = s.film_grain = true;
+  s.average_frame_rate = "25/1";
+  s.nal_length_size = 4;
+  x.streams = {s};
+  auto back = decode_media_info(encode(x));
+  CAF_REQUIRE(back.has_value());
+  CAF_CHECK(*back == x);
+  for (auto* bad : {"{\"streams\":[{\"masteringDisplay\":{\"redX\":\"1\"}}]}",
+                    "{\"streams\":[{\"masteringDisplay\":{\"redX\":\"1/2x\"}}]}", "{\"streams\":[{\"sideData\":[1]}]}",
+                    "{\"streams\":[{\"displayMatrix\":\"x\"}]}"})
+    CAF_CHECK(!decode_media_info(bad));
+}
+
 CAF_TEST(bytes and numbers that JSON does not have) {
   media_info x;
   x.duration = std::nan("");
@@ -91,6 +126,11 @@ CAF_TEST(requests and answers come back whole) {
   r.source = some_info();
   r.full = false;
   r.fault = "abort";
+  r.frames = 1234;
+  r.wishes = {7, 12.5, 0.5};
+  r.chunk = {"0123456789abcdef", 3, 5, {1, 90000}, INT64_MIN, INT64_MAX, false, 77, -1, {{0, -5}, {1000, INT64_MAX}}};
+  r.pieces = {{"p", 0, 2, 100, -3, 4000, {1001, 30000}, 2, 101, 1}, {"p", 1, 2, 0, 0, 0, {}, 0, 0, 0}};
+  r.has_audio = true;
   auto request = exec::decode_request(exec::encode(r));
   CAF_REQUIRE(request.has_value());
   CAF_CHECK(request->op == r.op);
@@ -101,6 +141,11 @@ CAF_TEST(requests and answers come back whole) {
   CAF_CHECK(request->source == r.source);
   CAF_CHECK_EQUAL(request->full, false);
   CAF_CHECK_EQUAL(request->fault, "abort");
+  CAF_CHECK_EQUAL(request->frames, 1234);
+  CAF_CHECK(request->wishes == r.wishes);
+  CAF_CHECK(request->chunk == r.chunk);
+  CAF_CHECK(request->pieces == r.pieces);
+  CAF_CHECK(request->has_audio);
   auto progress = exec::decode_progress(exec::encode(exec::progress{0.5, 2, 3, 4, 5, 6}));
   CAF_REQUIRE(progress.has_value());
   CAF_CHECK_EQUAL(progress->fraction, 0.5);
@@ -114,8 +159,8 @@ CAF_TEST(requests and answers come back whole) {
   CAF_REQUIRE_EQUAL(thumbnail->pictures.size(), 2u);
   CAF_CHECK_EQUAL(thumbnail->pictures[1].bytes, 6u);
   CAF_CHECK_EQUAL(thumbnail->position, -1.0);
-  exec::storyboard_answer board{{{"320 - 10x10/0.jpg", 3200, 1800, 7, 100}, {"b", 1, 2, 3, 4}}, 320, 180, 10, 9, 5000, 104,
-                               "v", "w"};
+  exec::storyboard_answer board{
+    {{"320 - 10x10/0.jpg", 3200, 1800, 7, 100}, {"b", 1, 2, 3, 4}}, 320, 180, 10, 9, 5000, 104, "v", "w"};
   auto storyboard = exec::decode_storyboard_answer(exec::encode(board));
   CAF_REQUIRE(storyboard.has_value());
   CAF_CHECK_EQUAL(exec::encode(*storyboard), exec::encode(board));
@@ -133,6 +178,15 @@ CAF_TEST(requests and answers come back whole) {
   CAF_CHECK_EQUAL(transcode->frames, 7);
   CAF_CHECK_EQUAL(transcode->operation, "ffmpeg");
   CAF_CHECK_EQUAL(transcode->warnings.size(), 1u);
+  auto plan = exec::decode_plan_chunks_answer(exec::encode(exec::plan_chunks_answer{{r.chunk, {}}, "why"}));
+  CAF_REQUIRE(plan.has_value());
+  CAF_CHECK(plan->chunks == std::vector<media_chunk>({r.chunk, {}}));
+  CAF_CHECK_EQUAL(plan->reason, "why");
+  auto piece = exec::decode_encode_chunk_answer(exec::encode(exec::encode_chunk_answer{r.pieces[0], 2, "ffmpeg", {"w"}}));
+  CAF_REQUIRE(piece.has_value());
+  CAF_CHECK(piece->piece == r.pieces[0]);
+  CAF_CHECK_EQUAL(piece->operation, "ffmpeg");
+  CAF_CHECK_EQUAL(piece->warnings.size(), 1u);
   auto verify = exec::decode_verify_answer(exec::encode(exec::verify_answer{true, {"r"}, 9, 10}));
   CAF_REQUIRE(verify.has_value());
   CAF_CHECK(verify->ok);
@@ -144,5 +198,68 @@ CAF_TEST(requests and answers come back whole) {
   CAF_CHECK(failure->cls == error_class::transient);
   CAF_CHECK_EQUAL(failure->message, "m");
   CAF_CHECK(!exec::decode_verify_answer("{}"));
+  CAF_CHECK(!exec::decode_plan_chunks_answer("{}"));
+  CAF_CHECK(!exec::decode_encode_chunk_answer("{\"piece\":{\"frames\":\"x\"}}"));
   CAF_CHECK(!exec::decode_thumbnail_answer("{\"pictures\":7}"));
+}
+
+CAF_TEST(names of outputs stay in their folder) {
+  for (auto* good : {"a", "storyboard-0.jpg", "720p/segment_1.m4s", "320 - 10x10/0.jpg", "a..b"})
+    CAF_CHECK(exec::valid_output_name(good));
+  for (auto* bad : {"", "/", "a/", "/a", "..", "a/..", "../a", ".a", "a/.b", "a/b/c", "A", "a\n", "a\\b", " a", "a ",
+                    "a  b", "a /b", "a/ b", "a ."})
+    CAF_CHECK(!exec::valid_output_name(bad));
+  CAF_CHECK(exec::valid_output_name(std::string(exec::max_output_name, 'a')));
+  CAF_CHECK(!exec::valid_output_name(std::string(exec::max_output_name + 1, 'a')));
+}
+
+CAF_TEST(wishes for outputs and their answers come back whole) {
+  auto wish = exec::decode_open_request(exec::encode(exec::open_request{1ull << 60, "seg/1.ts"}));
+  CAF_REQUIRE(wish.has_value());
+  CAF_CHECK_EQUAL(wish->id, 1ull << 60);
+  CAF_CHECK_EQUAL(wish->name, "seg/1.ts");
+  auto granted = exec::decode_open_answer(exec::encode(exec::open_answer{5, {}}));
+  CAF_REQUIRE(granted.has_value());
+  CAF_CHECK(!granted->refusal.has_value());
+  exec::failure why{errc::storage_full, error_class::transient, "no room"};
+  auto refused = exec::decode_open_answer(exec::encode(exec::open_answer{5, why}));
+  CAF_REQUIRE(refused && refused->refusal);
+  CAF_CHECK(refused->refusal->code == errc::storage_full);
+  CAF_CHECK_EQUAL(refused->refusal->message, "no room");
+  for (auto* bad : {"", "[]", "{}", R"({"id":1})", R"({"name":"x"})", R"({"id":"1","name":"x"})"})
+    CAF_CHECK(!exec::decode_open_request(bad).has_value());
+  for (auto* bad : {"", "{}", R"({"id":1,"refusal":{}})", R"({"id":1,"refusal":7})"})
+    CAF_CHECK(!exec::decode_open_answer(bad).has_value());
+}
+
+CAF_TEST(limits come back whole with a request) {
+  exec::request r;
+  r.limits = {1, 2.5, 3, 4.5, 5, 6, 7, 8, 9, 10};
+  auto back = exec::decode_request(exec::encode(r));
+  CAF_REQUIRE(back.has_value());
+  auto& x = back->limits;
+  CAF_CHECK_EQUAL(x.max_pixels, 1);
+  CAF_CHECK_EQUAL(x.max_frame_rate, 2.5);
+  CAF_CHECK_EQUAL(x.max_streams, 3u);
+  CAF_CHECK_EQUAL(x.max_duration, 4.5);
+  CAF_CHECK_EQUAL(x.max_extradata, 5u);
+  CAF_CHECK_EQUAL(x.max_attachments, 6u);
+  CAF_CHECK_EQUAL(x.max_subtitles, 7u);
+  CAF_CHECK_EQUAL(x.probe_cpu, 8u);
+  CAF_CHECK_EQUAL(x.thumbnail_cpu, 9u);
+  CAF_CHECK_EQUAL(x.long_cpu, 10u);
+}
+
+CAF_TEST(what an executor says at its start comes back whole) {
+  auto back = exec::decode_readiness(exec::encode(exec::readiness{2, {"libx264"}, {true, 7}, "libavcodec 1.2.3"}));
+  CAF_REQUIRE(back.has_value());
+  CAF_CHECK_EQUAL(back->version, 2u);
+  CAF_CHECK_EQUAL(back->encoders, std::vector<std::string>{"libx264"});
+  CAF_CHECK(back->sandbox == (exec::sandbox_layers{true, 7}));
+  CAF_CHECK_EQUAL(back->libraries, "libavcodec 1.2.3");
+  for (auto* bad : {"", "[]", "{}", R"({"version":"2"})", R"({"version":2,"sandbox":{"seccomp":7}})"})
+    CAF_CHECK(!exec::decode_readiness(bad).has_value());
+  CAF_CHECK_EQUAL(exec::missing_layers({true, 1}), "");
+  CAF_CHECK(exec::missing_layers({true, 0}).starts_with("Landlock"));
+  CAF_CHECK(exec::missing_layers({false, 0}).find("seccomp") != std::string::npos);
 }

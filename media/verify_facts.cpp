@@ -1,0 +1,139 @@
+#include "media/verify_facts.hpp"
+
+#include "media/transcode_plan.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+namespace troupe::media {
+
+namespace {
+
+/// Of a film's length, and at least a second: containers and decoders differ in what they count of the last packets.
+constexpr double duration_tolerance = 0.01;
+/// transcode bears that part of damaged packets; each may be a frame.
+constexpr double bearable_loss = 0.10;
+/// Out of step by so much is seen and heard (EBU R 37 allows 0.04 s early and 0.06 s late), and more than the rounding
+/// of a frame that was dropped.
+constexpr double step_seconds = 0.2;
+/// At the end a stream may be short by what was damaged there.
+constexpr double end_seconds = 1;
+
+/// Recordings that may begin in the middle of a group of pictures, and whose clocks may jump: their headers' times are
+/// no measure.
+bool is_recording(const media_info& source) {
+  return source.format == "mpegts" || source.format == "mpeg";
+}
+
+double number(const std::string& ratio) {
+  int num = 0;
+  int den = 0;
+  if (std::sscanf(ratio.c_str(), "%d/%d", &num, &den) != 2 || num <= 0 || den <= 0)
+    return 0;
+  return static_cast<double>(num) / den;
+}
+
+std::string name_of(const media_stream& s) {
+  return "stream " + std::to_string(s.index) + " (" + s.kind + ")";
+}
+
+void check_codec(const media_stream& s, const std::string& wanted, findings& out) {
+  if (wanted != "copy" && wanted != "none" && s.codec != wanted)
+    out.add("stream " + std::to_string(s.index) + " is " + s.codec + " instead of " + wanted);
+}
+
+auto count_sound(const media_info& m) {
+  return std::count_if(m.streams.begin(), m.streams.end(),
+                       [](auto& s) { return s.kind == "audio" && s.sample_rate > 0 && s.channels > 0; });
+}
+
+void check_streams(const exec::request& request, const media_info& file, findings& out) {
+  auto& profile = request.profile;
+  const bool wants_video = profile.video_codec != "none" && request.source.first("video");
+  auto* video = file.first("video");
+  if (wants_video != (video != nullptr))
+    out.add(wants_video ? "the video is missing" : "there is a video where none belongs");
+  auto wanted = profile.audio_codec == "none" ? 0 : count_sound(request.source);
+  if (count_sound(file) != wanted)
+    out.add(std::to_string(count_sound(file)) + " audio tracks instead of " + std::to_string(wanted));
+  if (video)
+    check_codec(*video, profile.video_codec, out);
+  for (auto& s : file.streams)
+    if (s.kind == "audio")
+      check_codec(s, profile.audio_codec, out);
+  if (video && profile.video_codec != "copy")
+    if ((profile.max_width && video->width > profile.max_width)
+        || (profile.max_height && video->height > profile.max_height))
+      out.add("the picture is larger than the profile allows");
+}
+
+void check_duration(const exec::request& request, const media_info& file, findings& out) {
+  auto expected = expected_duration(request.source, request.profile);
+  // The number of frames is the better measure then.
+  if (expected <= 0 || (is_recording(request.source) && request.frames > 0))
+    return;
+  if (std::fabs(file.duration - expected) <= std::max(1.0, expected * duration_tolerance))
+    return;
+  char text[120];
+  std::snprintf(text, sizeof text, "it lasts %.2f instead of %.2f seconds", file.duration, expected);
+  out.add(text);
+}
+
+/// Frames of the source between the edges of what was made of it; 0: its header does not tell.
+double frames_of_source(const exec::request& request, const stream_pair& video) {
+  const auto rate = number(video.source.average_frame_rate);
+  const auto most = request.profile.max_frame_rate;
+  if (video.source.frames <= 0 || rate <= 0 || (most > 0 && rate > most))
+    return 0;
+  // An edit list may show a part only.
+  return std::min(static_cast<double>(video.source.frames), rate * (video.seen.end() - video.seen.begin()));
+}
+
+} // namespace
+
+void check_facts(const exec::request& request, const media_info& file, findings& out) {
+  check_streams(request, file, out);
+  check_duration(request, file, out);
+}
+
+void check_frames(const exec::request& request, const stream_pair& video, findings& out) {
+  const auto frames = video.seen.packets();
+  // Of copied packets an edit list may hide some.
+  if (!video.copied && request.frames > 0 && frames != request.frames)
+    out.add("it has " + std::to_string(frames) + " frames instead of " + std::to_string(request.frames));
+  auto of_source = frames_of_source(request, video);
+  if (of_source > 0 && static_cast<double>(frames) < of_source * (1 - bearable_loss) - 2)
+    out.add("it has " + std::to_string(frames) + " frames of about " + std::to_string(std::lround(of_source))
+            + " of the source");
+  const auto interval = request.profile.keyframe_interval;
+  if (video.copied || interval <= 0)
+    return;
+  // Encoders count frames, not time.
+  const auto rate = std::max(number(video.made.average_frame_rate), number(video.made.base_frame_rate));
+  const auto longest = std::ceil(interval * rate * (1 + duration_tolerance)) + 1;
+  if (rate > 0 && static_cast<double>(video.seen.longest_group()) > longest)
+    out.add("there are " + std::to_string(video.seen.longest_group())
+            + " frames from one keyframe to the next: more than " + std::to_string(std::lround(interval * 1000))
+            + " ms");
+}
+
+void check_edges(const exec::request& request, const stream_pair& stream, findings& out) {
+  if (is_recording(request.source) || !stream.source.start_ticks || stream.seen.begin() > stream.seen.end())
+    return;
+  const auto begin = std::max(stream.source.start_time - request.source.start_time, 0.0);
+  char text[160];
+  if (std::fabs(stream.seen.begin() - begin) > step_seconds) {
+    std::snprintf(text, sizeof text, " begins at %.3f instead of %.3f seconds", stream.seen.begin(), begin);
+    out.add(name_of(stream.made) + text);
+  }
+  if (stream.source.duration <= 0)
+    return;
+  const auto end = begin + stream.source.duration;
+  if (std::fabs(stream.seen.end() - end) > std::max(end_seconds, end * duration_tolerance)) {
+    std::snprintf(text, sizeof text, " ends at %.2f instead of %.2f seconds", stream.seen.end(), end);
+    out.add(name_of(stream.made) + text);
+  }
+}
+
+} // namespace troupe::media
