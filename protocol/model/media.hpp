@@ -219,7 +219,7 @@ struct media_profile {
   bool keep_hdr = false;
   /// Seconds between keyframes at most; 0: the encoder's default.
   double keyframe_interval = 0;
-  /// Streams that are already what the profile asks for are copied.
+  /// Streams that are already what the profile asks for are copied. The built-in profiles that encode one file do.
   bool copy_fitting = false;
   /// Use a hardware encoder that passed its test encode on this machine, when there is one.
   bool hardware = false;

@@ -372,6 +372,10 @@ def synth(target, *args, seconds=3, size="320x240", rate=25):
     return pathlib.Path(target)
 
 
+#: Of POST /api/videos/{id}/transcode: takes its time, although our films fit the profile already.
+SLOW_TRANSCODE = {"profile": "web-720p", "copyFitting": False}
+
+
 def leftovers(data):
     """Files of unfinished work in a data folder."""
     found = []

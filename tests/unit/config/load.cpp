@@ -254,7 +254,7 @@ CAF_TEST(libraries) {
 
 CAF_TEST(profiles add to the built in ones and replace them) {
   auto x = from_file("[[profiles]]\nname = \"tv\"\nbase = \"web-1080p\"\ncrf = 20\nmax_channels = 6\n"
-                     "[[profiles]]\nname = \"web-720p\"\ncrf = 19\n"
+                     "[[profiles]]\nname = \"web-720p\"\ncrf = 19\ncopy_fitting = false\n"
                      "[[profiles]]\nname = \"tv-quiet\"\nbase = \"tv\"\nloudness = -23\nmax_frame_rate = 29.97\n"
                      "[[profiles]]\nname = \"podcast\"\ncontainer = \"mp3\"\n"
                      "[[profiles]]\nname = \"small-hls\"\nbase = \"hls\"\n"
@@ -272,8 +272,10 @@ CAF_TEST(profiles add to the built in ones and replace them) {
   // In its place, and as it was but for what was said.
   auto web = *find_profile("web-720p");
   web.crf = 19;
+  CAF_CHECK(std::exchange(web.copy_fitting, false));
   CAF_CHECK(all[1] == web);
   CAF_CHECK_EQUAL(find("tv").max_height, 1080u);
+  CAF_CHECK(find("tv").copy_fitting);
   CAF_CHECK_EQUAL(find("tv-quiet").crf, 20u);
   CAF_CHECK_EQUAL(find("tv-quiet").max_channels, 6u);
   CAF_CHECK_EQUAL(find("tv-quiet").loudness, -23);

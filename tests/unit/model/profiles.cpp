@@ -60,6 +60,26 @@ CAF_TEST(every built in profile can be used and comes back from JSON) {
   }
 }
 
+CAF_TEST(built in profiles that encode one file copy what fits already) {
+  for (auto& x : builtin_profiles()) {
+    bool encodes = x.video_codec != "copy" && !makes_ladder(x);
+    CAF_MESSAGE(x.name);
+    CAF_CHECK_EQUAL(x.copy_fitting, encodes);
+    // What is far larger than it has to be does not fit.
+    if (x.name.starts_with("web-"))
+      CAF_CHECK(x.max_bit_rate > 0);
+  }
+  CAF_CHECK_EQUAL(known("web-1080p").max_bit_rate, 12'000'000u);
+  CAF_CHECK_EQUAL(known("web-720p").max_bit_rate, 6'000'000u);
+  CAF_CHECK_EQUAL(known("web-480p").max_bit_rate, 3'000'000u);
+  // Whoever wants it otherwise says so; who describes a profile alone gets what was described.
+  CAF_CHECK(!asked(R"({"profile":"web-720p","copyFitting":false})")->copy_fitting);
+  CAF_CHECK(asked(R"({"profile":"hls","copyFitting":true})")->copy_fitting);
+  CAF_CHECK(!asked(R"({"container":"mp4"})")->copy_fitting);
+  CAF_CHECK(asked(R"({"container":"mp4","copyFitting":true})")->copy_fitting);
+  CAF_CHECK_EQUAL(refused(R"({"container":"mp4","copyFitting":"yes"})"), "copyFitting");
+}
+
 CAF_TEST(a container takes only what libavformat can write in it) {
   // As tried with each pair of muxer and codec of Debian 12.
   struct row {
