@@ -122,6 +122,7 @@ void set_all(storyboard_row& row, const storyboard& x) {
   row.tiles = x.count;
   row.interval_ms = x.interval.count();
   row.has_bif = x.bif ? 1 : 0;
+  row.jellyfin = x.jellyfin ? 1 : 0;
   row.bytes = static_cast<integer>(x.bytes);
   row.made_by = x.made_by;
   row.created_at = to_ms(x.created);
@@ -139,6 +140,7 @@ storyboard to_storyboard(storyboard_row& row) {
   x.count = static_cast<uint32_t>(row.tiles);
   x.interval = milliseconds{row.interval_ms};
   x.bif = row.has_bif != 0;
+  x.jellyfin = row.jellyfin != 0;
   x.bytes = static_cast<uint64_t>(row.bytes);
   x.made_by = std::move(row.made_by);
   x.created = from_ms(row.created_at);

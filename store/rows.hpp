@@ -164,7 +164,7 @@ rendition to_rendition(rendition_row& row);
 struct storyboard_row {
   std::string video, folder, made_by;
   integer size = 0, mtime_ns = 0, inode = 0, tile_width = 0, tile_height = 0, tile_columns = 0, tile_rows = 0,
-          tiles = 0, interval_ms = 0, has_bif = 0, bytes = 0, created_at = 0;
+          tiles = 0, interval_ms = 0, has_bif = 0, jellyfin = 0, bytes = 0, created_at = 0;
 
   template <class F>
   void key(F&& f) {
@@ -182,7 +182,8 @@ struct storyboard_row {
   void changing(F&& f) {
     version(f), f("folder", folder), f("tile_width", tile_width), f("tile_height", tile_height);
     f("tile_columns", tile_columns), f("tile_rows", tile_rows), f("tiles", tiles), f("interval_ms", interval_ms);
-    f("has_bif", has_bif), f("bytes", bytes), f("made_by", made_by), f("created_at", created_at);
+    f("has_bif", has_bif), f("jellyfin", jellyfin), f("bytes", bytes), f("made_by", made_by);
+    f("created_at", created_at);
   }
 };
 

@@ -29,8 +29,12 @@ result<void> keep(const media_policy& policy, job_spec& spec, result<Payload> as
   return {};
 }
 
+/// The same wish of the same content, and nothing else, has the same key.
 std::string storyboard_key(const storyboard_payload& x) {
-  return "storyboard:" + x.video.str() + (x.version == file_version{} ? "" : ":" + x.version.str());
+  auto out = "storyboard:" + x.video.str() + (x.version == file_version{} ? "" : ":" + x.version.str());
+  for (uint64_t n : {uint64_t{x.width}, uint64_t{x.columns}, uint64_t{x.rows}, uint64_t(x.interval.count())})
+    out += ":" + std::to_string(n);
+  return out + (x.bif ? ":bif" : "") + (x.jellyfin ? ":jellyfin" : "");
 }
 
 storyboard_payload usual(const storyboard_policy& policy) {

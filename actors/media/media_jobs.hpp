@@ -28,7 +28,7 @@ struct media_policy {
 
 /// dispatcher_config::admit: checks the payload of a media job and writes it whole, so that the worker needs no
 /// configuration of ours and a later change of it does not change the job. errc::validation with "payload.…" fields.
-/// Storyboards and ladders get a unique key unless they have one: asked for twice while it is not done, it is the same
+/// Storyboards and ladders get a unique key unless they have one: the same wish twice while it is not done is the same
 /// job. Other kinds pass as they are.
 result<void> admit_media_job(const media_policy& policy, job_spec& spec);
 

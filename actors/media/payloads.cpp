@@ -202,7 +202,8 @@ std::string encode(const storyboard_payload& x) {
            {"columns", x.columns},
            {"rows", x.rows},
            {"interval", static_cast<double>(x.interval.count()) / 1000},
-           {"bif", x.bif}};
+           {"bif", x.bif},
+           {"jellyfin", x.jellyfin}};
   if (x.version != file_version{})
     out["version"] = x.version.str();
   return text(out);
@@ -215,7 +216,7 @@ result<storyboard_payload> decode_storyboard_payload(std::string_view from, cons
     read_version(in, x.version);
     auto interval = static_cast<double>(x.interval.count()) / 1000;
     in.read("width", x.width).read("columns", x.columns).read("rows", x.rows).read("interval", interval);
-    in.read("bif", x.bif);
+    in.read("bif", x.bif).read("jellyfin", x.jellyfin);
     if (x.width < 16 || x.width > 1024)
       in.note("width", "must be 16 to 1024");
     // False for NaN, too.
@@ -243,6 +244,7 @@ std::string encode(const storyboard_result& r) {
                  {"count", x.count},
                  {"intervalMs", x.interval.count()},
                  {"bif", x.bif},
+                 {"jellyfin", x.jellyfin},
                  {"bytes", x.bytes},
                  {"madeBy", x.made_by}}}});
 }
@@ -256,7 +258,7 @@ result<storyboard_result> decode_storyboard_result(std::string_view from) {
       read_version(in, x.version);
       in.read("folder", x.folder).read("tileWidth", x.tile_width).read("tileHeight", x.tile_height);
       in.read("columns", x.columns).read("rows", x.rows).read("count", x.count).read("intervalMs", interval);
-      in.read("bif", x.bif).read("bytes", x.bytes).read("madeBy", x.made_by);
+      in.read("bif", x.bif).read("jellyfin", x.jellyfin).read("bytes", x.bytes).read("madeBy", x.made_by);
       x.interval = milliseconds{interval};
       // A row says that there is something to show.
       if (x.count == 0 || x.sheets() == 0 || interval <= 0)

@@ -61,7 +61,8 @@ using hls_payload = transcode_payload;
 result<hls_payload> decode_hls_payload(std::string_view json,
                                        std::span<const media_profile> known = builtin_profiles());
 
-/// {"videoId","version"?,"width","interval" (seconds),"columns","rows","bif"}. It may come from a client, too.
+/// {"videoId","version"?,"width","interval" (seconds),"columns","rows","bif","jellyfin"}. It may come from a client,
+/// too.
 struct storyboard_payload {
   video_id video;
   /// Of the content that was seen by whoever asks; only tells one wish from another.
@@ -73,13 +74,17 @@ struct storyboard_payload {
   /// From tile to tile; a short film gets a smaller one.
   milliseconds interval{10'000};
   bool bif = false;
+  /// Sheets as Jellyfin names and sizes them.
+  bool jellyfin = false;
+
+  bool operator==(const storyboard_payload&) const = default;
 };
 std::string encode(const storyboard_payload& x);
 /// Fields that are missing are taken from `defaults`.
 result<storyboard_payload> decode_storyboard_payload(std::string_view json, const storyboard_payload& defaults = {});
 
 /// {"storyboard":{"videoId","version","folder","tileWidth","tileHeight","columns","rows","count","intervalMs","bif",
-/// "bytes","madeBy"}}: the creation time is the coordinator's.
+/// "jellyfin","bytes","madeBy"}}: the creation time is the coordinator's.
 struct storyboard_result {
   storyboard item;
 };

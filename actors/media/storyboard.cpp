@@ -21,6 +21,7 @@ exec::request request_for(const storyboard_payload& asked, const source& src, co
   out.storyboard.rows = asked.rows;
   out.storyboard.interval_ms = asked.interval.count();
   out.storyboard.bif = asked.bif;
+  out.storyboard.jellyfin = asked.jellyfin;
   // The gateway writes it, with its own addresses of the sheets.
   out.storyboard.vtt = false;
   return out;
@@ -31,7 +32,7 @@ result<std::vector<said_file>> files_of(const exec::storyboard_answer& x, const 
   std::vector<said_file> out;
   bool good = x.sheets.size() == row.sheets() && (x.bif.empty() || x.bif == storyboard::bif_name) && x.vtt.empty();
   for (size_t i = 0; good && i < x.sheets.size(); ++i) {
-    good = x.sheets[i].name == storyboard::sheet_name(static_cast<uint32_t>(i));
+    good = x.sheets[i].name == row.sheet_name(static_cast<uint32_t>(i));
     out.push_back({x.sheets[i].name, x.sheets[i].bytes});
   }
   if (!good || row.count == 0 || row.tile_width == 0 || row.tile_height == 0 || row.interval.count() <= 0)
@@ -56,6 +57,7 @@ storyboard describe(const lease_token& token, const storyboard_payload& asked, c
   out.count = made.count;
   out.interval = milliseconds{made.interval_ms};
   out.bif = !made.bif.empty();
+  out.jellyfin = asked.jellyfin;
   out.made_by = job;
   return out;
 }

@@ -47,8 +47,11 @@ uint32_t storyboard::sheets() const noexcept {
   return a_sheet == 0 ? 0 : static_cast<uint32_t>((count + a_sheet - 1) / a_sheet);
 }
 
-std::string storyboard::sheet_name(uint32_t n) {
-  return "storyboard-" + std::to_string(n) + ".jpg";
+std::string storyboard::sheet_name(uint32_t n) const {
+  auto file = std::to_string(n) + ".jpg";
+  if (!jellyfin)
+    return "storyboard-" + file;
+  return std::to_string(tile_width) + " - " + std::to_string(columns) + "x" + std::to_string(rows) + "/" + file;
 }
 
 std::string file_version::str() const {

@@ -161,6 +161,8 @@ struct storyboard {
   /// Tile n stands for [n, n + 1) times it.
   milliseconds interval{0};
   bool bif = false;
+  /// Its files are named as Jellyfin wants them in "<film>.trickplay".
+  bool jellyfin = false;
   /// Of all files.
   uint64_t bytes = 0;
   /// The job that made it, as text.
@@ -174,14 +176,14 @@ struct storyboard {
     return count > 0;
   }
   uint32_t sheets() const noexcept;
-  /// "storyboard-0.jpg"
-  static std::string sheet_name(uint32_t n);
+  /// "storyboard-0.jpg", or Jellyfin's "320 - 10x10/0.jpg".
+  std::string sheet_name(uint32_t n) const;
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, storyboard& x) {
   return f(x.video, x.version, x.folder, x.tile_width, x.tile_height, x.columns, x.rows, x.count, x.interval, x.bif,
-           x.bytes, x.made_by, x.created);
+           x.jellyfin, x.bytes, x.made_by, x.created);
 }
 
 enum class scan_status : uint8_t { discovering, scanning, caching, enriching, completed, failed, cancelled };

@@ -153,6 +153,7 @@ std::string outward_json(const storyboard& x) {
   out.number("columns", x.columns).number("rows", x.rows).number("size", x.bytes);
   out.text("vttUrl", video + "/storyboard.vtt");
   out.text_or_null("bifUrl", x.bif ? video + "/storyboard.bif" : std::string{});
+  out.text("layout", x.jellyfin ? "jellyfin" : "plain");
   return std::move(out.text("jobId", x.made_by).time("createdAt", x.created)).str();
 }
 
@@ -179,7 +180,8 @@ std::string outward_json(const rendition& x) {
   out.text("videoCodec", x.video_codec).text("audioCodec", x.audio_codec).text("container", x.container);
   auto video = "/api/videos/" + x.video.str();
   out.text("jobId", x.made_by);
-  out.text("streamUrl", x.container == "hls" ? video + "/hls/master.m3u8" : video + "/stream?profile=" + x.profile);
+  out.text("streamUrl", x.container == "hls" ? video + "/hls/" + x.id.str() + "/master.m3u8"
+                                             : video + "/stream?profile=" + x.profile);
   return std::move(out.time("createdAt", x.created)).str();
 }
 

@@ -14,6 +14,8 @@ CREATE TABLE storyboards (
   tiles BIGINT NOT NULL,
   interval_ms BIGINT NOT NULL,
   has_bif BIGINT NOT NULL,
+  -- Named as Jellyfin wants them.
+  jellyfin BIGINT NOT NULL,
   bytes BIGINT NOT NULL,
   made_by TEXT COLLATE "C" NOT NULL,
   created_at BIGINT NOT NULL

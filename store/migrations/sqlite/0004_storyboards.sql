@@ -14,6 +14,8 @@ CREATE TABLE storyboards (
   tiles INTEGER NOT NULL,
   interval_ms INTEGER NOT NULL,
   has_bif INTEGER NOT NULL,
+  -- Named as Jellyfin wants them.
+  jellyfin INTEGER NOT NULL,
   bytes INTEGER NOT NULL,
   made_by TEXT NOT NULL,
   created_at INTEGER NOT NULL

@@ -353,7 +353,7 @@ CAF_TEST(what is asked for is checked and completed before it is kept) {
   bad.payload = R"({"bad":1})";
   auto refused = ask<mesh::submitted>(dispatcher, mesh::submit_jobs{{noop(), bad}});
   CAF_REQUIRE(refused.code() == errc::validation);
-  CAF_CHECK_EQUAL(refused.failure().fields.at(0).first, "jobs[1].payload.bad");
+  CAF_CHECK_EQUAL((**refused.answer).error().fields.at(0).first, "jobs[1].payload.bad");
   CAF_CHECK_EQUAL(store.jobs.size(), 1u);
 }
 

@@ -49,6 +49,18 @@ CAF_TEST(a storyboard is published as one folder) {
   CAF_CHECK(!fs::exists(shop.data_folder + "/tmp/" + a.job.token.str()));
 }
 
+CAF_TEST(a storyboard for Jellyfin has its folder and names) {
+  ask_storyboard(false, true);
+  auto out = run(false);
+  CAF_REQUIRE(out.end == attempt_end::completed);
+  auto row = decode_storyboard_result(out.result);
+  CAF_REQUIRE(row.has_value());
+  auto& x = row->item;
+  CAF_CHECK(x.jellyfin && !x.bif);
+  CAF_CHECK_EQUAL(left(), (std::vector{x.folder + "/320 - 10x10/0.jpg", x.folder + "/320 - 10x10/1.jpg"}));
+  CAF_CHECK_EQUAL(x.folder + "/" + x.sheet_name(1), left()[1]);
+}
+
 CAF_TEST(a ladder is published as one folder) {
   ask_hls();
   auto out = run(true);
@@ -175,9 +187,10 @@ CAF_TEST(cleanup takes folders as it takes files) {
 }
 
 CAF_TEST(payloads of folders) {
-  auto board = decode_storyboard_payload(R"({"videoId":"x","width":1,"interval":0.5,"columns":51,"rows":0,"bif":1})");
+  auto board =
+    decode_storyboard_payload(R"({"videoId":"x","width":1,"interval":0.5,"columns":51,"rows":0,"bif":1,"jellyfin":2})");
   CAF_REQUIRE(!board);
-  CAF_CHECK_EQUAL(board.error().fields.size(), 6u);
+  CAF_CHECK_EQUAL(board.error().fields.size(), 7u);
   auto some = "{\"videoId\":\"" + video_id{{1, 1}}.str() + "\"";
   storyboard_payload defaults;
   defaults.width = 200;

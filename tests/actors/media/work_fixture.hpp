@@ -103,8 +103,13 @@ struct fake_attempt final : attempt {
     answer.rows = asked.rows;
     answer.interval_ms = asked.interval_ms;
     answer.count = asked.columns * asked.rows + 1;
+    storyboard names;
+    names.tile_width = answer.tile_width;
+    names.columns = answer.columns;
+    names.rows = answer.rows;
+    names.jellyfin = asked.jellyfin;
     for (uint32_t i = 0; i < 2; ++i) {
-      auto name = storyboard::sheet_name(i);
+      auto name = names.sheet_name(i);
       write(create, name, "sheet");
       answer.sheets.push_back({name, 1, 1, 5 + lie, 1});
     }
@@ -202,10 +207,11 @@ struct work_fixture {
     shop.find_source = [this](video_id) -> result<std::string> { return root + "/in/film.MP4"; };
   }
 
-  void ask_storyboard(bool bif = false) {
+  void ask_storyboard(bool bif = false, bool jellyfin = false) {
     storyboard_payload payload;
     payload.video = video_id{{1, 1}};
     payload.bif = bif;
+    payload.jellyfin = jellyfin;
     a.job.payload = encode(payload);
     shop.find_source = [this](video_id) -> result<std::string> { return root + "/in/film.MP4"; };
   }

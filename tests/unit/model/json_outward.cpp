@@ -138,6 +138,7 @@ CAF_TEST(names of files that are no UTF - 8 are shown) {
   CAF_CHECK(doc["storyboard"].is_null());
   rendition ladder;
   ladder.container = "hls";
+  ladder.id = {{5, 5}};
   detail.renditions = {ladder};
   detail.board.video = x.id;
   detail.board.folder = "artwork/secret";
@@ -151,7 +152,13 @@ CAF_TEST(names of files that are no UTF - 8 are shown) {
   CAF_CHECK_EQUAL(board["sheets"], 2);
   CAF_CHECK_EQUAL(board["vttUrl"], "/api/videos/" + x.id.str() + "/storyboard.vtt");
   CAF_CHECK(board["bifUrl"].is_null());
-  CAF_CHECK(parse(text)["renditions"][0]["streamUrl"].get<std::string>().ends_with("/hls/master.m3u8"));
+  CAF_CHECK_EQUAL(board["layout"], "plain");
+  CAF_CHECK(
+    parse(text)["renditions"][0]["streamUrl"].get<std::string>().ends_with("/hls/" + ladder.id.str() + "/master.m3u8"));
+  detail.board.bif = detail.board.jellyfin = true;
+  board = parse(outward_json(detail))["storyboard"];
+  CAF_CHECK_EQUAL(board["layout"], "jellyfin");
+  CAF_CHECK_EQUAL(board["bifUrl"], "/api/videos/" + x.id.str() + "/storyboard.bif");
 }
 
 CAF_TEST(a scan has all counters) {

@@ -231,6 +231,7 @@ storyboard random_storyboard(std::mt19937_64& rng, const video& of) {
   x.count = static_cast<uint32_t>(1 + rng() % 1'000'000);
   x.interval = milliseconds{rng() % 1'000'000};
   x.bif = rng() % 2;
+  x.jellyfin = rng() % 2;
   x.bytes = rng() >> 1;
   x.made_by = to_string(random_raw_id(rng));
   x.created = random_time(rng);

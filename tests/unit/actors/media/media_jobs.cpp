@@ -87,7 +87,25 @@ CAF_TEST(a storyboard takes what is not said from the configuration and is one w
   CAF_REQUIRE(kept.has_value());
   CAF_CHECK_EQUAL(kept->width, 200u);
   CAF_CHECK_EQUAL(kept->interval.count(), 5'000);
-  CAF_CHECK_EQUAL(spec.unique_key, "storyboard:" + film);
+  CAF_CHECK_EQUAL(spec.unique_key, "storyboard:" + film + ":200:10:10:5000");
+  // The same wish in other words is the same, another one is not.
+  struct row {
+    std::string words;
+    bool same;
+  };
+  for (auto& [words, same] :
+       {row{R"("width":200,"bif":false)", true}, row{R"("width":201)", false}, row{R"("interval":6)", false},
+        row{R"("columns":9)", false}, row{R"("rows":9)", false}, row{R"("bif":true)", false},
+        row{R"("jellyfin":true)", false}, row{R"("version":"1-2-3")", false}}) {
+    job_spec other;
+    other.kind = "storyboard";
+    other.payload = "{\"videoId\":\"" + film + "\"," + words + "}";
+    CAF_REQUIRE(admit_media_job(policy, other).has_value());
+    CAF_CHECK_EQUAL(other.unique_key == spec.unique_key, same);
+    auto whole = decode_storyboard_payload(other.payload);
+    CAF_REQUIRE(whole.has_value());
+    CAF_CHECK_EQUAL(*whole == *kept, same);
+  }
   spec = asked("hls", R"("hls")");
   CAF_REQUIRE(admit_media_job(policy, spec).has_value());
   CAF_CHECK_EQUAL(spec.unique_key, "hls:" + film + ":hls");
@@ -114,7 +132,7 @@ CAF_TEST(films get a storyboard after their ingest where the configuration says 
   CAF_REQUIRE(spec.has_value());
   CAF_CHECK_EQUAL(spec->kind, "storyboard");
   // Another content is another job.
-  CAF_CHECK_EQUAL(spec->unique_key, "storyboard:" + film + ":7-8-9");
+  CAF_CHECK_EQUAL(spec->unique_key, "storyboard:" + film + ":7-8-9:320:10:10:10000");
   auto again = *spec;
   CAF_REQUIRE(admit_media_job(policy, again).has_value());
   CAF_CHECK(again == *spec);
