@@ -72,25 +72,28 @@ void make_storyboard(exchange& x) {
   auto body = json_body::parse(x.req.body);
   if (!body)
     return x.answer_error(body.error());
-  body->only({"interval", "width", "bif", "again"});
+  body->only({"interval", "width", "bif", "jellyfin", "again"});
   object_writer payload;
   payload.text("videoId", id->str());
   if (auto seconds = body->integer("interval", 1, 3600))
     payload.number("interval", *seconds);
   if (auto width = body->integer("width", 16, 1024))
     payload.number("width", *width);
-  if (auto bif = body->boolean("bif"))
-    payload.boolean("bif", *bif);
+  auto bif = body->boolean("bif");
+  auto jellyfin = body->boolean("jellyfin");
   auto again = body->boolean("again").value_or(false);
   if (auto verdict = body->verdict(); !verdict)
     return x.answer_error(verdict.error());
   // Of the content that is there now: a wish of another one is another job.
-  auto next = [payload, again](exchange& self, const video_detail& found) {
-    if (found.board.exists() && !again)
-      return self.answer(made_response(found.board.made_by));
+  auto next = [=](exchange& self, const video_detail& found) {
+    auto& there = found.board;
+    if (there.exists() && !again && there.bif >= bif.value_or(false) && there.jellyfin >= jellyfin.value_or(false))
+      return self.answer(made_response(there.made_by));
     job_spec spec;
     spec.kind = "storyboard";
     auto whole = payload;
+    // What there is and nobody spoke of stays.
+    whole.boolean("bif", bif.value_or(there.bif)).boolean("jellyfin", jellyfin.value_or(there.jellyfin));
     spec.payload = std::move(whole.text("version", found.item.version.str())).str();
     self.app().backend.submit(
       std::move(spec), self.context(),
@@ -151,6 +154,7 @@ void add_media_job_routes(std::vector<route>& out) {
   r.fields = {{"interval", value_type::integer, false, "Seconds from picture to picture, 1 to 3600"},
               {"width", value_type::integer, false, "Of a picture, 16 to 1024"},
               {"bif", value_type::boolean, false, "A BIF file, too"},
+              {"jellyfin", value_type::boolean, false, "Sheets named and sized as Jellyfin's trickplay has them"},
               {"again", value_type::boolean, false, "Although there is one of this content"}};
   r.answers = {{200, "There is one already"}, {202, "Queued"}, {404, "No such video"}};
   r.handle = make_storyboard;

@@ -56,15 +56,18 @@ void sheet(exchange& x) {
   auto n = sheet_number(x.req.path_values.at(1));
   if (!n)
     return x.answer_error({errc::not_found, "sheets of a storyboard are numbered from 0"});
-  auto key = x.req.path_values.at(0) + "/storyboard/" + std::to_string(*n);
+  auto of = text_or(x.req, "of");
+  auto key = x.req.path_values.at(0) + "/storyboard/" + std::to_string(*n) + "/" + of;
   if (auto open = x.app().files.find(key))
     return serve_picture(x, open);
-  with_board(x, [n = *n, key](exchange& self, const video_detail& found) {
+  with_board(x, [n = *n, of, key](exchange& self, const video_detail& found) {
+    if (!of.empty() && of != found.board.made_by)
+      return self.answer_error({errc::not_found, "there is another storyboard now: ask for storyboard.vtt again"});
     if (n >= found.board.sheets())
       return self.answer_error({errc::not_found, "the storyboard has " + std::to_string(found.board.sheets())
                                                    + (found.board.sheets() == 1 ? " sheet" : " sheets")
                                                    + ", numbered from 0"});
-    serve_file(self, key, found, storyboard::sheet_name(n), serve_picture);
+    serve_file(self, key, found, found.board.sheet_name(n), serve_picture);
   });
 }
 
@@ -100,6 +103,7 @@ void add_storyboard_routes(std::vector<route>& out) {
   auto r = make("/api/videos/{id}/storyboard/{n}.jpg", "A sheet of the storyboard", "JPEG", sheet);
   r.parameters.push_back(
     {"n", parameter::place::path, value_type::integer, true, "Number of the sheet, from 0", 0, 0, {}});
+  r.parameters.push_back(query_text("of", "Only of the storyboard that this job made"));
   out.push_back(r);
   out.push_back(
     make("/api/videos/{id}/storyboard.bif", "The storyboard as one file, for Roku and Plex players", "BIF", bif));

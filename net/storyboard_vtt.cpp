@@ -32,8 +32,8 @@ std::string storyboard_vtt(const storyboard& board, double duration) {
     auto x = tile % board.columns * board.tile_width;
     auto y = tile / board.columns * board.tile_height;
     out += "\n" + time_text(begin) + " --> " + time_text(end) + "\nstoryboard/" + std::to_string(n / a_sheet)
-           + ".jpg#xywh=" + std::to_string(x) + "," + std::to_string(y) + "," + std::to_string(board.tile_width) + ","
-           + std::to_string(board.tile_height) + "\n";
+           + ".jpg?of=" + board.made_by + "#xywh=" + std::to_string(x) + "," + std::to_string(y) + ","
+           + std::to_string(board.tile_width) + "," + std::to_string(board.tile_height) + "\n";
   }
   return out;
 }
