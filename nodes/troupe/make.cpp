@@ -74,6 +74,10 @@ exit_code transcode(session& s, const wish& x) {
 struct board_wish {
   wish what;
   bool bif = false;
+  bool jellyfin = false;
+  /// 0: as the node's configuration says.
+  uint32_t interval = 0;
+  uint32_t width = 0;
   bool again = false;
 };
 
@@ -81,19 +85,26 @@ exit_code make_storyboard(session& s, const board_wish& x) {
   auto& node = s.connect();
   auto found = node.ask<video_detail>(node.node().catalogue, mesh::get_video{find_video(s, x.what.video)});
   auto id = found.item.id;
-  if (found.board.exists() && !x.again && (found.board.bif || !x.bif)) {
+  auto& there = found.board;
+  if (there.exists() && !x.again && there.bif >= x.bif && there.jellyfin >= x.jellyfin) {
     object_writer out;
     if (s.json())
-      print_line(std::move(out.text("jobId", found.board.made_by).text("status", "completed")).str());
+      print_line(std::move(out.text("jobId", there.made_by).text("status", "completed")).str());
     else
-      print_line("video/" + id.str() + " has a storyboard of " + std::to_string(found.board.count)
+      print_line("video/" + id.str() + " has a storyboard of " + std::to_string(there.count)
                  + " pictures; --again makes another");
     return exit_code::ok;
   }
   job_spec spec;
   spec.kind = "storyboard";
   object_writer payload;
-  payload.id("videoId", id).text("version", found.item.version.str()).boolean("bif", x.bif);
+  payload.id("videoId", id).text("version", found.item.version.str());
+  // What there is and nobody spoke of stays.
+  payload.boolean("bif", x.bif || there.bif).boolean("jellyfin", x.jellyfin || there.jellyfin);
+  if (x.interval > 0)
+    payload.number("interval", x.interval);
+  if (x.width > 0)
+    payload.number("width", x.width);
   spec.payload = std::move(payload).str();
   return submit(s, std::move(spec), x.what.wait);
 }
@@ -113,7 +124,10 @@ void add_transcode(CLI::App& to, session& s, const char* name, const char* about
     ->allow_extra_args(false);
   cmd->callback([&s, x] { s.action = [&s, x] { return transcode(s, *x); }; });
   cmd->footer(std::string{"Examples:\n  troupe video "} + name + " \"big buck\" --wait\n  troupe video " + name
-              + " \"big buck\" --profile " + profile + " --with loudness=-16 --with name=quiet");
+              + " \"big buck\" --profile " + profile + " --with loudness=-16 --with name=quiet"
+              + (std::string_view{name} == "hls" ? ""
+                                                 : "\nStreams that already fit are copied; --with copyFitting=false "
+                                                   "encodes them anew."));
 }
 
 void add_storyboard(CLI::App& to, session& s) {
@@ -122,10 +136,18 @@ void add_storyboard(CLI::App& to, session& s) {
   cmd->add_option("VIDEO", x->what.video, "Id, or words that only its title or path has")->required();
   cmd->add_flag("--wait", x->what.wait, "Follow it to its end; exit status 4 when it fails");
   cmd->add_flag("--bif", x->bif, "A BIF file, too, for Roku and Plex players");
+  cmd->add_flag("--jellyfin", x->jellyfin, "Sheets as Jellyfin's trickplay has them, to be copied beside the film");
+  cmd->add_option("--interval", x->interval, "Seconds from picture to picture; the node's setting unless told")
+    ->check(CLI::Range(1, 3600));
+  cmd->add_option("--width", x->width, "Of a picture, pixels; the node's setting unless told")
+    ->check(CLI::Range(16, 1024));
   cmd->add_flag("--again", x->again, "Although there is one of this content");
   cmd->callback([&s, x] { s.action = [&s, x] { return make_storyboard(s, *x); }; });
   cmd->footer("Films get one by themselves after their ingest, unless storyboards.after_ingest is off.\n"
-              "Example:\n  troupe video storyboard \"big buck\" --bif --wait");
+              "Examples:\n  troupe video storyboard \"big buck\" --bif --wait\n"
+              "  troupe video storyboard \"big buck\" --jellyfin --wait && troupe video show \"big buck\"\n"
+              "The folder that 'video show' names then, copied to 'Big Buck.trickplay' beside 'Big Buck.mkv', is what "
+              "Jellyfin reads when its library stores trickplay images next to media.");
 }
 
 } // namespace

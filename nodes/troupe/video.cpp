@@ -64,9 +64,12 @@ exit_code show(session& s, const std::string& which) {
   line("Codecs", v.video_codec + (v.audio_codec.empty() ? "" : " + " + v.audio_codec));
   line("Container", v.container);
   line("Thumbnails", std::to_string(v.thumbnails.size()));
-  line("Storyboard", x.board.exists() ? std::to_string(x.board.count) + " pictures, "
-                                          + format_duration(x.board.interval) + " apart, by job/" + x.board.made_by
-                                      : "");
+  if (auto& b = x.board; b.exists()) {
+    line("Storyboard", std::to_string(b.count) + " pictures, " + format_duration(b.interval) + " apart, "
+                         + format_bytes(b.bytes) + (b.bif ? ", with BIF" : "") + " by job/" + b.made_by);
+    auto status = node.ask<mesh::node_status>(node.node().node, mesh::get_status{});
+    line("Trickplay", b.jellyfin ? status.data_folder + "/" + b.folder : "");
+  }
   for (auto& r : x.renditions)
     line("Rendition", r.profile + ", " + format_bytes(r.size) + ", " + r.container + " by job/" + r.made_by);
   return exit_code::ok;

@@ -146,7 +146,15 @@ CAF_TEST(what is made of a video is checked before it is asked for) {
   CAF_CHECK(has(ask("video storyboard good"), "has a storyboard of 7 pictures; --again makes another"));
   CAF_CHECK(has(ask("video storyboard good --again"), "submitted; follow it with"));
   CAF_CHECK_EQUAL(ask("video storyboard good --bif --wait").status, 0);
+  CAF_CHECK_EQUAL(ask("video storyboard good --jellyfin --interval 5 --width 160 --wait").status, 0);
+  CAF_CHECK_EQUAL(ask("video storyboard good --again --interval 0").status, 2);
+  CAF_CHECK_EQUAL(ask("video storyboard good --again --width 2000").status, 2);
   CAF_CHECK(has(ask("video show good"), "7 pictures, 10s apart"));
+  CAF_CHECK(!has(ask("video show good"), "Trickplay:"));
+  CAF_CHECK(has(ask("video storyboard --help"), "--jellyfin") && has(ask("video storyboard --help"), ".trickplay"));
+  CAF_CHECK(has(ask("video transcode --help"), "--with copyFitting=false"));
+  CAF_CHECK(has(ask("video transcode good --with copyFitting=false"), "submitted"));
+  CAF_CHECK(has(ask("video transcode good --with copyFitting=maybe"), "copyFitting must be true or false"));
   auto bad = ask("video transcode good --with crf=99 --with preset=hasty");
   CAF_CHECK_EQUAL(bad.status, 2);
   CAF_CHECK(has(bad, "crf must be ") && has(bad, "preset must be one of ultrafast"));

@@ -1,8 +1,10 @@
 """Storyboards and HLS ladders of a real node: made, served, and gone with their film."""
 
 import json
+import pathlib
 import re
 import subprocess
+import urllib.parse
 
 from support import Node, TestCase, leftovers, synth, wait_until
 
@@ -16,6 +18,11 @@ def jpeg_size(path):
 
 def folders(node, below):
     return sorted(p.name for p in (node.data / below).rglob("*") if p.is_dir() and "-" in p.name)
+
+
+def uris(playlist):
+    """What a playlist (RFC 8216) names, in attributes and in lines of their own."""
+    return {a or b for a, b in re.findall(r'URI="([^"]+)"|^([^#\s]+)$', playlist, re.M)}
 
 
 class Storyboards(TestCase):
@@ -33,7 +40,8 @@ class Storyboards(TestCase):
             self.assertEqual((job["kind"], job["status"]), ("storyboard", "completed"))
             vtt = node.request("GET", f"/api/videos/{video}/storyboard.vtt")
             self.assertEqual(vtt.headers["content-type"], "text/vtt; charset=utf-8")
-            cues = re.findall(r"(\S+) --> (\S+)\nstoryboard/(\d+)\.jpg#xywh=(\d+),(\d+),(\d+),(\d+)", vtt.body.decode())
+            cues = re.findall(r"(\S+) --> (\S+)\nstoryboard/(\d+)\.jpg\?of=\w+#xywh=(\d+),(\d+),(\d+),(\d+)",
+                              vtt.body.decode())
             self.assertEqual(len(cues), board["count"])
             self.assertEqual(cues[0][0], "00:00:00.000")
             self.assertTrue(cues[-1][1].startswith("00:00:20."), cues[-1])
@@ -74,7 +82,11 @@ class Storyboards(TestCase):
             again = node.cli("video", "storyboard", video, "--again", "--wait")
             self.assertIn("completed", again.stdout)
             self.assertEqual(len(folders(node, "artwork")), 2)
-            self.assertNotEqual(node.get(f"/api/videos/{video}")["storyboard"]["jobId"], made["jobId"])
+            newer = node.get(f"/api/videos/{video}")["storyboard"]
+            self.assertNotEqual(newer["jobId"], made["jobId"])
+            self.assertTrue(newer["bifUrl"], "the BIF was not spoken of and is gone")
+            of = node.request("GET", f"/api/videos/{video}/storyboard/0.jpg?of={made['jobId']}")
+            self.assertEqual(of.status, 404, "a sheet of the old one's address is of the new one")
             self.assertEqual(node.stop(), 0)
             node.start()
             self.assertEqual(len(folders(node, "artwork")), 1)
@@ -85,6 +97,23 @@ class Storyboards(TestCase):
             self.assertEqual(node.stop(), 0)
             node.start()
             self.assertEqual(folders(node, "artwork"), [])
+
+    def test_jellyfin_reads_the_folder(self):
+        with Node() as node:
+            video = self.film(node, seconds=20, size="640x360")
+            done = node.cli("video", "storyboard", video, "--jellyfin", "--interval", "1", "--wait")
+            self.assertIn("completed", done.stdout)
+            board = node.get(f"/api/videos/{video}")["storyboard"]
+            self.assertEqual((board["layout"], board["interval"]), ("jellyfin", 1))
+            shown = node.cli("video", "show", video).stdout
+            folder = pathlib.Path(re.search(r"^Trickplay: +(.+)$", shown, re.M)[1])
+            files = sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
+            self.assertEqual(files, ["320 - 10x10/0.jpg"])
+            # Every sheet has room for all its tiles.
+            self.assertEqual(jpeg_size(folder / files[0]), ("mjpeg", 3200, 1800))
+            served = node.request("GET", f"/api/videos/{video}/storyboard/0.jpg")
+            self.assertEqual(served.body, (folder / files[0]).read_bytes())
+            self.assertEqual(leftovers(node.data), [])
 
 
 class Ladders(TestCase):
@@ -99,25 +128,11 @@ class Ladders(TestCase):
             self.assertEqual((done["kind"], done["status"]), ("hls", "completed"), done)
             rendition = node.get(f"/api/videos/{video}")["renditions"][0]
             self.assertEqual((rendition["container"], rendition["width"], rendition["height"]), ("hls", 640, 360))
-            self.assertEqual(rendition["streamUrl"], f"/api/videos/{video}/hls/master.m3u8")
-            url = f"http://127.0.0.1:{node.port}{rendition['streamUrl']}"
-            probe = json.loads(subprocess.run(
-                ["ffprobe", "-v", "error", "-of", "json", "-show_format", "-show_streams", "-show_programs", url],
-                check=True, capture_output=True, timeout=60).stdout)
-            self.assertAlmostEqual(float(probe["format"]["duration"]), 8, delta=0.2)
-            # Never upscaled: the rungs of 360 and 234 lines.
-            self.assertEqual(len(probe["programs"]), 2)
-            self.assertEqual({s["codec_name"] for s in probe["streams"]}, {"h264", "aac"})
-            # Every file that a playlist names is there, and nothing else is served.
-            master = node.request("GET", rendition["streamUrl"])
-            self.assertEqual(master.headers["content-type"], "application/vnd.apple.mpegurl")
-            names = set(re.findall(r'URI="([^"]+)"|^([^#\s]+)$', master.body.decode(), re.M))
-            for name in (a or b for a, b in names):
-                answer = node.request("GET", f"/api/videos/{video}/hls/{name}")
-                self.assertEqual(answer.status, 200, name)
-                for media in re.findall(r'URI="([^"]+)"', answer.body.decode()):
-                    part = node.request("GET", f"/api/videos/{video}/hls/{media}", headers={"Range": "bytes=0-99"})
-                    self.assertEqual((part.status, len(part.body)), (206, 100), media)
+            newest = f"/api/videos/{video}/hls/master.m3u8"
+            # The newest one, and this one whatever is made later.
+            for address in (newest, rendition["streamUrl"]):
+                self.check_ladder(node, address)
+            self.assertNotEqual(newest, rendition["streamUrl"])
             self.assertEqual(node.request("GET", f"/api/videos/{video}/hls/..%2F..%2Ftroupe.db").status, 404)
             self.assertEqual(leftovers(node.data), [])
             node.request("DELETE", f"/api/videos/{video}")
@@ -125,6 +140,34 @@ class Ladders(TestCase):
             self.assertEqual(node.stop(), 0)
             node.start()
             self.assertEqual(folders(node, "renditions"), [])
+
+
+    def check_ladder(self, node, address):
+        url = f"http://127.0.0.1:{node.port}{address}"
+        probe = json.loads(subprocess.run(
+            ["ffprobe", "-v", "error", "-of", "json", "-show_format", "-show_streams", "-show_programs", url],
+            check=True, capture_output=True, timeout=60).stdout)
+        self.assertAlmostEqual(float(probe["format"]["duration"]), 8, delta=0.2)
+        # Never upscaled: the rungs of 360 and 234 lines.
+        self.assertEqual(len(probe["programs"]), 2)
+        self.assertEqual({s["codec_name"] for s in probe["streams"]}, {"h264", "aac"})
+        # Every file that a playlist names is there, below the playlist's own address.
+        master = node.request("GET", address)
+        self.assertEqual((master.status, master.headers["content-type"]), (200, "application/vnd.apple.mpegurl"))
+        names = uris(master.body.decode())
+        self.assertGreaterEqual(len(names), 5, "two variants, their keyframes, the sound")
+        for name in names:
+            playlist = urllib.parse.urljoin(address, name)
+            answer = node.request("GET", playlist)
+            self.assertEqual(answer.status, 200, name)
+            text = answer.body.decode()
+            self.assertEqual(len(uris(text)), 1, "each rendition is one file")
+            for film in (urllib.parse.urljoin(playlist, u) for u in uris(text)):
+                # A segment is a range of it.
+                length, start = map(int, re.search(r"#EXT-X-BYTERANGE:(\d+)@(\d+)", text).groups())
+                part = node.request("GET", film, headers={"Range": f"bytes={start}-{start + length - 1}"})
+                self.assertEqual((part.status, len(part.body)), (206, length), film)
+                self.assertEqual(part.headers["content-type"], "video/mp4")
 
 
 class Profiles(TestCase):
@@ -145,6 +188,14 @@ class Profiles(TestCase):
             self.assertIn("completed", done.stdout)
             rendition = node.get(f"/api/videos/{video}")["renditions"][0]
             self.assertEqual((rendition["profile"], rendition["height"]), ("tiny", 90))
+            # The film fits web-480p as it is, and is copied only where nobody objects.
+            for change, log in (([], "copy"), (["--with", "copyFitting=false"], "libx264")):
+                done = node.cli("video", "transcode", video, "--profile", "web-480p", "--wait", *change)
+                self.assertIn("completed", done.stdout)
+                # Ids begin with the time.
+                job = max(j["id"] for j in node.get("/api/jobs?kind=transcode")["jobs"])
+                attempt = node.get(f"/api/jobs/{job}")["attemptHistory"][0]
+                self.assertIn(f"-c:0 {log}", attempt["operation"])
             # No muxer or encoder of libav by any door.
             for payload in ({"container": "tee"}, {"base": "tiny", "preset": "-f"}, "nope"):
                 bad = node.request("POST", "/api/jobs", {"kind": "transcode",
