@@ -353,7 +353,7 @@ CAF_TEST(what is asked for is checked and completed before it is kept) {
   bad.payload = R"({"bad":1})";
   auto refused = ask<mesh::submitted>(dispatcher, mesh::submit_jobs{{noop(), bad}});
   CAF_REQUIRE(refused.code() == errc::validation);
-  CAF_CHECK_EQUAL((**refused.answer).error().fields.at(0).first, "jobs[1].payload.bad");
+  CAF_CHECK_EQUAL(refused.failure().fields.at(0).first, "jobs[1].payload.bad");
   CAF_CHECK_EQUAL(store.jobs.size(), 1u);
 }
 
@@ -379,7 +379,7 @@ CAF_TEST(a film is followed by its storyboard and is not held up by a queue with
     made.item.media = "{}";
     made.item.video_codec = "h264";
     made.item.duration = 60;
-    made.item.version = {n, n, n};
+    made.item.version = {n, static_cast<int64_t>(n), n};
     hand_in(store.jobs.at(id).token(), encode(made));
     CAF_CHECK(store.jobs.at(id).state == job_state::completed);
     CAF_CHECK(store.videos.at(made.item.id).state == video_state::ready);
@@ -392,9 +392,9 @@ CAF_TEST(a film is followed by its storyboard and is not held up by a queue with
   CAF_REQUIRE_EQUAL(boards.size(), 1u);
   CAF_CHECK_EQUAL(boards[0].spec.queue, "images");
   CAF_CHECK_EQUAL(boards[0].spec.priority, 8);
-  auto film = catalogue::target_of(boards[0])->video;
+  auto of = catalogue::target_of(boards[0])->video;
   work::storyboard_result result;
-  result.item.video = film;
+  result.item.video = of;
   result.item.version = {1, 1, 1};
   result.item.folder = "artwork/aa/x";
   result.item.columns = result.item.rows = result.item.count = 1;

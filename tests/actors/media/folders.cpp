@@ -98,7 +98,7 @@ CAF_TEST(what the executor says must be what is there) {
 CAF_TEST(no name leads out of the folder and none comes twice) {
   output_folder out{shop, shop.data_folder + "/tmp/x/board"};
   auto create = out.maker();
-  for (auto bad : {"", "../x", "/etc/x", "a/../b", ".x", "a/.x", "a//b", "a/b/c", "A", "x y"})
+  for (auto bad : {"", "../x", "/etc/x", "a/../b", ".x", "a/.x", "a//b", "a/b/c", "A", "x  y", " x", "x "})
     CAF_CHECK(!create(bad));
   CAF_CHECK(create("v0/x.m4s").has_value());
   CAF_CHECK(!create("v0/x.m4s"));

@@ -95,25 +95,25 @@ struct fake_attempt final : attempt {
     CAF_REQUIRE(file.has_value());
     CAF_CHECK_EQUAL(::write(file->get(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
   }
-  std::string make_sheets(const exec::storyboard_request& asked, const output_maker& create) {
+  std::string make_sheets(const exec::storyboard_request& wanted, const output_maker& create) {
     exec::storyboard_answer answer;
-    answer.tile_width = asked.width;
-    answer.tile_height = asked.width * 9 / 16;
-    answer.columns = asked.columns;
-    answer.rows = asked.rows;
-    answer.interval_ms = asked.interval_ms;
-    answer.count = asked.columns * asked.rows + 1;
+    answer.tile_width = wanted.width;
+    answer.tile_height = wanted.width * 9 / 16;
+    answer.columns = wanted.columns;
+    answer.rows = wanted.rows;
+    answer.interval_ms = wanted.interval_ms;
+    answer.count = wanted.columns * wanted.rows + 1;
     storyboard names;
     names.tile_width = answer.tile_width;
     names.columns = answer.columns;
     names.rows = answer.rows;
-    names.jellyfin = asked.jellyfin;
+    names.jellyfin = wanted.jellyfin;
     for (uint32_t i = 0; i < 2; ++i) {
       auto name = names.sheet_name(i);
       write(create, name, "sheet");
       answer.sheets.push_back({name, 1, 1, 5 + lie, 1});
     }
-    if (asked.bif) {
+    if (wanted.bif) {
       answer.bif = "storyboard.bif";
       write(create, answer.bif, "bif");
     }
