@@ -95,7 +95,8 @@ class Trouped(Server):
     def __init__(self, folder, data, roles=("coordinator", "gateway", "worker"), settings=()):
         self.port, self.mesh_port = free_port(), free_port()
         pairs = [f"node.data={data}", f"node.roles={','.join(roles)}", f"gateway.port={self.port}",
-                 f"mesh.port={self.mesh_port}", "gateway.requests_per_minute=0", *settings]
+                 f"mesh.port={self.mesh_port}", "gateway.requests_per_minute=0",
+                 "storyboards.after_ingest=false", *settings]
         super().__init__([folder / "trouped", *(x for p in pairs for x in ("--set", p))], f"{data}.log")
         self.first_line()
         self.url = f"http://127.0.0.1:{self.port}"

@@ -140,14 +140,14 @@ result<ports::opened_file> files::open_append(const std::string& path) {
   return ports::opened_file{std::move(fd), version_from(*facts)};
 }
 
-result<void> files::publish(const std::string& from, const std::string& to) {
-  TROUPE_TRY(check_path(from));
-  TROUPE_TRY(check_path(to));
-  TROUPE_TRY(sync_file(from));
-  TROUPE_TRY(make_folders(parent_of(to)));
+namespace {
+
+/// Renames what is synced, never over something else; `instead` does it on a file system without RENAME_NOREPLACE.
+result<void> rename_synced(const std::string& from, const std::string& to,
+                           int (*instead)(const std::string& from, const std::string& to)) {
   int rc = ::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE);
   if (rc != 0 && (errno == EINVAL || errno == ENOSYS))
-    rc = link_instead(from, to);
+    rc = instead(from, to);
   if (rc != 0)
     return system_error(errno, "publish", to);
   auto folder = parent_of(to);
@@ -157,6 +157,57 @@ result<void> files::publish(const std::string& from, const std::string& to) {
   if (parent_of(from) != folder)
     TROUPE_TRY(sync_folder(parent_of(from)));
   return {};
+}
+
+/// The name is taken by an empty folder first: that one alone is replaced.
+int move_folder_instead(const std::string& from, const std::string& to) {
+  if (::mkdir(to.c_str(), folder_mode) != 0)
+    return -1;
+  return ::rename(from.c_str(), to.c_str());
+}
+
+result<void> sync_tree(const std::string& path, int depth) {
+  // What we make ourselves is a few levels deep.
+  constexpr int max_depth = 8;
+  if (depth > max_depth)
+    return {errc::io, path + ": its folders are nested too deeply"};
+  dir_ptr dir{::opendir(path.c_str())};
+  if (!dir)
+    return system_error(errno, "read the folder", path);
+  for (;;) {
+    errno = 0;
+    auto entry = ::readdir(dir.get());
+    if (entry == nullptr && errno != 0)
+      return system_error(errno, "read the folder", path);
+    if (entry == nullptr)
+      return sync_folder(path);
+    std::string name{entry->d_name};
+    if (name == "." || name == "..")
+      continue;
+    auto inner = path + "/" + name;
+    struct stat facts {};
+    if (::lstat(inner.c_str(), &facts) != 0)
+      return system_error(errno, "look at", inner);
+    TROUPE_TRY(S_ISDIR(facts.st_mode) ? sync_tree(inner, depth + 1) : sync_file(inner));
+  }
+}
+
+} // namespace
+
+result<void> files::publish(const std::string& from, const std::string& to) {
+  TROUPE_TRY(check_path(from));
+  TROUPE_TRY(check_path(to));
+  TROUPE_TRY(sync_file(from));
+  TROUPE_TRY(make_folders(parent_of(to)));
+  return rename_synced(from, to, link_instead);
+}
+
+result<void> files::publish_folder(const std::string& from, const std::string& to) {
+  TROUPE_TRY(check_path(from));
+  TROUPE_TRY(check_path(to));
+  TROUPE_TRY(sync_tree(from, 0));
+  TROUPE_TRY(make_folders(parent_of(to)));
+  return rename_synced(from, to, move_folder_instead);
 }
 
 result<void> files::remove(const std::string& path) {

@@ -21,6 +21,7 @@ public:
   result<unique_fd> create(const std::string& path) override;
   result<ports::opened_file> open_append(const std::string& path) override;
   result<void> publish(const std::string& from, const std::string& to) override;
+  result<void> publish_folder(const std::string& from, const std::string& to) override;
   result<void> remove(const std::string& path) override;
   result<void> make_folders(const std::string& path) override;
   result<std::vector<std::string>> list(const std::string& folder) override;

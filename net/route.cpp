@@ -24,14 +24,23 @@ bool is_variable(std::string_view segment) {
   return segment.starts_with('{');
 }
 
+/// What stands for the {name} in a segment of "{name}" or "{name}.jpg"; empty: nothing does.
+std::string_view value_in(std::string_view segment, std::string_view pattern) {
+  auto suffix = pattern.substr(std::min(pattern.find('}'), pattern.size() - 1) + 1);
+  if (!segment.ends_with(suffix))
+    return {};
+  return segment.substr(0, segment.size() - suffix.size());
+}
+
 bool matches(const route& r, const std::vector<std::string_view>& segments, std::vector<std::string>& values) {
   auto pattern = split(r.path);
   values.clear();
   for (size_t i = 0; i < pattern.size(); ++i) {
     if (is_variable(pattern[i])) {
-      if (segments[i].empty())
+      auto value = value_in(segments[i], pattern[i]);
+      if (value.empty())
         return false;
-      values.emplace_back(segments[i]);
+      values.emplace_back(value);
     } else if (pattern[i] != segments[i]) {
       return false;
     }
@@ -186,6 +195,9 @@ std::vector<route> all_routes() {
   std::vector<route> out;
   add_video_routes(out);
   add_stream_routes(out);
+  add_storyboard_routes(out);
+  add_hls_routes(out);
+  add_media_job_routes(out);
   add_upload_routes(out);
   add_library_routes(out);
   add_job_routes(out);

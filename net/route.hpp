@@ -42,7 +42,7 @@ struct answer_doc {
 
 struct route {
   verb method = verb::get;
-  /// "/api/jobs/{id}/status"
+  /// "/api/jobs/{id}/status"; a {name} is the beginning of its segment, or all of it.
   std::string_view path;
   std::string_view summary;
   std::vector<parameter> parameters;
@@ -100,6 +100,9 @@ result<void> check_parameters(const route& r, const request& req);
 std::vector<route> all_routes();
 void add_video_routes(std::vector<route>& out);
 void add_stream_routes(std::vector<route>& out);
+void add_storyboard_routes(std::vector<route>& out);
+void add_hls_routes(std::vector<route>& out);
+void add_media_job_routes(std::vector<route>& out);
 void add_upload_routes(std::vector<route>& out);
 void add_library_routes(std::vector<route>& out);
 void add_job_routes(std::vector<route>& out);

@@ -2,10 +2,8 @@
 #include "net/file_cache.hpp"
 #include "net/json_body.hpp"
 #include "net/route.hpp"
-#include "net/transcode_body.hpp"
 
 #include "protocol/model/json.hpp"
-#include "protocol/model/json_writer.hpp"
 
 namespace troupe::net {
 
@@ -85,30 +83,6 @@ void categories(exchange& x) {
     then<ports::rendered_ptr>(x, [](exchange& self, auto page) { self.answer(rendered_response(page, true)); }));
 }
 
-void transcode(exchange& x) {
-  auto id = id_from_path<video_id>(x, "video");
-  if (!id)
-    return;
-  auto body = json_body::parse(x.req.body);
-  if (!body)
-    return x.answer_error(body.error());
-  auto profile = transcode_profile(*body);
-  if (auto verdict = body->verdict(); !verdict)
-    return x.answer_error(verdict.error());
-  object_writer payload;
-  payload.text("videoId", id->str()).raw("profile", profile);
-  job_spec spec;
-  spec.kind = "transcode";
-  spec.payload = std::move(payload).str();
-  // A video that is not there is a 404 now, not a failed job later.
-  auto next = [spec](exchange& self, const video_detail&) {
-    self.app().backend.submit(spec, self.context(), then<submit_receipt>(self, [](exchange& s, submit_receipt receipt) {
-                                s.answer(job_response(202, receipt));
-                              }));
-  };
-  x.app().backend.find_video(*id, then<video_detail>(x, next));
-}
-
 route make(verb method, std::string_view path, std::string_view summary, void (*handle)(exchange&)) {
   route out;
   out.method = method;
@@ -146,23 +120,6 @@ void add_video_routes(std::vector<route>& out) {
   r.parameters.push_back(
     {"deleteFile", parameter::place::query, value_type::boolean, false, "The original file too", 0, 0, {}});
   r.answers = {{200, "Removed"}, {404, "No such video"}};
-  out.push_back(r);
-
-  r = make(verb::post, "/api/videos/{id}/transcode", "Transcode a video", transcode);
-  r.body = body_kind::json;
-  r.fields = {{"profile", value_type::text, false, "web-720p, remux or audio-only"},
-              {"container", value_type::text, false, "Instead of a profile: mp4, mkv, webm, mov or m4a"},
-              {"name", value_type::text, false, "Of the rendition, custom unless told"},
-              {"videoCodec", value_type::text, false, "h264, copy or none"},
-              {"audioCodec", value_type::text, false, "aac, opus, mp3, flac, copy or none"},
-              {"preset", value_type::text, false, "Of the H.264 encoder: ultrafast to veryslow"},
-              {"maxWidth", value_type::integer, false, "The picture is scaled down to fit; 0: as it is"},
-              {"maxHeight", value_type::integer, false, "The picture is scaled down to fit; 0: as it is"},
-              {"crf", value_type::integer, false, "Quality of H.264, 0 (best) to 51"},
-              {"audioBitRate", value_type::integer, false, "Bits a second of a stereo track"},
-              {"faststart", value_type::boolean, false, "The index first, for playing while it loads"}};
-  r.answers = {{202, "Queued"}, {404, "No such video"}};
-  r.lenient = true;
   out.push_back(r);
 
   r = make(verb::get, "/api/categories", "Categories with their number of videos", categories);

@@ -109,6 +109,44 @@ rendition to_rendition(rendition_row& row) {
   return x;
 }
 
+void set_all(storyboard_row& row, const storyboard& x) {
+  row.video = id_text(x.video);
+  row.size = static_cast<integer>(x.version.size);
+  row.mtime_ns = x.version.mtime_ns;
+  row.inode = static_cast<integer>(x.version.inode);
+  row.folder = x.folder;
+  row.tile_width = x.tile_width;
+  row.tile_height = x.tile_height;
+  row.tile_columns = x.columns;
+  row.tile_rows = x.rows;
+  row.tiles = x.count;
+  row.interval_ms = x.interval.count();
+  row.has_bif = x.bif ? 1 : 0;
+  row.jellyfin = x.jellyfin ? 1 : 0;
+  row.bytes = static_cast<integer>(x.bytes);
+  row.made_by = x.made_by;
+  row.created_at = to_ms(x.created);
+}
+
+storyboard to_storyboard(storyboard_row& row) {
+  storyboard x;
+  x.video = id_from<video_id>(row.video);
+  x.version = {static_cast<uint64_t>(row.size), row.mtime_ns, static_cast<uint64_t>(row.inode)};
+  x.folder = std::move(row.folder);
+  x.tile_width = static_cast<uint32_t>(row.tile_width);
+  x.tile_height = static_cast<uint32_t>(row.tile_height);
+  x.columns = static_cast<uint32_t>(row.tile_columns);
+  x.rows = static_cast<uint32_t>(row.tile_rows);
+  x.count = static_cast<uint32_t>(row.tiles);
+  x.interval = milliseconds{row.interval_ms};
+  x.bif = row.has_bif != 0;
+  x.jellyfin = row.jellyfin != 0;
+  x.bytes = static_cast<uint64_t>(row.bytes);
+  x.made_by = std::move(row.made_by);
+  x.created = from_ms(row.created_at);
+  return x;
+}
+
 void set_all(scan_row& row, const scan& x) {
   row.id = x.id.str();
   row.library = id_text(x.library);

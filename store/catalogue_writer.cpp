@@ -41,8 +41,8 @@ constexpr auto edit_and_key = [](video_row& r, auto f) {
 };
 
 template <class Row>
-std::string put_sql(const std::string& table) {
-  return insert_sql<Row>(table) + " ON CONFLICT (id) DO UPDATE SET " + take_excluded<Row>(changing_only);
+std::string put_sql(const std::string& table, const std::string& key = "id") {
+  return insert_sql<Row>(table) + " ON CONFLICT (" + key + ") DO UPDATE SET " + take_excluded<Row>(changing_only);
 }
 
 } // namespace
@@ -50,7 +50,7 @@ std::string put_sql(const std::string& table) {
 catalogue_writer::catalogue_writer(soci::session& sql, const engine& eng) :
   put_library_(sql, eng, put_sql<library_row>("libraries"), every_column),
   remove_library_(sql, eng, "DELETE FROM libraries WHERE id = :id", key_only),
-  // Renditions go with their video (ON DELETE CASCADE).
+  // Renditions and storyboards go with their video (ON DELETE CASCADE).
   remove_library_videos_(sql, eng, "DELETE FROM videos WHERE library = :id", key_only),
   vacate_(sql, eng, "UPDATE videos SET path = :path WHERE id = :id", path_and_key),
   found_(sql, eng,
@@ -70,12 +70,24 @@ catalogue_writer::catalogue_writer(soci::session& sql, const engine& eng) :
   remove_video_(sql, eng, "DELETE FROM videos WHERE id = :id", key_only),
   add_rendition_(sql, eng, insert_sql<rendition_row>("renditions") + " ON CONFLICT (id) DO NOTHING", every_column),
   remove_rendition_(sql, eng, "DELETE FROM renditions WHERE id = :id", key_only),
-  put_scan_(sql, eng, put_sql<scan_row>("scans"), every_column), has_video_(sql) {
+  put_storyboard_(sql, eng, put_sql<storyboard_row>("storyboards", "video"), every_column),
+  remove_storyboard_(sql, eng, "DELETE FROM storyboards WHERE video = :video", key_only),
+  put_scan_(sql, eng, put_sql<scan_row>("scans"), every_column), has_video_(sql), has_content_(sql) {
   has_video_.exchange(soci::into(video_count_));
   has_video_.exchange(soci::use(wanted_video_, "id"));
   has_video_.alloc();
   has_video_.prepare("SELECT count(*) FROM videos WHERE id = :id AND state <> 'removed'");
   has_video_.define_and_bind();
+  has_content_.exchange(soci::into(video_count_));
+  auto& v = wanted_content_;
+  has_content_.exchange(soci::use(v.id, "id"));
+  has_content_.exchange(soci::use(v.size, "size"));
+  has_content_.exchange(soci::use(v.mtime_ns, "mtime_ns"));
+  has_content_.exchange(soci::use(v.inode, "inode"));
+  has_content_.alloc();
+  has_content_.prepare("SELECT count(*) FROM videos WHERE id = :id AND size = :size AND mtime_ns = :mtime_ns"
+                       " AND inode = :inode AND state <> 'removed'");
+  has_content_.define_and_bind();
 }
 
 bool catalogue_writer::has_video(video_id id) {
@@ -84,6 +96,30 @@ bool catalogue_writer::has_video(video_id id) {
   bool found = video_count_ > 0;
   while (has_video_.fetch()) {}
   return found;
+}
+
+bool catalogue_writer::has_content(video_id id, const file_version& version) {
+  wanted_content_.id = id.str();
+  wanted_content_.size = static_cast<integer>(version.size);
+  wanted_content_.mtime_ns = version.mtime_ns;
+  wanted_content_.inode = static_cast<integer>(version.inode);
+  has_content_.execute(true);
+  bool found = video_count_ > 0;
+  while (has_content_.fetch()) {}
+  return found;
+}
+
+void catalogue_writer::apply_storyboards(const ports::catalogue_changes& x) {
+  for (auto& s : x.storyboards) {
+    if (!has_content(s.video, s.version))
+      continue;
+    set_all(put_storyboard_.row, s);
+    put_storyboard_.execute();
+  }
+  for (auto& id : x.removed_storyboards) {
+    remove_storyboard_.row.video = id.str();
+    remove_storyboard_.execute();
+  }
 }
 
 void catalogue_writer::remove(const ports::catalogue_changes& x) {
@@ -152,6 +188,7 @@ void catalogue_writer::apply(const ports::catalogue_changes& x) {
     remove_rendition_.row.id = id.str();
     remove_rendition_.execute();
   }
+  apply_storyboards(x);
   for (auto& s : x.scans) {
     set_all(put_scan_.row, s);
     put_scan_.execute();

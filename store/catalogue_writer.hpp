@@ -15,6 +15,9 @@ private:
   void remove(const ports::catalogue_changes& x);
   /// There, and not removed by a person.
   bool has_video(video_id id);
+  /// The same, and with this very content.
+  bool has_content(video_id id, const file_version& version);
+  void apply_storyboards(const ports::catalogue_changes& x);
   void apply_found(const std::vector<video>& found);
 
   change<library_row> put_library_;
@@ -29,10 +32,14 @@ private:
   change<video_row> remove_video_;
   change<rendition_row> add_rendition_;
   change<rendition_row> remove_rendition_;
+  change<storyboard_row> put_storyboard_;
+  change<storyboard_row> remove_storyboard_;
   change<scan_row> put_scan_;
   std::string wanted_video_;
   integer video_count_ = 0;
   soci::statement has_video_;
+  video_row wanted_content_;
+  soci::statement has_content_;
 };
 
 } // namespace troupe::store

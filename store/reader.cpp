@@ -199,6 +199,11 @@ result<video_detail> reader::find_video(video_id id) {
                         [&](library_row& row) { found->home = to_library(row); });
     select<rendition_row>(sql, conn_.eng(), "WHERE video = :id ORDER BY id", "renditions", by(key),
                           [&](rendition_row& row) { found->renditions.push_back(to_rendition(row)); });
+    select<storyboard_row>(sql, conn_.eng(), "WHERE video = :id", "storyboards", by(key), [&](storyboard_row& row) {
+      // One of an earlier content shows what is not there any more.
+      if (auto made = to_storyboard(row); made.version == found->item.version)
+        found->board = std::move(made);
+    });
     return std::move(*found);
   });
 }
@@ -256,6 +261,10 @@ result<std::vector<std::string>> reader::referenced_files() {
         f();
     };
     each("SELECT file FROM renditions WHERE file <> ''", [&] {
+      eng.decode_text(text);
+      out.push_back(text);
+    });
+    each("SELECT folder FROM storyboards WHERE folder <> ''", [&] {
       eng.decode_text(text);
       out.push_back(text);
     });

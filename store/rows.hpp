@@ -161,6 +161,35 @@ struct rendition_row {
 void set_all(rendition_row& row, const rendition& x);
 rendition to_rendition(rendition_row& row);
 
+struct storyboard_row {
+  std::string video, folder, made_by;
+  integer size = 0, mtime_ns = 0, inode = 0, tile_width = 0, tile_height = 0, tile_columns = 0, tile_rows = 0,
+          tiles = 0, interval_ms = 0, has_bif = 0, jellyfin = 0, bytes = 0, created_at = 0;
+
+  template <class F>
+  void key(F&& f) {
+    f("video", video);
+  }
+  template <class F>
+  void fixed(F&&) {
+  }
+  /// The content that it is of.
+  template <class F>
+  void version(F&& f) {
+    f("size", size), f("mtime_ns", mtime_ns), f("inode", inode);
+  }
+  template <class F>
+  void changing(F&& f) {
+    version(f), f("folder", folder), f("tile_width", tile_width), f("tile_height", tile_height);
+    f("tile_columns", tile_columns), f("tile_rows", tile_rows), f("tiles", tiles), f("interval_ms", interval_ms);
+    f("has_bif", has_bif), f("jellyfin", jellyfin), f("bytes", bytes), f("made_by", made_by);
+    f("created_at", created_at);
+  }
+};
+
+void set_all(storyboard_row& row, const storyboard& x);
+storyboard to_storyboard(storyboard_row& row);
+
 struct scan_row {
   std::string id, library, job, status, counters, problems;
   integer started_at = 0, discovering_ended_at = 0, scanning_ended_at = 0, caching_ended_at = 0, enriching_ended_at = 0,

@@ -40,9 +40,11 @@ mesh::door::behavior_type door(mesh::door::stateful_pointer<door_state> self, me
 }
 
 mesh::node_info::behavior_type node_info(mesh::node_info::stateful_pointer<node_info_state> self,
-                                         mesh::node_status status, std::shared_ptr<const std::atomic<uint64_t>> term) {
+                                         mesh::node_status status, std::shared_ptr<const std::atomic<uint64_t>> term,
+                                         std::vector<media_profile> profiles) {
   self->state.status = std::move(status);
   self->state.term = std::move(term);
+  self->state.profiles = std::move(profiles);
   self->state.started = system_clocks{}.mono();
   return {
     [self](const mesh::get_status&) {
@@ -51,6 +53,7 @@ mesh::node_info::behavior_type node_info(mesh::node_info::stateful_pointer<node_
       answer.uptime = system_clocks{}.mono() - self->state.started;
       return answer;
     },
+    [self](const mesh::get_profiles&) { return mesh::profile_list{self->state.profiles}; },
   };
 }
 

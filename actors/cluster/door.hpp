@@ -26,10 +26,13 @@ struct node_info_state {
   mesh::node_status status;
   mono_time started;
   std::shared_ptr<const std::atomic<uint64_t>> term;
+  std::vector<media_profile> profiles;
 };
 
-/// Role: says what this node is. Uptime and term are filled in at each answer.
+/// Role: says what this node is, and which profiles its configuration has. Uptime and term are filled in at each
+/// answer.
 mesh::node_info::behavior_type node_info(mesh::node_info::stateful_pointer<node_info_state> self,
-                                         mesh::node_status status, std::shared_ptr<const std::atomic<uint64_t>> term);
+                                         mesh::node_status status, std::shared_ptr<const std::atomic<uint64_t>> term,
+                                         std::vector<media_profile> profiles);
 
 } // namespace troupe::cluster

@@ -17,6 +17,8 @@ struct consequences {
   ports::catalogue_changes catalogue;
   /// Submitted with it.
   std::vector<job_spec> follow_ups;
+  /// The same, but left out when their queue is full: what can be asked for again.
+  std::vector<job_spec> when_room;
 };
 
 /// Local message to an observer: a job of its interest has changed (committed).
@@ -44,6 +46,9 @@ struct dispatcher_config {
   milliseconds purge_interval{3'600'000};
   /// Called once, with the dispatcher, when the queue is in memory. May be empty.
   std::function<void(caf::local_actor*)> ready;
+  /// Completes what is asked for before it is kept, or refuses it: errc::validation with its fields. Not called for
+  /// follow-ups. Called on the dispatcher's thread; must not block. May be empty.
+  std::function<result<void>(job_spec&)> admit;
   /// An observer gets job_changed for each changed job that `observed` wants.
   std::function<bool(const job&)> observed;
   /// The result JSON of a completed attempt → what it publishes. An error fails the attempt for good. Called on the
@@ -121,10 +126,10 @@ struct dispatcher_state {
   std::unordered_map<caf::actor_addr, worker_id> link_owners;
 };
 
-/// Role: owns the job queue. Thread: the scheduler's thread; it never blocks (the journal does). Supervisor: the dispatch
-/// supervisor, one_for_all with the journal. Order of effects: every answer, assignment and event leaves only after the
-/// commit that contains its transition; when a commit fails, memory is dropped and read again from the store, and the
-/// requests in it are answered with the error.
+/// Role: owns the job queue. Thread: the scheduler's thread; it never blocks (the journal does). Supervisor: the
+/// dispatch supervisor, one_for_all with the journal. Order of effects: every answer, assignment and event leaves only
+/// after the commit that contains its transition; when a commit fails, memory is dropped and read again from the store,
+/// and the requests in it are answered with the error.
 dispatcher_self::behavior_type dispatcher_actor(dispatcher_self::stateful_pointer<dispatcher_state> self,
                                                 dispatcher_config config, dispatcher_peers peers);
 

@@ -55,12 +55,35 @@ void submit_now(dispatcher_ptr self, std::vector<job_spec> specs, const std::vec
   });
 }
 
+/// All or none: what is wrong with any of them refuses them together.
+result<void> admit(const dispatcher_config& config, std::vector<job_spec>& specs) {
+  if (!config.admit)
+    return {};
+  error problems{errc::validation, {}};
+  for (size_t i = 0; i < specs.size(); ++i) {
+    auto admitted = config.admit(specs[i]);
+    if (admitted)
+      continue;
+    if (admitted.error().code != errc::validation)
+      return admitted;
+    problems.message += (problems.message.empty() ? "" : "; ") + admitted.error().message;
+    auto prefix = specs.size() == 1 ? std::string{} : "jobs[" + std::to_string(i) + "].";
+    for (auto& [field, reason] : admitted.error().fields)
+      problems.fields.emplace_back(prefix + field, reason);
+  }
+  if (!problems.message.empty())
+    return problems;
+  return {};
+}
+
 } // namespace
 
 caf::result<mesh::submitted> on_submit(dispatcher_ptr self, mesh::submit_jobs& x) {
   auto& st = self->state;
   if (!st.queue)
     return mesh::to_caf(not_now(self->state));
+  if (auto admitted = admit(st.config, x.specs); !admitted)
+    return mesh::to_caf(admitted.error());
   auto reply = self->make_response_promise<mesh::submitted>();
   auto unknown = st.queue->unknown_dependencies(x.specs);
   if (unknown.empty()) {

@@ -13,6 +13,7 @@ void append(ports::catalogue_changes& to, ports::catalogue_changes&& from) {
   move_all(to.ingested, from.ingested);
   move_all(to.states, from.states);
   move_all(to.renditions, from.renditions);
+  move_all(to.storyboards, from.storyboards);
 }
 
 result<consequences> completed(const dispatcher_state& st, const job& item, const std::string& text) {
@@ -43,6 +44,11 @@ void publish(dispatcher_ptr self, const job& item, attempt_outcome& outcome) {
     // A full queue: the work is done again later rather than lost.
     if (!receipts)
       return fail(outcome, receipts.error(), default_class(receipts.error().code));
+  }
+  for (auto& spec : made->when_room) {
+    auto kind = spec.kind;
+    if (auto receipt = st.queue->submit({std::move(spec)}); !receipt)
+      spdlog::warn("dispatcher: no {} after job {}: {}", kind, item.id.str(), receipt.error().message);
   }
   append(st.catalogue, std::move(made->catalogue));
 }

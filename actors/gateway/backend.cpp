@@ -134,6 +134,10 @@ void mesh_backend::executors(ports::completion<ports::executor_figures> done) {
 
 // -- catalogue --------------------------------------------------------------------------------------------------------
 
+const std::vector<media_profile>& mesh_backend::profiles() const noexcept {
+  return config_.profiles;
+}
+
 std::string cache_key(const video_query& q) {
   // Unit separators can't be in a query that came over HTTP unescaped into two different fields with one meaning.
   std::string key = "videos";

@@ -35,6 +35,8 @@ struct gateway_config {
   /// How long a page is fresh, and how long after that it may be given out while a new one is made.
   milliseconds fresh_for{300'000};
   milliseconds stale_for{300'000};
+  /// As the coordinator's configuration says.
+  std::vector<media_profile> profiles = builtin_profiles();
 };
 
 /// ports::backend on the mesh. One actor asks on behalf of the network's threads; what the cache can answer never gets
@@ -44,8 +46,8 @@ public:
   /// `address` is the stable address of the actor that spawn_actor makes.
   mesh_backend(gateway_config config, gateway_peers peers, caf::actor address);
 
-  /// Role: the `gateway` actor. Thread: the scheduler's thread. Supervisor: the gateway's, permanent; a new one follows all
-  /// topics again, requests of the old one end with errc::unavailable or by their timeout.
+  /// Role: the `gateway` actor. Thread: the scheduler's thread. Supervisor: the gateway's, permanent; a new one follows
+  /// all topics again, requests of the old one end with errc::unavailable or by their timeout.
   caf::actor spawn_actor(caf::actor_system& system);
 
   /// Requests are taken (true) or the node starts or drains (false).
@@ -68,6 +70,7 @@ public:
   void workers(ports::completion<std::vector<worker_info>> done) override;
   void executors(ports::completion<ports::executor_figures> done) override;
 
+  const std::vector<media_profile>& profiles() const noexcept override;
   ports::rendered_ptr cached_videos(const video_query& query) noexcept override;
   void list_videos(video_query query, ports::completion<ports::rendered_ptr> done) override;
   void find_video(video_id id, ports::completion<video_detail> done) override;

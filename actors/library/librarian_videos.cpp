@@ -58,6 +58,8 @@ caf::result<mesh::done> drop_video(librarian_ptr self, mesh::remove_video what) 
         unit.catalogue.states.push_back({d.item.id, video_state::removed, now()});
         for (auto& r : d.renditions)
           unit.catalogue.removed_renditions.push_back(r.id);
+        if (d.board.exists())
+          unit.catalogue.removed_storyboards.push_back(d.item.id);
         bool with_file = what.delete_file || d.home.origin != library_origin::folder;
         commit(self, std::move(unit), [=](const error* err) mutable {
           if (err) {
@@ -83,7 +85,9 @@ std::vector<std::string> unnamed(std::vector<std::string> files, const video_det
   auto names = [](auto& rows, auto& file) {
     return std::ranges::any_of(rows, [&](auto& x) { return x.file == file; });
   };
-  std::erase_if(files, [&](auto& file) { return names(d.item.thumbnails, file) || names(d.renditions, file); });
+  std::erase_if(files, [&](auto& file) {
+    return names(d.item.thumbnails, file) || names(d.renditions, file) || d.board.folder == file;
+  });
   return files;
 }
 

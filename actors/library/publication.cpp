@@ -5,6 +5,7 @@
 #include "actors/media/payloads.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace troupe::catalogue {
 
@@ -39,7 +40,16 @@ result<void> check_same(std::string_view what, const std::string& asked, const s
                             + std::string{what} + " " + asked};
 }
 
-result<dispatch::consequences> publish_ingest(const job& x, const std::string& text) {
+/// Work that follows from the end of a job.
+job_spec following(job_spec spec, const job& x) {
+  spec.parent = x.id;
+  spec.owner = x.spec.owner;
+  spec.request_id = x.spec.request_id;
+  spec.traceparent = x.spec.traceparent;
+  return spec;
+}
+
+result<dispatch::consequences> publish_ingest(const job& x, const std::string& text, const work::media_policy& policy) {
   auto made = work::decode_ingest_result(text);
   if (!made)
     return {errc::internal, "the worker's answer can't be read: " + made.error().message};
@@ -51,6 +61,8 @@ result<dispatch::consequences> publish_ingest(const job& x, const std::string& t
   made->item.state = video_state::ready;
   made->item.created = made->item.updated = wall_now();
   dispatch::consequences out;
+  if (auto spec = work::storyboard_after_ingest(policy, made->item))
+    out.when_room.push_back(following(*std::move(spec), x));
   auto& rows = is_built_in(made->item.library) ? out.catalogue.added : out.catalogue.ingested;
   rows.push_back(std::move(made->item));
   return out;
@@ -60,7 +72,8 @@ result<dispatch::consequences> publish_transcode(const job& x, const std::string
   auto made = work::decode_transcode_result(text);
   if (!made)
     return {errc::internal, "the worker's answer can't be read: " + made.error().message};
-  auto asked = work::decode_transcode_payload(x.spec.payload);
+  auto asked =
+    x.spec.kind == "hls" ? work::decode_hls_payload(x.spec.payload) : work::decode_transcode_payload(x.spec.payload);
   if (!asked)
     return std::move(asked).error();
   auto& r = made->item;
@@ -71,6 +84,21 @@ result<dispatch::consequences> publish_transcode(const job& x, const std::string
   r.created = wall_now();
   dispatch::consequences out;
   out.catalogue.renditions.push_back(std::move(r));
+  return out;
+}
+
+result<dispatch::consequences> publish_storyboard(const job& x, const std::string& text) {
+  auto made = work::decode_storyboard_result(text);
+  if (!made)
+    return {errc::internal, "the worker's answer can't be read: " + made.error().message};
+  auto asked = work::decode_storyboard_payload(x.spec.payload);
+  if (!asked)
+    return std::move(asked).error();
+  TROUPE_TRY(check_same("video", asked->video.str(), made->item.video.str()));
+  made->item.made_by = x.id.str();
+  made->item.created = wall_now();
+  dispatch::consequences out;
+  out.catalogue.storyboards.push_back(std::move(made->item));
   return out;
 }
 
@@ -87,13 +115,8 @@ result<dispatch::consequences> publish_download(const std::string& data_folder, 
   payload.version = made->version;
   payload.title = made->title;
   payload.category = made->category.empty() ? "downloads" : made->category;
-  auto spec = spec_of(payload);
-  spec.parent = x.id;
-  spec.owner = x.spec.owner;
-  spec.request_id = x.spec.request_id;
-  spec.traceparent = x.spec.traceparent;
   dispatch::consequences out;
-  out.follow_ups.push_back(std::move(spec));
+  out.follow_ups.push_back(following(spec_of(payload), x));
   return out;
 }
 
@@ -155,11 +178,14 @@ job_spec ingest_upload_spec(const std::string& uploads_root, const std::string& 
   return spec;
 }
 
-result<dispatch::consequences> on_completed(const std::string& data_folder, const job& x, const std::string& text) {
+result<dispatch::consequences> on_completed(const std::string& data_folder, const job& x, const std::string& text,
+                                            const work::media_policy& policy) {
   if (x.spec.kind == "ingest")
-    return publish_ingest(x, text);
-  if (x.spec.kind == "transcode")
+    return publish_ingest(x, text, policy);
+  if (x.spec.kind == "transcode" || x.spec.kind == "hls")
     return publish_transcode(x, text);
+  if (x.spec.kind == "storyboard")
+    return publish_storyboard(x, text);
   if (x.spec.kind == "download")
     return publish_download(data_folder, x, text);
   return dispatch::consequences{};
@@ -188,7 +214,8 @@ dispatch::consequences on_ended(const job& x) {
 }
 
 bool is_observed(const job& x) {
-  return x.spec.kind == "ingest" || x.spec.kind == "transcode" || x.spec.kind == "download" || x.spec.kind == "scan";
+  constexpr std::array<std::string_view, 6> kinds{"ingest", "transcode", "hls", "storyboard", "download", "scan"};
+  return std::find(kinds.begin(), kinds.end(), x.spec.kind) != kinds.end();
 }
 
 std::optional<job_target> target_of(const job& x) {
@@ -197,6 +224,12 @@ std::optional<job_target> target_of(const job& x) {
       return job_target{payload->video, payload->library};
   } else if (x.spec.kind == "transcode") {
     if (auto payload = work::decode_transcode_payload(x.spec.payload))
+      return job_target{payload->video, {}};
+  } else if (x.spec.kind == "hls") {
+    if (auto payload = work::decode_hls_payload(x.spec.payload))
+      return job_target{payload->video, {}};
+  } else if (x.spec.kind == "storyboard") {
+    if (auto payload = work::decode_storyboard_payload(x.spec.payload))
       return job_target{payload->video, {}};
   }
   return std::nullopt;
@@ -214,9 +247,12 @@ std::vector<std::string> files_of_result(const job& x) {
     if (auto made = work::decode_ingest_result(x.result))
       for (auto& picture : made->item.thumbnails)
         add(picture.file);
-  } else if (x.spec.kind == "transcode") {
+  } else if (x.spec.kind == "transcode" || x.spec.kind == "hls") {
     if (auto made = work::decode_transcode_result(x.result))
       add(made->item.file);
+  } else if (x.spec.kind == "storyboard") {
+    if (auto made = work::decode_storyboard_result(x.result))
+      add(made->item.folder);
   }
   return out;
 }

@@ -4,6 +4,7 @@
 // dispatcher commits what the functions here return together with the end of the job.
 
 #include "actors/dispatch/dispatcher.hpp"
+#include "actors/media/media_jobs.hpp"
 #include "protocol/model/catalogue.hpp"
 
 namespace troupe::catalogue {
@@ -18,21 +19,23 @@ job_spec ingest_upload_spec(const std::string& uploads_root, const std::string& 
                             const std::string& category);
 
 /// dispatcher_config::on_completed. errc::internal when a result can't be read, or is of another video than the job.
-result<dispatch::consequences> on_completed(const std::string& data_folder, const job& x, const std::string& result);
+/// `policy` says which work follows an ingest.
+result<dispatch::consequences> on_completed(const std::string& data_folder, const job& x, const std::string& result,
+                                            const work::media_policy& policy = {});
 /// dispatcher_config::on_ended: a failed ingest is shown at its video.
 dispatch::consequences on_ended(const job& x);
 /// dispatcher_config::observed: what the librarian wants to hear of.
 bool is_observed(const job& x);
 
-/// The video that an ingest or transcode job is for; nothing for other jobs, or when the payload can't be read.
+/// The video that an ingest, transcode, hls or storyboard job is for; nothing for others, or when it can't be read.
 struct job_target {
   video_id video;
-  /// None of a transcode job.
+  /// Of an ingest job only.
   library_id library;
 };
 std::optional<job_target> target_of(const job& x);
-/// The files that the result of a completed ingest or transcode job names, relative to the data folder: only what
-/// carries the job's own id.
+/// The files and folders that the result of such a job names, relative to the data folder: only what carries the job's
+/// own id.
 std::vector<std::string> files_of_result(const job& x);
 /// What a download that has failed for good or was cancelled may leave, relative to the data folder.
 std::vector<std::string> leavings_of_download(const job& x);

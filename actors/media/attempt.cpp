@@ -6,6 +6,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+
 namespace troupe::work {
 
 result<std::string> attempt::execute(exec::request request, std::vector<shared_fd> descriptors,
@@ -101,6 +103,20 @@ result<media_info> extract_metadata(attempt& a, const source& src) {
   if (!body)
     return std::move(body).error();
   return decode_media_info(*body);
+}
+
+std::function<void(const exec::progress&)> within(attempt& a, double from, double to, std::string stage,
+                                                  std::string message) {
+  return [&a, from, to, stage, message](const exec::progress& x) {
+    job_progress out{from + (to - from) * std::clamp(x.fraction, 0.0, 1.0), stage, message, {}};
+    out.counters = {
+      {"speed", static_cast<int64_t>(x.speed * 1000)}, {"frames", x.frames}, {"bytes", x.bytes}, {"outMs", x.out_ms}};
+    if (x.estimated_bytes > 0)
+      out.counters["estimatedBytes"] = x.estimated_bytes;
+    if (x.eta_ms >= 0)
+      out.counters["etaMs"] = x.eta_ms;
+    a.progress(std::move(out));
+  };
 }
 
 std::string output_name(const lease_token& token) {

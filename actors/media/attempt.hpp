@@ -50,6 +50,8 @@ struct workshop {
   std::string data_folder;
   /// Widths of the pictures that are made of a video, pixels; never upscaled.
   std::vector<uint32_t> thumbnail_widths{320, 640, 1280};
+  /// Each of them as WebP, too.
+  bool webp = false;
   /// Downloads: no file is larger; addresses of private networks only where that is configured.
   uint64_t max_download_bytes = uint64_t{200} << 30;
   bool allow_private = false;
@@ -98,6 +100,11 @@ error reason_of(attempt& a, const workshop& shop, const source& src, error faile
 
 /// A probe of the source on an executor.
 result<media_info> extract_metadata(attempt& a, const source& src);
+
+/// Progress of an executor's operation as the job's, between two fractions of the whole. Counters: "speed" (×1000 of
+/// real time), "etaMs", "frames", "bytes", "outMs". For attempt::execute; `a` outlives it.
+std::function<void(const exec::progress&)> within(attempt& a, double from, double to, std::string stage,
+                                                  std::string message);
 
 /// "<job>-<attempt>": begins the name of every file that an attempt publishes.
 std::string output_name(const lease_token& token);

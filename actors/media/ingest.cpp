@@ -44,9 +44,23 @@ private:
 };
 
 /// Ids begin with the time: their end spreads over the folders.
-std::string picture_file(const lease_token& token, uint32_t width) {
+std::string picture_file(const lease_token& token, const std::string& name) {
   auto job = token.job.str();
-  return "artwork/" + job.substr(job.size() - 2) + "/" + output_name(token) + "-" + std::to_string(width) + ".jpg";
+  return "artwork/" + job.substr(job.size() - 2) + "/" + output_name(token) + "-" + name;
+}
+
+/// "320.jpg"
+std::string picture_name(uint32_t width, exec::picture_format format) {
+  return std::to_string(width) + (format == exec::picture_format::webp ? ".webp" : ".jpg");
+}
+
+std::vector<exec::picture_request> wanted_pictures(const workshop& shop) {
+  std::vector<exec::picture_request> out;
+  for (auto format : {exec::picture_format::jpeg, exec::picture_format::webp})
+    for (auto width : shop.thumbnail_widths)
+      if (format == exec::picture_format::jpeg || shop.webp)
+        out.push_back({width, format});
+  return out;
 }
 
 video describe(const ingest_payload& asked, const source& src, const media_info& media) {
@@ -86,12 +100,12 @@ result<std::vector<picture>> make_thumbnails(attempt& a, const workshop& shop, c
   exec::request request;
   request.op = exec::op::thumbnail;
   request.name_hint = src.hint;
-  for (auto width : shop.thumbnail_widths)
-    request.pictures.push_back({width, exec::picture_format::jpeg});
+  auto wanted = wanted_pictures(shop);
+  request.pictures = wanted;
   request.source = media;
   std::vector<shared_fd> descriptors{src.fd};
-  for (auto width : shop.thumbnail_widths) {
-    auto file = shop.files->create(scratch.file(std::to_string(width) + ".jpg"));
+  for (auto& p : wanted) {
+    auto file = shop.files->create(scratch.file(picture_name(p.width, p.format)));
     if (!file)
       return std::move(file).error();
     descriptors.push_back(std::make_shared<const unique_fd>(std::move(*file)));
@@ -102,21 +116,22 @@ result<std::vector<picture>> make_thumbnails(attempt& a, const workshop& shop, c
   auto made = exec::decode_thumbnail_answer(*body);
   if (!made)
     return std::move(made).error();
-  if (made->pictures.size() != shop.thumbnail_widths.size())
+  if (made->pictures.size() != wanted.size())
     return {errc::protocol, "the executor made another number of pictures than it was asked for"};
   TROUPE_TRY(check_unchanged(shop, src));
   publication out{shop};
   std::vector<picture> pictures;
-  std::set<uint32_t> widths;
+  std::set<std::string> names;
   for (size_t i = 0; i < made->pictures.size(); ++i) {
     auto& p = made->pictures[i];
     // Never upscaled, so a small film gives the same picture more than once.
-    if (p.bytes == 0 || !widths.insert(p.width).second)
+    auto name = picture_name(p.width, wanted[i].format);
+    if (p.bytes == 0 || !names.insert(name).second)
       continue;
     if (a.stopped())
       return error{errc::cancelled};
-    auto file = picture_file(a.what().token, p.width);
-    TROUPE_TRY(out.publish(scratch.file(std::to_string(shop.thumbnail_widths[i]) + ".jpg"), file));
+    auto file = picture_file(a.what().token, name);
+    TROUPE_TRY(out.publish(scratch.file(picture_name(wanted[i].width, wanted[i].format)), file));
     pictures.push_back({p.width, p.height, file});
   }
   out.keep();

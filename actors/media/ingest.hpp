@@ -4,8 +4,8 @@
 
 namespace troupe::work {
 
-/// Pictures of the source, published as artwork/<aa>/<job>-<attempt>-<width>.jpg; none for a file with nothing to show.
-/// On an error those that were published already are removed again.
+/// Pictures of the source, published as artwork/<aa>/<job>-<attempt>-<width>.jpg (or .webp); none for a file with
+/// nothing to show. On an error those that were published already are removed again.
 result<std::vector<picture>> make_thumbnails(attempt& a, const workshop& shop, const source& src,
                                              const media_info& media);
 

@@ -1,5 +1,7 @@
 #include "actors/media/live_attempt.hpp"
 
+#include "protocol/model/job_kinds.hpp"
+
 #include <condition_variable>
 #include <deque>
 #include <future>
@@ -58,6 +60,8 @@ executor_answer live_attempt::run(exec::request request, std::vector<shared_fd> 
   auto events = std::make_shared<operation_events>();
   executor_operation asked;
   asked.id = next_operation();
+  if (auto* kind = find_job_kind(what_.kind))
+    asked.priority = kind->priority;
   asked.request = std::move(request);
   asked.descriptors = std::move(descriptors);
   asked.progress = std::move(told);

@@ -3,8 +3,10 @@
 #include "protocol/model/json.hpp"
 #include "protocol/model/json_codec.hpp"
 #include "protocol/model/media_codec.hpp"
+#include "protocol/model/profile_builder.hpp"
 
 #include <charconv>
+#include <cmath>
 
 namespace troupe::work {
 
@@ -26,6 +28,12 @@ void read_id(object_reader& in, const char* name, Id& out) {
     in.note(name, "must be an id");
 }
 
+void need_video(object_reader& in, video_id& out) {
+  read_id(in, "videoId", out);
+  if (in.find("videoId") == nullptr)
+    in.note("videoId", "is needed: the id of the video");
+}
+
 void read_version(object_reader& in, file_version& out) {
   std::string version;
   in.read("version", version);
@@ -40,23 +48,18 @@ void need_absolute(object_reader& in, const char* name, const std::string& path)
     in.note(name, "must be an absolute path");
 }
 
-/// Profiles come from clients: only known words reach libav.
-void read_profile(object_reader& in, media_profile& out) {
+/// Profiles come from clients: only what the rules allow reaches libav.
+void read_profile(object_reader& in, std::span<const media_profile> known, media_profile& out) {
   auto value = in.find("profile");
   if (value == nullptr)
     return in.note("profile", "is needed");
-  if (value->is_string()) {
-    auto known = find_profile(value->get<std::string>());
-    if (known == nullptr)
-      return in.note("profile", "is not known: use web-720p, remux or audio-only, or give its fields");
-    out = *known;
+  auto made = profile_from_json(text(*value), known);
+  if (made) {
+    out = std::move(*made);
     return;
   }
-  try {
-    out = media_profile_from(*value);
-  } catch (const json::exception&) {
-    in.note("profile", "must be a name or an object with fields of the right types");
-  }
+  for (auto& [field, reason] : made.error().fields)
+    in.note(field == "profile" || field == "base" ? "profile" : "profile." + field, reason);
 }
 
 /// Parses and hands the object's reader to `fill`.
@@ -175,11 +178,92 @@ std::string encode(const transcode_payload& x) {
   return text({{"videoId", x.video.str()}, {"profile", troupe::to_value(x.profile)}});
 }
 
-result<transcode_payload> decode_transcode_payload(std::string_view from) {
-  return decode<transcode_payload>(from, "transcode payload", [](object_reader& in, transcode_payload& x) {
-    read_id(in, "videoId", x.video);
-    read_profile(in, x.profile);
+result<transcode_payload> decode_transcode_payload(std::string_view from, std::span<const media_profile> known) {
+  return decode<transcode_payload>(from, "transcode payload", [known](object_reader& in, transcode_payload& x) {
+    need_video(in, x.video);
+    read_profile(in, known, x.profile);
+    if (makes_ladder(x.profile))
+      in.note("profile", "makes an HLS ladder: that is a job of kind hls");
   });
+}
+
+result<hls_payload> decode_hls_payload(std::string_view from, std::span<const media_profile> known) {
+  return decode<hls_payload>(from, "hls payload", [known](object_reader& in, hls_payload& x) {
+    need_video(in, x.video);
+    read_profile(in, known, x.profile);
+    if (in.ok() && !makes_ladder(x.profile))
+      in.note("profile", "makes one file, not an HLS ladder: that is a job of kind transcode");
+  });
+}
+
+std::string encode(const storyboard_payload& x) {
+  json out{{"videoId", x.video.str()},
+           {"width", x.width},
+           {"columns", x.columns},
+           {"rows", x.rows},
+           {"interval", static_cast<double>(x.interval.count()) / 1000},
+           {"bif", x.bif},
+           {"jellyfin", x.jellyfin}};
+  if (x.version != file_version{})
+    out["version"] = x.version.str();
+  return text(out);
+}
+
+result<storyboard_payload> decode_storyboard_payload(std::string_view from, const storyboard_payload& defaults) {
+  return decode<storyboard_payload>(from, "storyboard payload", [&](object_reader& in, storyboard_payload& x) {
+    x = defaults;
+    need_video(in, x.video);
+    read_version(in, x.version);
+    auto interval = static_cast<double>(x.interval.count()) / 1000;
+    in.read("width", x.width).read("columns", x.columns).read("rows", x.rows).read("interval", interval);
+    in.read("bif", x.bif).read("jellyfin", x.jellyfin);
+    if (x.width < 16 || x.width > 1024)
+      in.note("width", "must be 16 to 1024");
+    // False for NaN, too.
+    if (!(interval >= 1 && interval <= 3600))
+      in.note("interval", "must be 1 to 3600 seconds");
+    else
+      x.interval = milliseconds{std::llround(interval * 1000)};
+    if (x.columns < 1 || x.columns > 50)
+      in.note("columns", "must be 1 to 50");
+    if (x.rows < 1 || x.rows > 50)
+      in.note("rows", "must be 1 to 50");
+  });
+}
+
+std::string encode(const storyboard_result& r) {
+  auto& x = r.item;
+  return text({{"storyboard",
+                {{"videoId", x.video.str()},
+                 {"version", x.version.str()},
+                 {"folder", x.folder},
+                 {"tileWidth", x.tile_width},
+                 {"tileHeight", x.tile_height},
+                 {"columns", x.columns},
+                 {"rows", x.rows},
+                 {"count", x.count},
+                 {"intervalMs", x.interval.count()},
+                 {"bif", x.bif},
+                 {"jellyfin", x.jellyfin},
+                 {"bytes", x.bytes},
+                 {"madeBy", x.made_by}}}});
+}
+
+result<storyboard_result> decode_storyboard_result(std::string_view from) {
+  return decode_inner<storyboard_result>(
+    from, "storyboard result", "storyboard", [](object_reader& in, storyboard_result& r) {
+      auto& x = r.item;
+      int64_t interval = 0;
+      read_id(in, "videoId", x.video);
+      read_version(in, x.version);
+      in.read("folder", x.folder).read("tileWidth", x.tile_width).read("tileHeight", x.tile_height);
+      in.read("columns", x.columns).read("rows", x.rows).read("count", x.count).read("intervalMs", interval);
+      in.read("bif", x.bif).read("jellyfin", x.jellyfin).read("bytes", x.bytes).read("madeBy", x.made_by);
+      x.interval = milliseconds{interval};
+      // A row says that there is something to show.
+      if (x.count == 0 || x.sheets() == 0 || interval <= 0)
+        in.note("count", "must be that of at least one tile, with its interval and the size of a sheet");
+    });
 }
 
 std::string encode(const transcode_result& r) {

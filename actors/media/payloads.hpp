@@ -8,6 +8,8 @@
 #include "protocol/model/media.hpp"
 #include "protocol/model/result.hpp"
 
+#include <span>
+
 namespace troupe::work {
 
 /// {"path","videoId","libraryId","relativePath","version":"size-mtimeNs-inode","title","category"}
@@ -32,15 +34,19 @@ struct ingest_result {
 std::string encode(const ingest_result& x);
 result<ingest_result> decode_ingest_result(std::string_view json);
 
-/// {"videoId","profile":"web-720p" or {"name","container",…}}. It may come from a client, and so it names no path: the
-/// worker asks the catalogue where the video's file is.
+/// {"videoId","profile":"web-720p" or {"base":"web-720p","crf":20,…} or {"container","videoCodec",…}}
+/// (profile_builder.hpp). It may come from a client, and so it names no path: the worker asks the catalogue where the
+/// video's file is.
 struct transcode_payload {
   video_id video;
   media_profile profile;
 };
-/// The whole profile is written, so that a later change of the built-in one does not change the job.
+/// The whole profile is written, so that a later change of the configured one does not change the job.
 std::string encode(const transcode_payload& x);
-result<transcode_payload> decode_transcode_payload(std::string_view json);
+/// `known`: the profiles that it may name. A job that was kept has a whole one; those of older versions name a built-in
+/// one.
+result<transcode_payload> decode_transcode_payload(std::string_view json,
+                                                   std::span<const media_profile> known = builtin_profiles());
 
 /// {"rendition":{"videoId","profile","file","size","duration","width","height","videoCodec","audioCodec","container",
 /// "madeBy"}}: id and creation time are the coordinator's.
@@ -49,6 +55,41 @@ struct transcode_result {
 };
 std::string encode(const transcode_result& x);
 result<transcode_result> decode_transcode_result(std::string_view json);
+
+/// The same for a profile that makes a ladder; the result is a transcode_result whose file is a folder.
+using hls_payload = transcode_payload;
+result<hls_payload> decode_hls_payload(std::string_view json,
+                                       std::span<const media_profile> known = builtin_profiles());
+
+/// {"videoId","version"?,"width","interval" (seconds),"columns","rows","bif","jellyfin"}. It may come from a client,
+/// too.
+struct storyboard_payload {
+  video_id video;
+  /// Of the content that was seen by whoever asks; only tells one wish from another.
+  file_version version;
+  /// Of a tile, pixels.
+  uint32_t width = 320;
+  uint32_t columns = 10;
+  uint32_t rows = 10;
+  /// From tile to tile; a short film gets a smaller one.
+  milliseconds interval{10'000};
+  bool bif = false;
+  /// Sheets as Jellyfin names and sizes them.
+  bool jellyfin = false;
+
+  bool operator==(const storyboard_payload&) const = default;
+};
+std::string encode(const storyboard_payload& x);
+/// Fields that are missing are taken from `defaults`.
+result<storyboard_payload> decode_storyboard_payload(std::string_view json, const storyboard_payload& defaults = {});
+
+/// {"storyboard":{"videoId","version","folder","tileWidth","tileHeight","columns","rows","count","intervalMs","bif",
+/// "jellyfin","bytes","madeBy"}}: the creation time is the coordinator's.
+struct storyboard_result {
+  storyboard item;
+};
+std::string encode(const storyboard_result& x);
+result<storyboard_result> decode_storyboard_result(std::string_view json);
 
 /// {"url","category","title"}
 struct download_payload {

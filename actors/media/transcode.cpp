@@ -2,8 +2,6 @@
 
 #include "actors/media/payloads.hpp"
 
-#include <algorithm>
-
 namespace troupe::work {
 
 namespace {
@@ -12,21 +10,6 @@ namespace {
 constexpr double encode_from = 0.02;
 constexpr double verify_from = 0.90;
 constexpr double publish_from = 0.98;
-
-/// Of an executor's progress within one stage the job's.
-std::function<void(const exec::progress&)> within(attempt& a, double from, double to, std::string stage,
-                                                  std::string message) {
-  return [&a, from, to, stage, message](const exec::progress& x) {
-    job_progress out{from + (to - from) * std::clamp(x.fraction, 0.0, 1.0), stage, message, {}};
-    out.counters = {
-      {"speed", static_cast<int64_t>(x.speed * 1000)}, {"frames", x.frames}, {"bytes", x.bytes}, {"outMs", x.out_ms}};
-    if (x.estimated_bytes > 0)
-      out.counters["estimatedBytes"] = x.estimated_bytes;
-    if (x.eta_ms >= 0)
-      out.counters["etaMs"] = x.eta_ms;
-    a.progress(std::move(out));
-  };
-}
 
 result<exec::transcode_answer> encode_to(attempt& a, const workshop& shop, const source& src, const media_info& media,
                                          const media_profile& profile, const std::string& path) {

@@ -103,6 +103,9 @@ void worker_fields(std::vector<field>& out, worker_settings& x) {
   out.push_back({"worker.hardware", &x.hardware,
                  "Look for graphics cards that encode; profiles with hardware = true use them. Off: their drivers stay out "
                  "of the sandbox."});
+  out.push_back({"worker.webp_thumbnails", &x.webp_thumbnails,
+                 "Thumbnails are made as WebP beside JPEG, for clients that ask for it. Smaller, but an ingest takes "
+                 "longer."});
   out.push_back({"worker.private_downloads", &x.private_downloads,
                  "Downloads may come from this machine and from private networks."});
 }
@@ -120,6 +123,15 @@ void media_fields(std::vector<field>& out, media_settings& x) {
   out.push_back({"media.probe_cpu", &x.probe_cpu, "Processor time of one probe, all threads together.", second, day});
   out.push_back({"media.thumbnail_cpu", &x.thumbnail_cpu, "The same for the thumbnails of a file.", second, day});
   out.push_back({"media.transcode_cpu", &x.transcode_cpu, "The same for everything else.", second, 365 * day});
+}
+
+void storyboard_fields(std::vector<field>& out, storyboard_settings& x) {
+  out.push_back({"storyboards.after_ingest", &x.after_ingest,
+                 "Each film gets one after its ingest, as a job of its own that waits for everything else. Without it, "
+                 "one is made when it is asked for."});
+  out.push_back({"storyboards.interval", &x.interval, "Time from picture to picture; short films get a smaller one.",
+                 second, 3600 * second});
+  out.push_back({"storyboards.width", &x.width, "Width of a picture, pixels.", 16, 1024});
 }
 
 void store_fields(std::vector<field>& out, settings& x) {
@@ -167,6 +179,7 @@ std::vector<field> fields(settings& x) {
   jobs_fields(out, x.jobs);
   worker_fields(out, x.worker);
   media_fields(out, x.media);
+  storyboard_fields(out, x.storyboards);
   store_fields(out, x);
   operation_fields(out, x);
   return out;
@@ -180,6 +193,7 @@ std::string_view section_comment(std::string_view section) {
     {"jobs", "The job queue (coordinator)."},
     {"worker", "What this node works on, and how much at once."},
     {"media", "What a file may ask for; one that asks for more is refused (worker)."},
+    {"storyboards", "The small pictures of a player's seek bar (coordinator)."},
     {"database", "Where jobs and catalogue are kept (coordinator)."},
     {"redis", "A cache and a wake-up that can be away at any time; never the truth."},
     {"cache", "The cache in memory."},

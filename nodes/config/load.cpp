@@ -2,10 +2,8 @@
 
 #include "nodes/config/fields.hpp"
 #include "nodes/config/problems.hpp"
-
-// Errors as values: no exception leaves the parser.
-#define TOML_EXCEPTIONS 0
-#include <toml++/toml.h>
+#include "nodes/config/profiles.hpp"
+#include "nodes/config/toml.hpp"
 
 #include <algorithm>
 #include <fstream>
@@ -78,10 +76,6 @@ private:
 
   // -- file
 
-  static place place_of(const std::string& file, const toml::source_region& where) {
-    return {file + ":" + std::to_string(where.begin.line), where.begin.line};
-  }
-
   void read_file(const std::string& path) {
     std::ifstream in{path, std::ios::binary};
     std::ostringstream text;
@@ -97,6 +91,8 @@ private:
     for (auto&& [key, node] : doc.table()) {
       if (key.str() == "libraries")
         read_libraries(path, node);
+      else if (key.str() == "profiles")
+        values_.profiles = read_profiles(path, node, problems_);
       else if (auto* section = node.as_table(); section && !section_comment(key.str()).empty())
         read_section(path, std::string{key.str()}, *section);
       else

@@ -59,7 +59,7 @@ void problem_list::unknown_key(place where, std::string_view key, std::span<cons
 }
 
 void problem_list::unknown_section(place where, std::string_view section, std::span<const field> table) {
-  std::string known = "libraries";
+  std::string known = "libraries, profiles";
   std::string_view nearest;
   size_t best = 3;
   for (auto& f : table) {

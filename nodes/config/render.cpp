@@ -2,7 +2,9 @@
 
 #include "nodes/config/fields.hpp"
 #include "nodes/config/load.hpp"
+#include "nodes/config/profiles.hpp"
 #include "protocol/model/json_writer.hpp"
+#include "protocol/model/profile_fields.hpp"
 
 namespace troupe::config {
 
@@ -54,6 +56,20 @@ std::string quoted(std::string_view text) {
   return out;
 }
 
+/// What a profile can say, commented out.
+std::string profile_reference() {
+  auto out =
+    comment("Profiles of transcodes: these add to the built-in ones, or replace the one of the same name; any "
+            "number of these. A profile begins with the one that base names, else with the built-in one of its "
+            "own name; a field that is left out stays as it is there. 'troupe profiles' lists them.");
+  out += "# [[profiles]]\n# name = \"tv\"\n# base = \"web-1080p\"\n# crf = 20\n# max_channels = 6\n#\n";
+  for (auto& f : profile_fields())
+    out +=
+      comment(toml_name(f.name) + ": " + std::string{f.about} + (range_of(f).empty() ? "." : "; " + range_of(f) + "."));
+  out += "# A variant of a ladder is written { max_width = 1280, max_height = 720, video_bit_rate = 3000000 }.\n";
+  return "\n" + out;
+}
+
 } // namespace
 
 std::string show(const settings& x) {
@@ -61,6 +77,8 @@ std::string show(const settings& x) {
   for (auto& l : x.libraries)
     out += "\n[[libraries]]\nname = " + quoted(l.name) + "\nroot = " + quoted(l.root)
            + "\ncategory = " + quoted(l.category) + "\n";
+  for (auto& p : x.profiles)
+    out += "\n" + to_toml(p);
   return out;
 }
 
@@ -70,7 +88,8 @@ std::string reference() {
          "# TROUPE__DATABASE__URL_FILE=/path), and the command line before both (--set gateway.port=3001).\n\n"
          + render(settings{}, true)
          + "\n# Libraries that are added at start when they are not there yet; any number of these.\n"
-           "# [[libraries]]\n# name = \"Films\"\n# root = \"/srv/films\"\n# category = \"movies\"\n";
+           "# [[libraries]]\n# name = \"Films\"\n# root = \"/srv/films\"\n# category = \"movies\"\n"
+         + profile_reference();
 }
 
 } // namespace troupe::config

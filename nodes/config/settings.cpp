@@ -22,6 +22,18 @@ bool settings::has_role(std::string_view role) const {
   return std::find(node.roles.begin(), node.roles.end(), role) != node.roles.end();
 }
 
+std::vector<media_profile> settings::all_profiles() const {
+  auto out = builtin_profiles();
+  for (auto& x : profiles) {
+    auto same = std::find_if(out.begin(), out.end(), [&](auto& p) { return p.name == x.name; });
+    if (same == out.end())
+      out.push_back(x);
+    else
+      *same = x;
+  }
+  return out;
+}
+
 std::string settings::node_name() const {
   if (!node.name.empty())
     return node.name;

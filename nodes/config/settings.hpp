@@ -3,6 +3,7 @@
 // Everything that can be set for a node, with its defaults. What each key means is written once, in the table of
 // fields.cpp, which also makes the reference file cluster-config/trouped.toml.
 
+#include "protocol/model/media.hpp"
 #include "protocol/model/time.hpp"
 
 #include <cstdint>
@@ -86,6 +87,7 @@ struct worker_settings {
   byte_size executor_memory{4ull << 30};
   std::string sandbox = "require";
   bool hardware = true;
+  bool webp_thumbnails = false;
   bool private_downloads = false;
 
   bool operator==(const worker_settings&) const = default;
@@ -105,6 +107,14 @@ struct media_settings {
   milliseconds transcode_cpu{4ll * 24 * 3600 * 1000};
 
   bool operator==(const media_settings&) const = default;
+};
+
+struct storyboard_settings {
+  bool after_ingest = true;
+  milliseconds interval{10'000};
+  uint32_t width = 320;
+
+  bool operator==(const storyboard_settings&) const = default;
 };
 
 struct database_settings {
@@ -163,17 +173,22 @@ struct settings {
   jobs_settings jobs;
   worker_settings worker;
   media_settings media;
+  storyboard_settings storyboards;
   database_settings database;
   redis_settings redis;
   cache_settings cache;
   health_settings health;
   log_settings log;
   std::vector<library_settings> libraries;
+  /// Those of the configuration; see all_profiles().
+  std::vector<media_profile> profiles;
 
   bool operator==(const settings&) const = default;
 
   /// "coordinator", "gateway" or "worker".
   bool has_role(std::string_view role) const;
+  /// The built-in profiles, those of the configuration in their place or behind them.
+  std::vector<media_profile> all_profiles() const;
   /// node.name, or the machine's host name.
   std::string node_name() const;
   /// node.temp, or "<data>/tmp".

@@ -47,6 +47,7 @@ int run(int argc, char** argv) {
   add_node_commands(app, s);
   add_library_commands(app, s);
   add_video_commands(app, s);
+  add_profile_commands(app, s);
   add_job_commands(app, s);
   add_queue_commands(app, s);
   add_event_commands(app, s);

@@ -79,6 +79,7 @@ void add_job_commands(CLI::App& app, session& s);
 void add_job_actions(CLI::App& jobs, session& s);
 void add_library_commands(CLI::App& app, session& s);
 void add_video_commands(CLI::App& app, session& s);
+void add_profile_commands(CLI::App& app, session& s);
 void add_queue_commands(CLI::App& app, session& s);
 void add_node_commands(CLI::App& app, session& s);
 void add_event_commands(CLI::App& app, session& s);

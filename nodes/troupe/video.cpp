@@ -1,7 +1,6 @@
-#include "nodes/troupe/watch.hpp"
+#include "nodes/troupe/make.hpp"
 #include "protocol/model/json.hpp"
 #include "protocol/model/json_writer.hpp"
-#include "protocol/model/media.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -40,29 +39,9 @@ exit_code list(session& s, const video_query& query) {
   return exit_code::ok;
 }
 
-/// By id, or by words that only one title or path has.
-video_id find(session& s, std::string text) {
-  if (text.starts_with("video/"))
-    text.erase(0, 6);
-  if (auto id = video_id::parse(text))
-    return *id;
-  auto& node = s.connect();
-  video_query query;
-  query.search = text;
-  auto page = node.ask<video_page>(node.node().catalogue, query);
-  if (page.total == 1)
-    return page.videos.at(0).id;
-  if (page.total == 0)
-    throw failure(exit_code::not_found, "no video '" + printable(text) + "'; 'troupe video ls' lists them");
-  auto message = "'" + printable(text) + "' fits " + std::to_string(page.total) + " videos; name one by its id:";
-  for (size_t i = 0; i < std::min<size_t>(5, page.videos.size()); ++i)
-    message += "\n  " + page.videos[i].id.str() + "  " + printable(page.videos[i].title);
-  throw failure(exit_code::usage, message);
-}
-
 exit_code show(session& s, const std::string& which) {
   auto& node = s.connect();
-  auto x = node.ask<video_detail>(node.node().catalogue, mesh::get_video{find(s, which)});
+  auto x = node.ask<video_detail>(node.node().catalogue, mesh::get_video{find_video(s, which)});
   if (s.json()) {
     print_line(outward_json(x));
     return exit_code::ok;
@@ -85,41 +64,40 @@ exit_code show(session& s, const std::string& which) {
   line("Codecs", v.video_codec + (v.audio_codec.empty() ? "" : " + " + v.audio_codec));
   line("Container", v.container);
   line("Thumbnails", std::to_string(v.thumbnails.size()));
+  if (auto& b = x.board; b.exists()) {
+    line("Storyboard", std::to_string(b.count) + " pictures, " + format_duration(b.interval) + " apart, "
+                         + format_bytes(b.bytes) + (b.bif ? ", with BIF" : "") + " by job/" + b.made_by);
+    auto status = node.ask<mesh::node_status>(node.node().node, mesh::get_status{});
+    line("Trickplay", b.jellyfin ? status.data_folder + "/" + b.folder : "");
+  }
   for (auto& r : x.renditions)
     line("Rendition", r.profile + ", " + format_bytes(r.size) + ", " + r.container + " by job/" + r.made_by);
   return exit_code::ok;
 }
 
-exit_code transcode(session& s, const std::string& which, const std::string& profile, bool wait) {
-  if (find_profile(profile) == nullptr) {
-    std::string known;
-    for (auto& p : builtin_profiles())
-      known += (known.empty() ? "" : ", ") + p.name;
-    throw failure(exit_code::usage, "no profile '" + printable(profile) + "'; there are " + known);
-  }
-  auto& node = s.connect();
-  auto id = find(s, which);
-  job_spec spec;
-  spec.kind = "transcode";
-  object_writer payload;
-  spec.payload = std::move(payload.id("videoId", id).text("profile", profile)).str();
-  // Asked for twice while it is not done: the same job.
-  spec.unique_key = "transcode:" + id.str() + ":" + profile;
-  auto receipt = node.ask<mesh::submitted>(node.node().jobs, mesh::submit_jobs{{std::move(spec)}}).receipts.at(0);
-  if (wait)
-    return watch_job(s, receipt.id);
-  object_writer out;
-  if (s.json())
-    print_line(std::move(out.id("jobId", receipt.id).text("status", to_string(receipt.state))).str());
-  else
-    print_line("job/" + receipt.id.str() + " submitted; follow it with: troupe jobs watch " + receipt.id.str());
-  return exit_code::ok;
-}
-
 } // namespace
 
+video_id find_video(session& s, std::string text) {
+  if (text.starts_with("video/"))
+    text.erase(0, 6);
+  if (auto id = video_id::parse(text))
+    return *id;
+  auto& node = s.connect();
+  video_query query;
+  query.search = text;
+  auto page = node.ask<video_page>(node.node().catalogue, query);
+  if (page.total == 1)
+    return page.videos.at(0).id;
+  if (page.total == 0)
+    throw failure(exit_code::not_found, "no video '" + printable(text) + "'; 'troupe video ls' lists them");
+  auto message = "'" + printable(text) + "' fits " + std::to_string(page.total) + " videos; name one by its id:";
+  for (size_t i = 0; i < std::min<size_t>(5, page.videos.size()); ++i)
+    message += "\n  " + page.videos[i].id.str() + "  " + printable(page.videos[i].title);
+  throw failure(exit_code::usage, message);
+}
+
 void add_video_commands(CLI::App& app, session& s) {
-  auto* videos = app.add_subcommand("video", "Videos: list, look into, remove");
+  auto* videos = app.add_subcommand("video", "Videos: list, look into, have something made of them, remove");
   videos->require_subcommand(1);
   auto query = std::make_shared<video_query>();
   auto* ls = videos->add_subcommand("ls", "List videos");
@@ -142,7 +120,7 @@ void add_video_commands(CLI::App& app, session& s) {
   rm->add_flag("--delete-file", *with_file, "Delete the original file, too");
   rm->callback([&s, which, with_file] {
     s.action = [&s, which, with_file] {
-      auto id = find(s, *which);
+      auto id = find_video(s, *which);
       auto& node = s.connect();
       node.ask<mesh::done>(node.node().librarian, mesh::remove_video{id, *with_file});
       print_line("video/" + id.str() + " removed" + (*with_file ? " with its file" : "; its file is as it was"));
@@ -150,16 +128,7 @@ void add_video_commands(CLI::App& app, session& s) {
     };
   });
 
-  auto profile = std::make_shared<std::string>("web-720p");
-  auto wait = std::make_shared<bool>(false);
-  auto* run = app.add_subcommand("transcode", "Make a rendition of a video");
-  run->footer("Example:\n  troupe transcode \"big buck\" --profile web-720p --wait");
-  run->add_option("VIDEO", *which, "Id, or words that only its title or path has")->required();
-  run->add_option("--profile", *profile, "web-720p, remux or audio-only")->capture_default_str();
-  run->add_flag("--wait", *wait, "Follow it to its end");
-  run->callback([&s, which, profile, wait] {
-    s.action = [&s, which, profile, wait] { return transcode(s, *which, *profile, *wait); };
-  });
+  add_make_commands(app, *videos, s);
 }
 
 } // namespace troupe::cli

@@ -3,6 +3,7 @@
 #include "actors/library/librarian.hpp"
 #include "actors/library/publication.hpp"
 #include "actors/library/store_reader.hpp"
+#include "actors/media/media_jobs.hpp"
 #include "actors/notify/notifier.hpp"
 #include "actors/schedule/scheduler.hpp"
 #include "nodes/trouped/node.hpp"
@@ -30,6 +31,15 @@ child_spec child(std::string name, F spawn) {
   return spec;
 }
 
+work::media_policy media_policy_of(const config::settings& s) {
+  work::media_policy out;
+  out.profiles = s.all_profiles();
+  out.storyboards.after_ingest = s.storyboards.after_ingest;
+  out.storyboards.width = s.storyboards.width;
+  out.storyboards.interval = s.storyboards.interval;
+  return out;
+}
+
 dispatch::dispatcher_config dispatcher_settings(parts& p) {
   dispatch::dispatcher_config c;
   auto& jobs = p.settings.jobs;
@@ -50,9 +60,11 @@ dispatch::dispatcher_config dispatcher_settings(parts& p) {
   c.data_folder = p.folder->path();
   c.data_id = p.folder->node_id();
   c.term = p.term;
+  auto policy = media_policy_of(p.settings);
+  c.admit = [policy](job_spec& spec) { return work::admit_media_job(policy, spec); };
   c.observed = catalogue::is_observed;
-  c.on_completed = [data = p.folder->path()](const job& x, const std::string& result) {
-    return catalogue::on_completed(data, x, result);
+  c.on_completed = [data = p.folder->path(), policy](const job& x, const std::string& result) {
+    return catalogue::on_completed(data, x, result, policy);
   };
   c.on_ended = catalogue::on_ended;
   c.catalogue_changed = [cache = *p.cache] { cache.invalidate("videos"); };
@@ -186,9 +198,10 @@ supervision::child_spec coordinator_children(parts& p) {
                        std::make_shared<const system_clocks>());
   }));
   std::shared_ptr<const std::atomic<uint64_t>> term = p.term;
-  c.children.push_back(child("node_info", [status = status_of(p), term](caf::event_based_actor* self) {
-    return self->spawn(cluster::node_info, status, term);
-  }));
+  c.children.push_back(child(
+    "node_info", [status = status_of(p), term, profiles = p.settings.all_profiles()](caf::event_based_actor* self) {
+      return self->spawn(cluster::node_info, status, term, profiles);
+    }));
   c.children.push_back(child("door", [&p](caf::event_based_actor* self) {
     return self->spawn(cluster::door, local_admin_handles(p), local_worker_handles(p));
   }));

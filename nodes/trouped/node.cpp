@@ -137,6 +137,7 @@ void make_backend(parts& p) {
     peers.executors = p.book->of<work::executor_pool>("executor_pool");
   gateway::gateway_config config{p.folder->path(), seconds{10},          nullptr,
                                  *p.cache,         p.settings.cache.ttl, p.settings.cache.ttl};
+  config.profiles = p.settings.all_profiles();
   config.health = [board = p.board] { return board.last(); };
   p.backend =
     std::make_shared<gateway::mesh_backend>(std::move(config), std::move(peers), p.book->of<caf::actor>("gateway"));

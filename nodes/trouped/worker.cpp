@@ -4,8 +4,10 @@
 #include "actors/media/cleanup.hpp"
 #include "actors/media/download.hpp"
 #include "actors/media/executor_pool.hpp"
+#include "actors/media/hls.hpp"
 #include "actors/media/ingest.hpp"
 #include "actors/media/runner.hpp"
+#include "actors/media/storyboard.hpp"
 #include "actors/media/transcode.hpp"
 #include "nodes/trouped/coordinator_link.hpp"
 #include "nodes/trouped/node.hpp"
@@ -107,6 +109,7 @@ work::workshop workshop_of(parts& p) {
   work::workshop shop;
   shop.files = p.files;
   shop.data_folder = p.shared_data;
+  shop.webp = p.settings.worker.webp_thumbnails;
   shop.allow_private = p.settings.worker.private_downloads;
   shop.find_source = source_finder(*p.system, p.coordinator);
   return shop;
@@ -130,6 +133,8 @@ runners make_runners(parts& p, const std::shared_ptr<work::work_threads>& thread
   runners out;
   out["ingest"] = with("ingest", [shop](work::attempt& a) { return work::ingest(a, shop); });
   out["transcode"] = with("transcoder", [shop](work::attempt& a) { return work::transcode(a, shop); });
+  out["hls"] = with("ladder_maker", [shop](work::attempt& a) { return work::make_hls(a, shop); });
+  out["storyboard"] = with("storyboarder", [shop](work::attempt& a) { return work::make_storyboard(a, shop); });
   out["download"] = with("downloader", [shop](work::attempt& a) { return work::download(a, shop); });
   out["noop"] = work::spawn_noop(sys);
   catalogue::scanner_config scan;
@@ -150,7 +155,7 @@ cluster::worker_config worker_settings(parts& p, const std::shared_ptr<work::wor
   cluster::worker_config c;
   c.me.node_name = p.settings.node_name();
   c.me.id = worker_id{random_id()};
-  c.me.kinds = {"ingest", "transcode", "download", "scan", "noop"};
+  c.me.kinds = {"ingest", "transcode", "hls", "storyboard", "download", "scan", "noop"};
   if (p.database)
     c.me.kinds.push_back("scheduled_cleanup");
   c.me.credit = credit_of(p.settings);

@@ -121,7 +121,10 @@ using cache = caf::typed_actor<in<get_cache_stats>::with<cache_stats>>;
 using supervisor = caf::typed_actor<in<get_tree>::with<tree>>;
 
 /// A node itself.
-using node_info = caf::typed_actor<in<get_status>::with<node_status>>;
+using node_info = caf::typed_actor<
+  in<get_status>::with<node_status>,
+  // As its configuration says.
+  in<get_profiles>::with<profile_list>>;
 
 // clang-format on
 

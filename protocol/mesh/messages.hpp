@@ -6,6 +6,7 @@
 #include "protocol/model/event.hpp"
 #include "protocol/model/health.hpp"
 #include "protocol/model/job.hpp"
+#include "protocol/model/media.hpp"
 #include "protocol/model/result.hpp"
 #include "protocol/model/worker.hpp"
 
@@ -346,6 +347,17 @@ struct get_status {
   uint8_t unused = 0;
 };
 TROUPE_INSPECT(get_status, x.unused)
+
+struct get_profiles {
+  uint8_t unused = 0;
+};
+TROUPE_INSPECT(get_profiles, x.unused)
+
+/// All that a transcode of this coordinator may name.
+struct profile_list {
+  std::vector<media_profile> profiles;
+};
+TROUPE_INSPECT(profile_list, x.profiles)
 
 /// First message on a connection. `role`: "worker" or "admin".
 struct knock {

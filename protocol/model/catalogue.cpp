@@ -42,6 +42,18 @@ std::optional<scan_status> scan_status_from(std::string_view name) noexcept {
   return from_name<scan_status>(scan_statuses, name);
 }
 
+uint32_t storyboard::sheets() const noexcept {
+  auto a_sheet = static_cast<uint64_t>(columns) * rows;
+  return a_sheet == 0 ? 0 : static_cast<uint32_t>((count + a_sheet - 1) / a_sheet);
+}
+
+std::string storyboard::sheet_name(uint32_t n) const {
+  auto file = std::to_string(n) + ".jpg";
+  if (!jellyfin)
+    return "storyboard-" + file;
+  return std::to_string(tile_width) + " - " + std::to_string(columns) + "x" + std::to_string(rows) + "/" + file;
+}
+
 std::string file_version::str() const {
   return std::to_string(size) + "-" + std::to_string(mtime_ns) + "-" + std::to_string(inode);
 }

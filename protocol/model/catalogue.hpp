@@ -8,6 +8,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace troupe {
@@ -115,7 +116,7 @@ typename Inspector::result_type inspect(Inspector& f, video& x) {
            x.video_codec, x.audio_codec, x.container, x.media, x.thumbnails, x.created, x.updated);
 }
 
-/// A file made from a video. The row is its publication: a file without one is nobody's and is collected.
+/// A file or folder (container "hls") made from a video. The row is its publication: without one it is collected.
 struct rendition {
   rendition_id id;
   video_id video;
@@ -140,6 +141,49 @@ template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, rendition& x) {
   return f(x.id, x.video, x.profile, x.file, x.size, x.duration, x.width, x.height, x.video_codec, x.audio_codec,
            x.container, x.made_by, x.created);
+}
+
+/// Sheets of small pictures of a film at equal distances, for a player's seek bar. A video has one at most. The row is
+/// its publication.
+struct storyboard {
+  video_id video;
+  /// The content that it is of.
+  file_version version;
+  /// Relative to the data folder; immutable, its name carries (job, attempt). Holds the sheets and the BIF.
+  std::string folder;
+  uint32_t tile_width = 0;
+  uint32_t tile_height = 0;
+  /// Of a sheet; the last one may have fewer rows.
+  uint32_t columns = 0;
+  uint32_t rows = 0;
+  /// Tiles on all sheets, from left to right, then down; 0: there is no storyboard.
+  uint32_t count = 0;
+  /// Tile n stands for [n, n + 1) times it.
+  milliseconds interval{0};
+  bool bif = false;
+  /// Its files are named as Jellyfin wants them in "<film>.trickplay".
+  bool jellyfin = false;
+  /// Of all files.
+  uint64_t bytes = 0;
+  /// The job that made it, as text.
+  std::string made_by;
+  timestamp created;
+
+  static constexpr std::string_view bif_name = "storyboard.bif";
+
+  bool operator==(const storyboard&) const = default;
+  bool exists() const noexcept {
+    return count > 0;
+  }
+  uint32_t sheets() const noexcept;
+  /// "storyboard-0.jpg", or Jellyfin's "320 - 10x10/0.jpg".
+  std::string sheet_name(uint32_t n) const;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, storyboard& x) {
+  return f(x.video, x.version, x.folder, x.tile_width, x.tile_height, x.columns, x.rows, x.count, x.interval, x.bif,
+           x.jellyfin, x.bytes, x.made_by, x.created);
 }
 
 enum class scan_status : uint8_t { discovering, scanning, caching, enriching, completed, failed, cancelled };
@@ -208,11 +252,13 @@ struct video_detail {
   video item;
   library home;
   std::vector<rendition> renditions;
+  /// Of its present content.
+  storyboard board;
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, video_detail& x) {
-  return f(x.item, x.home, x.renditions);
+  return f(x.item, x.home, x.renditions, x.board);
 }
 
 struct category_count {

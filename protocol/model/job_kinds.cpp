@@ -14,6 +14,9 @@ constexpr std::array kinds{
   job_kind{"ingest", "metadata", 5, 3, 2s, five_minutes, true, 10, 50},
   job_kind{"scan", "default", 4, 3, 2s, five_minutes, true, 10, 50},
   job_kind{"transcode", "video", 6, 3, 2s, five_minutes, true, 10, 50},
+  job_kind{"hls", "video", 6, 3, 2s, five_minutes, true, 10, 50},
+  // Nobody waits for them: after everything else that wants an executor.
+  job_kind{"storyboard", "images", 8, 3, 2s, five_minutes, true, 10, 50},
   job_kind{"download", "downloads", 5, 3, 3s, five_minutes, true, 100, 500},
   job_kind{"bulk_download", "default", 5, 3, 3s, five_minutes, true, 100, 500},
   job_kind{"scheduled_scan", "default", 7, 3, 2s, five_minutes, true, 10, 50},

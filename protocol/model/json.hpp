@@ -15,6 +15,8 @@ namespace troupe {
 /// A string as a JSON literal with its quotes; invalid UTF-8 becomes U+FFFD.
 std::string json_quote(std::string_view text);
 
+/// Every field, by the names of profile_fields.hpp.
+std::string encode(const media_profile& x);
 std::string encode(const media_info& x);
 result<media_info> decode_media_info(std::string_view json);
 
@@ -47,6 +49,7 @@ std::string outward_json(const video& x);
 std::string outward_json(const video_detail& x);
 std::string outward_json(const library& x);
 std::string outward_json(const rendition& x);
+std::string outward_json(const storyboard& x);
 std::string outward_json(const scan& x);
 std::string outward_json(const queue_stats& x);
 std::string outward_json(const worker_info& x);

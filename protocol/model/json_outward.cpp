@@ -86,7 +86,10 @@ void video_fields(object_writer& out, const video& x) {
     out.null("error");
   else
     out.raw("error", job_error(x.problem, default_class(x.problem.code)));
-  out.raw("thumbnails", json_array(x.thumbnails, [&](const picture& p) {
+  // The same picture in another format has the same address: a client says what it takes.
+  auto pictures = x.thumbnails;
+  std::erase_if(pictures, [](const picture& p) { return p.file.ends_with(".webp"); });
+  out.raw("thumbnails", json_array(pictures, [&](const picture& p) {
             object_writer pic;
             pic.number("width", p.width).number("height", p.height);
             return std::move(pic.text("url", base + "/thumbnail?width=" + std::to_string(p.width))).str();
@@ -142,11 +145,24 @@ std::string outward_json(const video& x) {
   return std::move(out).str();
 }
 
+std::string outward_json(const storyboard& x) {
+  auto video = "/api/videos/" + x.video.str();
+  object_writer out;
+  out.number("interval", seconds(x.interval)).number("count", x.count).number("sheets", x.sheets());
+  out.number("tileWidth", x.tile_width).number("tileHeight", x.tile_height);
+  out.number("columns", x.columns).number("rows", x.rows).number("size", x.bytes);
+  out.text("vttUrl", video + "/storyboard.vtt");
+  out.text_or_null("bifUrl", x.bif ? video + "/storyboard.bif" : std::string{});
+  out.text("layout", x.jellyfin ? "jellyfin" : "plain");
+  return std::move(out.text("jobId", x.made_by).time("createdAt", x.created)).str();
+}
+
 std::string outward_json(const video_detail& x) {
   object_writer out;
   video_fields(out, x.item);
   out.text("libraryName", x.home.name).foreign("media", x.item.media);
   out.raw("renditions", json_array(x.renditions, [](const rendition& r) { return outward_json(r); }));
+  out.raw("storyboard", x.board.exists() ? outward_json(x.board) : "null");
   return std::move(out).str();
 }
 
@@ -162,7 +178,10 @@ std::string outward_json(const rendition& x) {
   out.id("id", x.id).id("videoId", x.video).text("profile", x.profile).number("size", x.size);
   out.number("duration", x.duration).number("width", x.width).number("height", x.height);
   out.text("videoCodec", x.video_codec).text("audioCodec", x.audio_codec).text("container", x.container);
-  out.text("jobId", x.made_by).text("streamUrl", "/api/videos/" + x.video.str() + "/stream?profile=" + x.profile);
+  auto video = "/api/videos/" + x.video.str();
+  out.text("jobId", x.made_by);
+  out.text("streamUrl", x.container == "hls" ? video + "/hls/" + x.id.str() + "/master.m3u8"
+                                             : video + "/stream?profile=" + x.profile);
   return std::move(out.time("createdAt", x.created)).str();
 }
 

@@ -6,19 +6,24 @@ namespace troupe {
 
 const media_stream* media_info::first(std::string_view kind) const noexcept {
   for (auto& s : streams)
-    if (s.kind == kind && std::find(s.dispositions.begin(), s.dispositions.end(), "attached_pic") == s.dispositions.end())
+    if (s.kind == kind
+        && std::find(s.dispositions.begin(), s.dispositions.end(), "attached_pic") == s.dispositions.end())
       return &s;
   return nullptr;
 }
 
 namespace {
 
-media_profile web(std::string name, uint32_t width, uint32_t height) {
+/// `peak`: twice what Apple's HLS authoring specification gives a picture of this size on average. It also keeps a
+/// stream that is far larger than it has to be from being copied.
+media_profile web(std::string name, uint32_t width, uint32_t height, uint32_t peak) {
   media_profile p;
   p.name = std::move(name);
   p.description = "H.264 and AAC in mp4, at most " + std::to_string(height) + " lines: plays everywhere";
   p.max_width = width;
   p.max_height = height;
+  p.max_bit_rate = peak;
+  p.copy_fitting = true;
   return p;
 }
 
@@ -31,6 +36,7 @@ media_profile hevc() {
   p.preset = "fast";
   p.bit_depth = 10;
   p.keep_hdr = true;
+  p.copy_fitting = true;
   return p;
 }
 
@@ -45,6 +51,7 @@ media_profile av1() {
   p.preset = "8";
   p.bit_depth = 10;
   p.keep_hdr = true;
+  p.copy_fitting = true;
   p.audio_codec = "opus";
   p.audio_bit_rate = 128'000;
   return p;
@@ -61,6 +68,7 @@ media_profile webm() {
   p.max_height = 1080;
   p.crf = 32;
   p.preset = "4";
+  p.copy_fitting = true;
   p.audio_codec = "opus";
   p.audio_bit_rate = 128'000;
   return p;
@@ -82,6 +90,7 @@ media_profile audio_only() {
   p.container = "ipod";
   p.extension = "m4a";
   p.video_codec = "none";
+  p.copy_fitting = true;
   return p;
 }
 
@@ -95,7 +104,6 @@ media_profile hls() {
   p.keyframe_interval = 2;
   p.audio_bit_rate = 128'000;
   p.max_channels = 2;
-  p.copy_fitting = false;
   p.ladder = {{1920, 1080, 6'000'000}, {1280, 720, 3'000'000}, {960, 540, 2'000'000},
               {768, 432, 1'100'000},   {640, 360, 365'000},    {416, 234, 145'000}};
   return p;
@@ -104,9 +112,9 @@ media_profile hls() {
 } // namespace
 
 const std::vector<media_profile>& builtin_profiles() {
-  static const std::vector profiles{web("web-1080p", 1920, 1080),
-                                    web("web-720p", 1280, 720),
-                                    web("web-480p", 854, 480),
+  static const std::vector profiles{web("web-1080p", 1920, 1080, 12'000'000),
+                                    web("web-720p", 1280, 720, 6'000'000),
+                                    web("web-480p", 854, 480, 3'000'000),
                                     hevc(),
                                     av1(),
                                     webm(),

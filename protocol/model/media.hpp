@@ -186,6 +186,11 @@ struct ladder_rung {
   bool operator==(const ladder_rung&) const = default;
 };
 
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, ladder_rung& x) {
+  return f(x.max_width, x.max_height, x.video_bit_rate);
+}
+
 /// What to make of a file. Codec "copy" takes the packets as they are, "none" drops the streams.
 struct media_profile {
   std::string name;
@@ -214,7 +219,7 @@ struct media_profile {
   bool keep_hdr = false;
   /// Seconds between keyframes at most; 0: the encoder's default.
   double keyframe_interval = 0;
-  /// Streams that are already what the profile asks for are copied.
+  /// Streams that are already what the profile asks for are copied. The built-in profiles that encode one file do.
   bool copy_fitting = false;
   /// Use a hardware encoder that passed its test encode on this machine, when there is one.
   bool hardware = false;
@@ -236,8 +241,18 @@ struct media_profile {
   bool operator==(const media_profile&) const = default;
 };
 
-/// The built-in profiles; a node's configuration may add to them and replace them.
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, media_profile& x) {
+  return f(x.name, x.description, x.container, x.extension, x.video_codec, x.max_width, x.max_height, x.max_frame_rate,
+           x.crf, x.preset, x.max_bit_rate, x.bit_depth, x.keep_hdr, x.keyframe_interval, x.copy_fitting, x.hardware,
+           x.audio_codec, x.audio_bit_rate, x.max_channels, x.loudness, x.subtitles, x.faststart, x.ladder,
+           x.segment_seconds);
+}
+
+/// The built-in profiles; a coordinator's configuration may add to them and replace them. What a profile may say:
+/// profile_rules.hpp.
 const std::vector<media_profile>& builtin_profiles();
+/// Of the built-in ones.
 const media_profile* find_profile(std::string_view name) noexcept;
 
 } // namespace troupe

@@ -1,3 +1,4 @@
+#include "protocol/model/json.hpp"
 #include "protocol/model/media_codec.hpp"
 
 #include <nlohmann/json.hpp>
@@ -94,6 +95,10 @@ media_profile media_profile_from(const json& value) {
     }
   read(value, "segmentSeconds", x.segment_seconds);
   return x;
+}
+
+std::string encode(const media_profile& x) {
+  return to_value(x).dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 } // namespace troupe

@@ -8,6 +8,7 @@
 #include "protocol/model/event.hpp"
 #include "protocol/model/health.hpp"
 #include "protocol/model/job.hpp"
+#include "protocol/model/media.hpp"
 #include "protocol/model/result.hpp"
 #include "protocol/model/worker.hpp"
 
@@ -109,6 +110,8 @@ public:
   virtual void executors(completion<executor_figures> done) = 0;
 
   // -- catalogue
+  /// The profiles that a transcode may name; the same for the backend's whole life.
+  virtual const std::vector<media_profile>& profiles() const noexcept = 0;
   /// The page if L1 has it, stale or not (a refresh is started behind when stale); nullptr otherwise. Never waits.
   virtual rendered_ptr cached_videos(const video_query& query) noexcept = 0;
   virtual void list_videos(video_query query, completion<rendered_ptr> done) = 0;

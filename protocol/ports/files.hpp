@@ -52,6 +52,8 @@ public:
   /// Syncs the file, renames it (never over another file: errc::conflict), syncs both folders. When this returns, the
   /// new name survives a power cut; before, only the old one is there.
   virtual result<void> publish(const std::string& from, const std::string& to) = 0;
+  /// The same for a whole folder: every file and folder in it is synced first.
+  virtual result<void> publish_folder(const std::string& from, const std::string& to) = 0;
   /// A file or a whole folder; missing is no error.
   virtual result<void> remove(const std::string& path) = 0;
   virtual result<void> make_folders(const std::string& path) = 0;

@@ -41,18 +41,22 @@ struct catalogue_changes {
   std::vector<state_change> states;
   /// PATCH by a person: title and category.
   std::vector<video> edited;
-  /// With their renditions.
+  /// With their renditions and storyboards.
   std::vector<video_id> removed_videos;
   /// Insert; the same id again is not an error and changes nothing. Skipped when the video is gone or removed.
   std::vector<rendition> renditions;
   std::vector<rendition_id> removed_renditions;
+  /// Insert or replace; skipped when the video is gone, removed, or has another content than the storyboard.
+  std::vector<storyboard> storyboards;
+  /// Of these videos.
+  std::vector<video_id> removed_storyboards;
   /// Insert or replace.
   std::vector<scan> scans;
 
   bool empty() const noexcept {
     return libraries.empty() && removed_libraries.empty() && found.empty() && added.empty() && ingested.empty()
            && states.empty() && edited.empty() && removed_videos.empty() && renditions.empty()
-           && removed_renditions.empty() && scans.empty();
+           && removed_renditions.empty() && storyboards.empty() && removed_storyboards.empty() && scans.empty();
   }
 };
 
@@ -70,7 +74,8 @@ struct unit_of_work {
     auto& c = catalogue;
     return jobs.size() + removed_jobs.size() + queues.size() + c.libraries.size() + c.removed_libraries.size()
            + c.found.size() + c.added.size() + c.ingested.size() + c.states.size() + c.edited.size()
-           + c.removed_videos.size() + c.renditions.size() + c.removed_renditions.size() + c.scans.size();
+           + c.removed_videos.size() + c.renditions.size() + c.removed_renditions.size() + c.storyboards.size()
+           + c.removed_storyboards.size() + c.scans.size();
   }
 };
 
@@ -131,8 +136,8 @@ public:
   virtual result<std::vector<known_file>> known_files(library_id lib, std::string_view after, uint32_t limit) = 0;
   virtual result<std::vector<scan>> scans(uint32_t limit) = 0;
   virtual result<scan> find_scan(scan_id id) = 0;
-  /// Every file below the data folder that a row names: renditions and thumbnails, relative paths; also the paths of
-  /// videos of the uploads and downloads libraries as "uploads/…", "downloads/…".
+  /// Every file or folder below the data folder that a row names: renditions, thumbnails and storyboards, relative
+  /// paths; also the paths of videos of the uploads and downloads libraries as "uploads/…", "downloads/…".
   virtual result<std::vector<std::string>> referenced_files() = 0;
 };
 

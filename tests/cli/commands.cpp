@@ -123,6 +123,48 @@ CAF_TEST(watching ends with the status of the job) {
   CAF_CHECK_EQUAL(ask("jobs submit noop --wait").status, 0);
 }
 
+CAF_TEST(profiles are those of the node) {
+  auto x = ask("profiles");
+  CAF_CHECK_EQUAL(x.status, 0);
+  CAF_CHECK(has(x, "NAME") && has(x, "web-720p") && has(x, "1280x720") && has(x, "of-the-node")
+            && has(x, "6 variants"));
+  CAF_CHECK(has(ask("profiles -o name"), "profile/of-the-node\n"));
+  CAF_CHECK_EQUAL(nlohmann::json::parse(ask("profiles -o json").text, nullptr, false)["profiles"].size(), 10u);
+  auto one = ask("profiles show hevc");
+  CAF_CHECK_EQUAL(one.status, 0);
+  CAF_CHECK(has(one, "bitDepth") && has(one, "8 to 10") && has(one, "Constant quality"));
+  CAF_CHECK_EQUAL(nlohmann::json::parse(ask("profiles show hevc -o json").text, nullptr, false)["crf"], 26);
+  auto none = ask("profiles show nope");
+  CAF_CHECK_EQUAL(none.status, 6);
+  CAF_CHECK(has(none, "there are web-1080p, "));
+}
+
+CAF_TEST(what is made of a video is checked before it is asked for) {
+  CAF_CHECK(has(ask("transcode good --profile of-the-node"), "submitted; follow it with: troupe jobs watch "));
+  CAF_CHECK(has(ask("video transcode good --with crf=20 --with name=7 --with preset=fast"), "submitted"));
+  CAF_CHECK_EQUAL(ask("video hls good --wait").status, 0);
+  CAF_CHECK(has(ask("video storyboard good"), "has a storyboard of 7 pictures; --again makes another"));
+  CAF_CHECK(has(ask("video storyboard good --again"), "submitted; follow it with"));
+  // The one that is there has no BIF.
+  CAF_CHECK(has(ask("video storyboard good --bif"), "submitted; follow it with"));
+  CAF_CHECK_EQUAL(ask("video storyboard good --bif --wait").status, 0);
+  CAF_CHECK(has(ask("video storyboard good --jellyfin --interval 5 --width 160"), "submitted; follow it with"));
+  CAF_CHECK_EQUAL(ask("video storyboard good --again --interval 0").status, 2);
+  CAF_CHECK_EQUAL(ask("video storyboard good --again --width 2000").status, 2);
+  CAF_CHECK(has(ask("video show good"), "7 pictures, 10s apart"));
+  CAF_CHECK(!has(ask("video show good"), "Trickplay:"));
+  CAF_CHECK(has(ask("video storyboard --help"), "--jellyfin") && has(ask("video storyboard --help"), ".trickplay"));
+  CAF_CHECK(has(ask("video transcode --help"), "--with copyFitting=false"));
+  CAF_CHECK(has(ask("video transcode good --with copyFitting=false"), "submitted"));
+  CAF_CHECK(has(ask("video transcode good --with copyFitting=maybe"), "copyFitting must be true or false"));
+  auto bad = ask("video transcode good --with crf=99 --with preset=hasty");
+  CAF_CHECK_EQUAL(bad.status, 2);
+  CAF_CHECK(has(bad, "crf must be ") && has(bad, "preset must be one of ultrafast"));
+  CAF_CHECK(has(ask("video transcode good --with qrf=1"), "'troupe profiles show web-720p' lists the fields"));
+  CAF_CHECK_EQUAL(ask("video transcode good --with crf").status, 2);
+  CAF_CHECK(has(ask("video transcode good --profile nope"), "known: web-1080p, "));
+}
+
 CAF_TEST(a folder from start to end) {
   auto x = ask("library ingest /tmp --name Films");
   // A damaged file is not our failure.

@@ -44,7 +44,8 @@ mesh::job_client::behavior_type jobs(mesh::job_client::pointer, flag ended) {
   return {
     [ended](const mesh::submit_jobs& x) -> caf::result<mesh::submitted> {
       *ended = false;
-      if (x.specs.at(0).kind != "transcode" && x.specs.at(0).kind != "noop")
+      auto& kind = x.specs.at(0).kind;
+      if (kind != "transcode" && kind != "hls" && kind != "storyboard" && kind != "noop")
         return mesh::to_caf({errc::validation, "there is no kind " + x.specs[0].kind});
       return mesh::submitted{{submit_receipt{fake_job(1), job_state::queued, false}}};
     },
@@ -134,7 +135,12 @@ mesh::catalogue_reader::behavior_type catalogue(mesh::catalogue_reader::pointer)
   return {
     [](const video_query& x) { return videos(x); },
     [](const mesh::get_video&) {
-      return video_detail{videos({}).videos[0], films("/x"), {}};
+      video_detail out{videos({}).videos[0], films("/x"), {}, {}};
+      out.board.columns = out.board.rows = 10;
+      out.board.count = 7;
+      out.board.interval = 10'000ms;
+      out.board.made_by = fake_job(1).str();
+      return out;
     },
     [](const mesh::get_categories&) { return mesh::category_list{}; },
     [](const mesh::get_known_files&) { return mesh::known_file_list{}; },
@@ -211,8 +217,15 @@ fake_node::fake_node() : impl_(std::make_unique<impl>()) {
   });
   handles.node = sys.spawn([]() -> mesh::node_info::behavior_type {
     return {[](const mesh::get_status&) {
-      return mesh::node_status{"fake", "0", {"coordinator"}, "/data", "http://127.0.0.1:1", "sqlite", 3, 61'000ms, 1};
-    }};
+              return mesh::node_status{"fake",   "0", {"coordinator"}, "/data", "http://127.0.0.1:1",
+                                       "sqlite", 3,   61'000ms,        1};
+            },
+            [](const mesh::get_profiles&) {
+              auto all = builtin_profiles();
+              all.push_back(all.front());
+              all.back().name = "of-the-node";
+              return mesh::profile_list{all};
+            }};
   });
   impl_->door = sys.spawn([handles]() -> mesh::door::behavior_type {
     return {[](const mesh::knock_as_worker&) -> caf::result<mesh::worker_handles> {

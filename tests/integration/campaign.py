@@ -132,7 +132,7 @@ class Campaign:
         elif intent.kind == "download":
             answer = self._post("/api/videos/wanted/download", {"url": self.server.url(intent.what["n"])}, head)
         elif intent.kind == "transcode":
-            answer = self._post(f"/api/videos/{intent.what['video']}/transcode", {"profile": "web-720p"}, head)
+            answer = self._post(f"/api/videos/{intent.what['video']}/transcode", support.SLOW_TRANSCODE, head)
         else:
             done = self.node.cli("jobs", "submit", "noop", "--submission-id", intent.key, "-o", "json", check=False,
                                  timeout=20)

@@ -4,7 +4,7 @@ import hashlib
 import os
 import shutil
 
-from support import Node, TestCase, executors_of, leftovers, sample, synth, wait_until
+from support import SLOW_TRANSCODE, Node, TestCase, executors_of, leftovers, sample, synth, wait_until
 
 
 def digests(folder):
@@ -28,8 +28,8 @@ class FaultTest(TestCase):
         self.assertEqual(job["status"], "completed", job)
         return next(v["id"] for v in node.get("/api/videos?limit=100")["videos"] if v["title"] == film.stem)
 
-    def transcode(self, node, video, profile="web-720p"):
-        return node.post(f"/api/videos/{video}/transcode", {"profile": profile},
+    def transcode(self, node, video):
+        return node.post(f"/api/videos/{video}/transcode", SLOW_TRANSCODE,
                          headers={"Idempotency-Key": os.urandom(8).hex()})["jobId"]
 
 

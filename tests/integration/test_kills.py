@@ -68,7 +68,7 @@ class Synced(support.TestCase):
             job = node.upload(campaign.sources()[0][0]).json["jobId"]
             self.assertEqual(node.wait_job(job)["status"], "completed")
             video = node.get("/api/videos")["videos"][0]["id"]
-            made = node.post(f"/api/videos/{video}/transcode", {"profile": "web-720p"})["jobId"]
+            made = node.post(f"/api/videos/{video}/transcode", support.SLOW_TRANSCODE)["jobId"]
             self.assertEqual(node.wait_job(made)["status"], "completed")
             there = {str(p.relative_to(cut.root)) for sub in ("renditions", "artwork", "uploads")
                      for p in (cut.root / sub).rglob("*") if p.is_file()}
@@ -110,7 +110,7 @@ class Teeth(support.TestCase):
                 film = support.synth(node.folder / "film.mp4", seconds=30, size="640x360")
                 self.assertEqual(node.wait_job(node.upload(film).json["jobId"])["status"], "completed")
                 video = node.get("/api/videos")["videos"][0]["id"]
-                job = node.post(f"/api/videos/{video}/transcode", {"profile": "web-720p"})["jobId"]
+                job = node.post(f"/api/videos/{video}/transcode", support.SLOW_TRANSCODE)["jobId"]
                 name = support.wait_until("it runs", lambda: node.get(f"/api/jobs/{job}").get("worker"))
                 held = next(w for w in workers if w.settings["node.name"] == name)
                 support.wait_until("its executor works", lambda: support.executors_of(held.process.pid))

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import time
 
-from support import MEDIA, Node, TestCase, WebSocket, executors_of, leftovers, sample, synth, wait_until
+from support import MEDIA, SLOW_TRANSCODE, Node, TestCase, WebSocket, executors_of, leftovers, sample, synth, wait_until
 
 
 def digests(folder):
@@ -154,7 +154,7 @@ class Transcode(TestCase):
             film = sample("wannaworktogether")
             node.wait_job(node.upload(film).json["jobId"])
             video = node.get("/api/videos")["videos"][0]["id"]
-            job = node.post(f"/api/videos/{video}/transcode", {"profile": "web-720p"})["jobId"]
+            job = node.post(f"/api/videos/{video}/transcode", SLOW_TRANSCODE)["jobId"]
             ws = WebSocket(node.port)
             ws.send({"type": "subscribe_job", "job_id": job})
             moving = []
@@ -178,7 +178,7 @@ class Stop(TestCase):
             film = synth(node.folder / "film.mp4", seconds=30, size="1280x720")
             node.wait_job(node.upload(film).json["jobId"])
             video = node.get("/api/videos")["videos"][0]["id"]
-            job = node.post(f"/api/videos/{video}/transcode", {"profile": "web-720p"})["jobId"]
+            job = node.post(f"/api/videos/{video}/transcode", SLOW_TRANSCODE)["jobId"]
             wait_until("the transcode runs", lambda: node.job(job)["status"] == "running")
             time.sleep(0.5)
             self.assertEqual(node.stop(), 0)

@@ -6,7 +6,7 @@ import random
 import signal
 import time
 
-from support import Node, TestCase, executors_of, leftovers, rounds, synth, wait_until
+from support import SLOW_TRANSCODE, Node, TestCase, executors_of, leftovers, rounds, synth, wait_until
 
 
 def cluster(workers=2, lease="1s"):
@@ -52,7 +52,7 @@ class Workers(TestCase):
 
     def one_stop(self, node, nodes, video, rng):
         before = len(node.get(f"/api/videos/{video}")["renditions"])
-        job = node.post(f"/api/videos/{video}/transcode", {"profile": "web-720p"},
+        job = node.post(f"/api/videos/{video}/transcode", SLOW_TRANSCODE,
                         headers={"Idempotency-Key": os.urandom(8).hex()})["jobId"]
         name = wait_until("it runs", lambda: node.get(f"/api/jobs/{job}").get("worker"))
         held = next(n for n in nodes if n.settings["node.name"] == name)
@@ -77,7 +77,7 @@ class Workers(TestCase):
         coordinator, nodes = cluster(lease="8s")
         try:
             video = add_film(coordinator, 40)
-            job = coordinator.post(f"/api/videos/{video}/transcode", {"profile": "web-720p"})["jobId"]
+            job = coordinator.post(f"/api/videos/{video}/transcode", SLOW_TRANSCODE)["jobId"]
             wait_until("it runs", lambda: coordinator.job(job)["status"] == "running")
             time.sleep(0.5)
             coordinator.kill()
@@ -97,7 +97,7 @@ class Workers(TestCase):
         coordinator, nodes = cluster()
         try:
             video = add_film(coordinator, 20)
-            job = coordinator.post(f"/api/videos/{video}/transcode", {"profile": "web-720p"})["jobId"]
+            job = coordinator.post(f"/api/videos/{video}/transcode", SLOW_TRANSCODE)["jobId"]
             name = wait_until("it runs", lambda: coordinator.get(f"/api/jobs/{job}").get("worker"))
             victim = next(n for n in nodes if n.settings["node.name"] == name)
             victim.kill_hard()

@@ -172,6 +172,11 @@ struct coordinator_fixture : actor_fixture {
         CAF_FAIL("no answer yet");
       return **answer ? errc::none : (**answer).error().code;
     }
+    error failure() const {
+      if (code() == errc::none)
+        CAF_FAIL("an error was expected");
+      return (**answer).error();
+    }
   };
 
   /// Asks by a helper actor, so that an answer may come later; runs what can run.
@@ -205,7 +210,7 @@ struct coordinator_fixture : actor_fixture {
     worker_hello hello;
     hello.id = me;
     hello.node_name = "node";
-    hello.kinds = {"noop", "ingest", "scan", "download", "transcode"};
+    hello.kinds = {"noop", "ingest", "scan", "download", "transcode", "hls", "storyboard"};
     for (auto q : queue_names())
       hello.credit.push_back({std::string{q}, slots});
     hello.held = std::move(held);

@@ -102,6 +102,10 @@ video_id fake_backend::add_video(const std::string& root, const std::string& pat
   return x.item.id;
 }
 
+const std::vector<media_profile>& fake_backend::profiles() const noexcept {
+  return known_profiles;
+}
+
 void fake_backend::submit(job_spec spec, ports::request_context ctx, ports::completion<submit_receipt> done) {
   std::lock_guard guard{mutex};
   submitted.push_back(spec);

@@ -42,6 +42,7 @@ public:
   bool is_ready = true;
   /// The mesh can't be asked for its figures.
   bool away = false;
+  std::vector<media_profile> known_profiles = builtin_profiles();
 
   /// Lets held completions go.
   void release();
@@ -63,6 +64,7 @@ public:
   void change_queue(ports::queue_change change, ports::completion<queue_stats> done) override;
   void workers(ports::completion<std::vector<worker_info>> done) override;
   void executors(ports::completion<ports::executor_figures> done) override;
+  const std::vector<media_profile>& profiles() const noexcept override;
   ports::rendered_ptr cached_videos(const video_query& query) noexcept override;
   void list_videos(video_query query, ports::completion<ports::rendered_ptr> done) override;
   void find_video(video_id id, ports::completion<video_detail> done) override;

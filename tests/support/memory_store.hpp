@@ -18,6 +18,7 @@ public:
   std::map<library_id, library> libraries;
   std::map<video_id, video> videos;
   std::map<rendition_id, rendition> renditions;
+  std::map<video_id, storyboard> storyboards;
   std::map<scan_id, scan> scans;
   uint64_t term = 0;
 
@@ -120,6 +121,12 @@ private:
         renditions.emplace(r.id, r);
     for (auto id : c.removed_renditions)
       renditions.erase(id);
+    for (auto& s : c.storyboards)
+      if (auto i = videos.find(s.video);
+          i != videos.end() && i->second.version == s.version && i->second.state != video_state::removed)
+        storyboards[s.video] = s;
+    for (auto id : c.removed_storyboards)
+      storyboards.erase(id);
     for (auto& s : c.scans)
       scans[s.id] = s;
   }
@@ -207,7 +214,10 @@ public:
     auto found = find(store_->videos, id);
     if (!found)
       return std::move(found).error();
-    return video_detail{*found, store_->libraries[found->library], {}};
+    video_detail out{*found, store_->libraries[found->library], {}, {}};
+    if (auto i = store_->storyboards.find(id); i != store_->storyboards.end() && i->second.version == found->version)
+      out.board = i->second;
+    return out;
   }
   result<std::vector<known_file>> known_files(library_id lib, std::string_view after, uint32_t limit) override {
     std::vector<known_file> out;

@@ -22,6 +22,9 @@ public:
   result<void> publish(const std::string&, const std::string&) override {
     return error{errc::io};
   }
+  result<void> publish_folder(const std::string&, const std::string&) override {
+    return error{errc::io};
+  }
   result<void> remove(const std::string&) override {
     return {};
   }

@@ -10,7 +10,8 @@ using namespace troupe;
 namespace {
 
 mesh::node_info::behavior_type info(mesh::node_info::pointer) {
-  return {[](const mesh::get_status&) { return mesh::node_status{}; }};
+  return {[](const mesh::get_status&) { return mesh::node_status{}; },
+          [](const mesh::get_profiles&) { return mesh::profile_list{}; }};
 }
 
 struct fixture : test::actor_fixture {
@@ -57,7 +58,8 @@ CAF_TEST(a node says how long it runs) {
   mesh::node_status s;
   s.node_name = "n";
   auto term = std::make_shared<std::atomic<uint64_t>>(0);
-  auto node = sys.spawn(cluster::node_info, s, std::shared_ptr<const std::atomic<uint64_t>>{term});
+  auto node = sys.spawn(cluster::node_info, s, std::shared_ptr<const std::atomic<uint64_t>>{term},
+                        std::vector{*find_profile("remux")});
   *term = 7;
   auto h = self->request(node, caf::infinite, mesh::get_status{});
   run();
@@ -68,6 +70,10 @@ CAF_TEST(a node says how long it runs) {
       CAF_CHECK(x.uptime.count() >= 0);
     },
     [&](caf::error& e) { CAF_FAIL(sys.render(e)); });
+  auto profiles = self->request(node, caf::infinite, mesh::get_profiles{});
+  run();
+  profiles.receive([](const mesh::profile_list& x) { CAF_CHECK(x.profiles == std::vector{*find_profile("remux")}); },
+                   [&](caf::error& e) { CAF_FAIL(sys.render(e)); });
   self->send_exit(node, caf::exit_reason::kill);
   run();
 }

@@ -114,7 +114,7 @@ job_spec of_kind(std::string kind) {
 CAF_TEST_FIXTURE_SCOPE(backend_tests, fixture)
 
 CAF_TEST(clients submit the kinds that are meant for them and no others) {
-  for (auto kind : {"transcode", "download", "noop", "scheduled_cleanup"}) {
+  for (auto kind : {"transcode", "hls", "storyboard", "download", "noop", "scheduled_cleanup"}) {
     answer<submit_receipt> a;
     backend->submit(of_kind(kind), {}, a.completion());
     run();
@@ -132,7 +132,7 @@ CAF_TEST(clients submit the kinds that are meant for them and no others) {
   backend->submit(of_kind("nonsense"), {}, unknown.completion());
   run();
   CAF_CHECK(unknown.failure().code == errc::validation);
-  CAF_CHECK_EQUAL(store.jobs.size(), 4u);
+  CAF_CHECK_EQUAL(store.jobs.size(), 6u);
 }
 
 CAF_TEST(a client can not take the keys of Troupe or choose an id) {

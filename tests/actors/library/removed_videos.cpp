@@ -75,6 +75,46 @@ CAF_TEST(a rendition of a film that was removed meanwhile is not published) {
   CAF_CHECK(!disk->removed().contains("/data/" + film.picture));
 }
 
+CAF_TEST(storyboards and ladders go with their film and late ones are not published) {
+  auto film = found(films());
+  hand_in(film.work.token, film.result);
+  join(3);
+  work::storyboard_payload wanted;
+  wanted.video = film.id;
+  job_spec spec;
+  spec.kind = "storyboard";
+  spec.payload = encode(wanted);
+  submit_now(spec);
+  work::storyboard_result made;
+  made.item.video = film.id;
+  made.item.version = store.videos.at(film.id).version;
+  made.item.columns = made.item.rows = made.item.count = 1;
+  made.item.interval = milliseconds{1'000};
+  auto first = next("storyboard");
+  made.item.folder = "artwork/aa/" + work::output_name(first.token) + "-storyboard";
+  hand_in(first.token, encode(made));
+  CAF_CHECK_EQUAL(store.storyboards.at(film.id).folder, made.item.folder);
+  submit_now(spec);
+  auto late = next("storyboard");
+  job_spec ladder;
+  ladder.kind = "hls";
+  ladder.payload = encode(work::hls_payload{film.id, *find_profile("hls")});
+  submit_now(ladder);
+  auto late_ladder = next("hls");
+  remove(film.id, false);
+  CAF_CHECK(store.storyboards.empty());
+  made.item.folder = "artwork/aa/" + work::output_name(late.token) + "-storyboard";
+  hand_in(late.token, encode(made));
+  CAF_CHECK(store.storyboards.empty());
+  CAF_CHECK(disk->removed().contains("/data/" + made.item.folder));
+  work::transcode_result rendition;
+  rendition.item.video = film.id;
+  rendition.item.file = "renditions/" + work::output_name(late_ladder.token);
+  hand_in(late_ladder.token, encode(rendition));
+  CAF_CHECK(store.renditions.empty());
+  CAF_CHECK(disk->removed().contains("/data/" + rendition.item.file));
+}
+
 CAF_TEST(an upload that is removed before its ingest has ended is not there yet and stays away after it) {
   join(10);
   submit_now(ingest_upload_spec("/data/uploads", job_id{random_id()}.str() + "/a.mkv", "a.mkv", "films"));

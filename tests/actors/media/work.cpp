@@ -29,6 +29,23 @@ CAF_TEST(ingest makes a row and its pictures) {
   CAF_CHECK(!fs::exists(shop.data_folder + "/tmp/" + a.job.token.str()));
 }
 
+CAF_TEST(pictures are made as WebP beside JPEG where a worker is told to) {
+  shop.webp = true;
+  ask_ingest();
+  auto made = ingest(a, shop);
+  CAF_REQUIRE(made.has_value());
+  auto row = decode_ingest_result(*made);
+  CAF_REQUIRE(row.has_value());
+  auto id = a.job.token.job.str();
+  auto folder = "artwork/" + id.substr(id.size() - 2) + "/" + base();
+  CAF_CHECK_EQUAL(left(),
+                  (std::vector{folder + "-320.jpg", folder + "-320.webp", folder + "-640.jpg", folder + "-640.webp"}));
+  CAF_CHECK_EQUAL(row->item.thumbnails.size(), 4u);
+  // One address for both: who asks says what it takes.
+  auto text = outward_json(row->item);
+  CAF_CHECK_EQUAL(text.find("?width=320"), text.rfind("?width=320"));
+}
+
 CAF_TEST(whatever fails leaves no file) {
   for (auto op : {exec::op::probe, exec::op::thumbnail, exec::op::transcode, exec::op::verify}) {
     a.fail_at = op;

@@ -4,8 +4,10 @@
 
 #include "actors/media/cleanup.hpp"
 #include "actors/media/download.hpp"
+#include "actors/media/hls.hpp"
 #include "actors/media/ingest.hpp"
 #include "actors/media/payloads.hpp"
+#include "actors/media/storyboard.hpp"
 #include "actors/media/transcode.hpp"
 #include "host/files.hpp"
 #include "protocol/model/json.hpp"
@@ -35,7 +37,7 @@ struct fake_attempt final : attempt {
     stages.push_back(x.stage);
   }
   executor_answer run(exec::request x, std::vector<shared_fd> fds, std::function<void(const exec::progress&)> told,
-                      output_maker) override {
+                      output_maker create) override {
     if (told)
       told({0.5, 2, 1000, 1, 1, 1});
     if (before)
@@ -69,6 +71,8 @@ struct fake_attempt final : attempt {
       answer.operation = "ffmpeg -i in out";
       out.body = exec::encode(answer);
     }
+    if (x.op == exec::op::storyboard || x.op == exec::op::hls)
+      out.body = x.op == exec::op::hls ? make_ladder(create) : make_sheets(x.storyboard, create);
     if (x.op == exec::op::verify)
       out.body = exec::encode(exec::verify_answer{verified, {"frames are missing"}, 1, 12.5});
     return out;
@@ -85,7 +89,59 @@ struct fake_attempt final : attempt {
     return ports::http_response{200, "video/mp4", "\"v1\"", served_name, x.offset + 4, false};
   }
 
+  /// As an executor that asks for its outputs by name.
+  static void write(const output_maker& create, const std::string& name, std::string_view text) {
+    auto file = create(name);
+    CAF_REQUIRE(file.has_value());
+    CAF_CHECK_EQUAL(::write(file->get(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
+  }
+  std::string make_sheets(const exec::storyboard_request& wanted, const output_maker& create) {
+    exec::storyboard_answer answer;
+    answer.tile_width = wanted.width;
+    answer.tile_height = wanted.width * 9 / 16;
+    answer.columns = wanted.columns;
+    answer.rows = wanted.rows;
+    answer.interval_ms = wanted.interval_ms;
+    answer.count = wanted.columns * wanted.rows + 1;
+    storyboard names;
+    names.tile_width = answer.tile_width;
+    names.columns = answer.columns;
+    names.rows = answer.rows;
+    names.jellyfin = wanted.jellyfin;
+    for (uint32_t i = 0; i < 2; ++i) {
+      auto name = names.sheet_name(i);
+      write(create, name, "sheet");
+      answer.sheets.push_back({name, 1, 1, 5 + lie, 1});
+    }
+    if (wanted.bif) {
+      answer.bif = "storyboard.bif";
+      write(create, answer.bif, "bif");
+    }
+    if (!extra.empty())
+      write(create, extra, "x");
+    return exec::encode(answer);
+  }
+  std::string make_ladder(const output_maker& create) {
+    exec::hls_answer answer;
+    for (auto& [name, text] : {std::pair<std::string, std::string>{"v0.mp4", "segments"},
+                               {"v0.m3u8", "#EXTM3U\n"},
+                               {"master.m3u8", master}}) {
+      write(create, name, text);
+      answer.files.push_back({name, text.size() + lie});
+    }
+    if (!extra.empty())
+      write(create, extra, "x");
+    answer.variants = {{640, 360, 400'000}};
+    answer.duration = 12.5;
+    answer.operation = "ffmpeg -f hls";
+    return exec::encode(answer);
+  }
+
   assignment job;
+  /// Of a storyboard or ladder: so many bytes more than there are; a file that the answer does not name.
+  uint64_t lie = 0;
+  std::string extra;
+  std::string master = "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=400000\nv0.m3u8\n";
   bool stop = false;
   /// The file is sound without film.
   bool sound = false;
@@ -149,6 +205,19 @@ struct work_fixture {
   void ask_transcode() {
     a.job.payload = encode(transcode_payload{video_id{{1, 1}}, *find_profile("web-720p")});
     shop.find_source = [this](video_id) -> result<std::string> { return root + "/in/film.MP4"; };
+  }
+
+  void ask_storyboard(bool bif = false, bool jellyfin = false) {
+    storyboard_payload payload;
+    payload.video = video_id{{1, 1}};
+    payload.bif = bif;
+    payload.jellyfin = jellyfin;
+    a.job.payload = encode(payload);
+    shop.find_source = [this](video_id) -> result<std::string> { return root + "/in/film.MP4"; };
+  }
+  void ask_hls() {
+    ask_transcode();
+    a.job.payload = encode(hls_payload{video_id{{1, 1}}, *find_profile("hls")});
   }
 
   std::string root;

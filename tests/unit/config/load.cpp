@@ -252,6 +252,68 @@ CAF_TEST(libraries) {
   CAF_CHECK(!from_file("[libraries]\nroot = \"/x\"\n"));
 }
 
+CAF_TEST(profiles add to the built in ones and replace them) {
+  auto x = from_file("[[profiles]]\nname = \"tv\"\nbase = \"web-1080p\"\ncrf = 20\nmax_channels = 6\n"
+                     "[[profiles]]\nname = \"web-720p\"\ncrf = 19\ncopy_fitting = false\n"
+                     "[[profiles]]\nname = \"tv-quiet\"\nbase = \"tv\"\nloudness = -23\nmax_frame_rate = 29.97\n"
+                     "[[profiles]]\nname = \"podcast\"\ncontainer = \"mp3\"\n"
+                     "[[profiles]]\nname = \"small-hls\"\nbase = \"hls\"\n"
+                     "ladder = [{ max_width = 640, max_height = 360, video_bit_rate = 400000 }]\n");
+  if (!x)
+    CAF_FAIL(x.error().message);
+  CAF_REQUIRE_EQUAL(x->profiles.size(), 5u);
+  auto all = x->all_profiles();
+  CAF_REQUIRE_EQUAL(all.size(), builtin_profiles().size() + 4);
+  auto find = [&](std::string_view name) {
+    auto found = std::find_if(all.begin(), all.end(), [&](auto& p) { return p.name == name; });
+    CAF_REQUIRE(found != all.end());
+    return *found;
+  };
+  // In its place, and as it was but for what was said.
+  auto web = *find_profile("web-720p");
+  web.crf = 19;
+  CAF_CHECK(std::exchange(web.copy_fitting, false));
+  CAF_CHECK(all[1] == web);
+  CAF_CHECK_EQUAL(find("tv").max_height, 1080u);
+  CAF_CHECK(find("tv").copy_fitting);
+  CAF_CHECK_EQUAL(find("tv-quiet").crf, 20u);
+  CAF_CHECK_EQUAL(find("tv-quiet").max_channels, 6u);
+  CAF_CHECK_EQUAL(find("tv-quiet").loudness, -23);
+  CAF_CHECK_EQUAL(find("podcast").extension, "mp3");
+  CAF_CHECK_EQUAL(find("podcast").video_codec, "none");
+  CAF_CHECK_EQUAL(find("small-hls").ladder.size(), 1u);
+  // The built-in ones themselves stay as they are.
+  CAF_CHECK_EQUAL(find_profile("web-720p")->crf, 23u);
+  auto y = from_file(show(*x));
+  CAF_REQUIRE(y.has_value());
+  CAF_CHECK(*y == *x);
+}
+
+CAF_TEST(problems of profiles are told all at once with their lines) {
+  temp_file file{"[[profiles]]\nname = \"tv\"\nbase = \"web-1080q\"\ncrf = 99\nmax_widht = 5\n"
+                 "keep_hdr = true\n\n[[profiles]]\nname = \"a b\"\ncontainer = \"avi\"\n\n"
+                 "[[profiles]]\nname = \"x\"\ncontainer = \"webm\"\nvideo_codec = \"h264\"\nmax_height = \"high\"\n"
+                 "[[profiles]]\ncontainer = \"mp3\"\n[[profiles]]\nname = \"x\"\nbase = \"remux\"\n"
+                 "[gateway]\nport = 70000\n"};
+  auto x = load({file.path, {}, {}});
+  CAF_REQUIRE(!x);
+  for (auto text :
+       {":3: profiles.base must name a profile that is built in or stands before it: web-1080p, ",
+        ":4: profiles.crf must be a whole number from 0 to 63 (is 99)",
+        ":5: unknown key profiles.max_widht; did you mean profiles.max_width?",
+        ":6: profiles.keep_hdr needs a bit_depth of 10", ":9: profiles.name must be 1 to 64 letters",
+        ":10: profiles.container must be one of mp4, mkv, webm, mov, m4a, ogg, mp3, flac, hls",
+        ":15: profiles.video_codec must be one of vp9, av1, copy, none in webm",
+        ":16: profiles.max_height must be a whole number from 16 to 16384, or 0 (no limit)",
+        ":17: profiles.name is missing", ":19: profiles.name \"x\" is there twice", ": gateway.port must be"})
+    CAF_CHECK(mentions(x, text));
+  CAF_CHECK_EQUAL(x.error().fields.size(), 11u);
+  CAF_CHECK(!from_file("profiles = [1]\n"));
+  CAF_CHECK(!from_file("[profiles]\nname = \"x\"\n"));
+  CAF_CHECK(mentions(from_file("[[profiles]]\nname=\"l\"\nbase=\"hls\"\nladder = [{ wide = 1 }]\n"),
+                     "unknown key wide; a variant has max_width, max_height, video_bit_rate"));
+}
+
 CAF_TEST(what is shown can be loaded again) {
   auto x = load({"", {}, {"jobs.lease=90s", "gateway.max_upload=1000001", "node.name=a\"b\\c", "gateway.hosts=a,b"}});
   CAF_REQUIRE(x.has_value());

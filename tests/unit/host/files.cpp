@@ -151,6 +151,23 @@ CAF_TEST(publishing never replaces a file) {
   CAF_CHECK(!fs::exists(root + "/b"));
 }
 
+CAF_TEST(a folder is published as a whole and never over another) {
+  put("tmp/a/one", "1");
+  put("tmp/a/sub/two", "2");
+  CAF_REQUIRE(disk.publish_folder(root + "/tmp/a", root + "/out/deep/a").has_value());
+  CAF_CHECK_EQUAL(get("out/deep/a/one") + get("out/deep/a/sub/two"), "12");
+  CAF_CHECK(!fs::exists(root + "/tmp/a"));
+  put("tmp/a/one", "other");
+  CAF_CHECK(code_of(disk.publish_folder(root + "/tmp/a", root + "/out/deep/a")) == errc::conflict);
+  CAF_CHECK_EQUAL(get("out/deep/a/one"), "1");
+  CAF_CHECK_EQUAL(get("tmp/a/one"), "other");
+  CAF_CHECK(code_of(disk.publish_folder(root + "/none", root + "/b")) == errc::not_found);
+  // Nothing but files and folders is published: what a link names is not ours.
+  ::symlink("/etc/hostname", (root + "/tmp/a/link").c_str());
+  CAF_CHECK(!disk.publish_folder(root + "/tmp/a", root + "/b"));
+  CAF_CHECK(!fs::exists(root + "/b"));
+}
+
 CAF_TEST(removing takes whole folders and no link target) {
   put("keep/me");
   put("tmp/a/b/c");

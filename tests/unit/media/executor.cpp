@@ -35,6 +35,8 @@ std::string request_body(exec::op op, const std::string& path, const char* profi
   r.op = op;
   r.name_hint = extension(path);
   r.profile = *find_profile(profile);
+  // What fits would be copied, in no time.
+  r.profile.copy_fitting = false;
   r.pictures = {{320}};
   return exec::encode(r);
 }

@@ -131,10 +131,34 @@ CAF_TEST(names of files that are no UTF - 8 are shown) {
   CAF_CHECK_EQUAL(doc["path"], "caf\xEF\xBF\xBD/a\"b.mp4");
   CAF_CHECK_EQUAL(doc["thumbnails"][0]["url"], "/api/videos/" + x.id.str() + "/thumbnail?width=320");
   CAF_CHECK(text.find("secret") == std::string::npos);
-  video_detail detail{x, {}, {}};
+  video_detail detail{x, {}, {}, {}};
   detail.item.media = R"({"format":"mp4"})";
   doc = parse(outward_json(detail));
   CAF_CHECK_EQUAL(doc["media"]["format"], "mp4");
+  CAF_CHECK(doc["storyboard"].is_null());
+  rendition ladder;
+  ladder.container = "hls";
+  ladder.id = {{5, 5}};
+  detail.renditions = {ladder};
+  detail.board.video = x.id;
+  detail.board.folder = "artwork/secret";
+  detail.board.columns = detail.board.rows = 2;
+  detail.board.count = 5;
+  detail.board.interval = milliseconds{2'500};
+  text = outward_json(detail);
+  CAF_CHECK(text.find("secret") == std::string::npos);
+  auto board = parse(text)["storyboard"];
+  CAF_CHECK_EQUAL(board["interval"], 2.5);
+  CAF_CHECK_EQUAL(board["sheets"], 2);
+  CAF_CHECK_EQUAL(board["vttUrl"], "/api/videos/" + x.id.str() + "/storyboard.vtt");
+  CAF_CHECK(board["bifUrl"].is_null());
+  CAF_CHECK_EQUAL(board["layout"], "plain");
+  CAF_CHECK(
+    parse(text)["renditions"][0]["streamUrl"].get<std::string>().ends_with("/hls/" + ladder.id.str() + "/master.m3u8"));
+  detail.board.bif = detail.board.jellyfin = true;
+  board = parse(outward_json(detail))["storyboard"];
+  CAF_CHECK_EQUAL(board["layout"], "jellyfin");
+  CAF_CHECK_EQUAL(board["bifUrl"], "/api/videos/" + x.id.str() + "/storyboard.bif");
 }
 
 CAF_TEST(a scan has all counters) {

@@ -206,6 +206,67 @@ CAF_TEST(paths are unique in a library and may be exchanged) {
   });
 }
 
+CAF_TEST(a video has one storyboard and only of its present content) {
+  on_both([](database_under_test& db) {
+    std::mt19937_64 rng{26};
+    opened o{db};
+    auto lib = make_library(rng);
+    auto v = random_video(rng, lib.id);
+    v.state = video_state::ready;
+    v.thumbnails.clear();
+    auto board = [&] { return must(o.reader->find_video(v.id)).board; };
+    auto first = random_storyboard(rng, v);
+    auto late = random_storyboard(rng, v);
+    late.version.mtime_ns += 1;
+    auto for_nobody = random_storyboard(rng, random_video(rng, lib.id));
+    ports::catalogue_changes x;
+    x.libraries = {lib};
+    x.added = {v};
+    x.storyboards = {first, late, for_nobody};
+    o.apply(x);
+    CAF_CHECK(board() == first);
+    CAF_CHECK((must(o.reader->referenced_files()) == std::vector{first.folder}));
+    // What is superseded is named by no row any more.
+    auto second = random_storyboard(rng, v);
+    x = {};
+    x.storyboards = {second};
+    o.apply(x);
+    CAF_CHECK(board() == second);
+    CAF_CHECK((must(o.reader->referenced_files()) == std::vector{second.folder}));
+    // The file has another content: what is shown of the old one is not of it.
+    auto before = v.version;
+    v.version.size += 1;
+    x = {};
+    x.found = {v};
+    o.apply(x);
+    CAF_CHECK(!board().exists());
+    v.version = before;
+    x.found = {v};
+    o.apply(x);
+    CAF_CHECK(board() == second);
+    x = {};
+    x.removed_storyboards = {v.id};
+    x.states = {{v.id, video_state::removed, from_ms(1)}};
+    o.apply(x);
+    CAF_CHECK(!board().exists());
+    x = {};
+    x.storyboards = {first};
+    o.apply(x);
+    CAF_CHECK(!board().exists());
+    x = {};
+    x.states = {{v.id, video_state::ready, from_ms(2)}};
+    o.apply(x);
+    x = {};
+    x.storyboards = {first};
+    o.apply(x);
+    CAF_CHECK(board() == first);
+    x = {};
+    x.removed_videos = {v.id};
+    o.apply(x);
+    CAF_CHECK(must(o.reader->referenced_files()).empty());
+  });
+}
+
 CAF_TEST(what is removed takes along what belongs to it) {
   on_both([](database_under_test& db) {
     std::mt19937_64 rng{24};

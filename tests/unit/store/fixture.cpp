@@ -219,6 +219,25 @@ rendition random_rendition(std::mt19937_64& rng, video_id video) {
   return x;
 }
 
+storyboard random_storyboard(std::mt19937_64& rng, const video& of) {
+  storyboard x;
+  x.video = of.id;
+  x.version = of.version;
+  x.folder = "artwork/" + random_text(rng) + to_string(random_raw_id(rng));
+  x.tile_width = static_cast<uint32_t>(rng());
+  x.tile_height = static_cast<uint32_t>(rng());
+  x.columns = static_cast<uint32_t>(rng() % 50);
+  x.rows = static_cast<uint32_t>(rng() % 50);
+  x.count = static_cast<uint32_t>(1 + rng() % 1'000'000);
+  x.interval = milliseconds{rng() % 1'000'000};
+  x.bif = rng() % 2;
+  x.jellyfin = rng() % 2;
+  x.bytes = rng() >> 1;
+  x.made_by = to_string(random_raw_id(rng));
+  x.created = random_time(rng);
+  return x;
+}
+
 scan random_scan(std::mt19937_64& rng, library_id lib) {
   scan x;
   x.id = scan_id{random_raw_id(rng)};

@@ -75,6 +75,8 @@ result<void> commit(ports::store_writer& writer, const ports::unit_of_work& unit
 job random_job(std::mt19937_64& rng);
 video random_video(std::mt19937_64& rng, library_id lib);
 rendition random_rendition(std::mt19937_64& rng, video_id video);
+/// Of the very content.
+storyboard random_storyboard(std::mt19937_64& rng, const video& of);
 scan random_scan(std::mt19937_64& rng, library_id lib);
 std::string random_text(std::mt19937_64& rng);
 raw_id random_raw_id(std::mt19937_64& rng);

@@ -16,6 +16,7 @@ struct model {
   std::map<std::string, queue_settings> queues;
   std::map<library_id, library> libraries;
   std::map<video_id, video> videos;
+  std::map<video_id, storyboard> storyboards;
   std::map<rendition_id, rendition> renditions;
 
   bool holds(const lease_token& t) const {
@@ -25,6 +26,7 @@ struct model {
   void erase_video(video_id id) {
     videos.erase(id);
     std::erase_if(renditions, [&](auto& x) { return x.second.video == id; });
+    storyboards.erase(id);
   }
   void apply(const ports::unit_of_work& unit);
 };
@@ -79,6 +81,10 @@ void model::apply(const ports::unit_of_work& unit) {
   for (auto& r : c.renditions)
     if (auto i = videos.find(r.video); i != videos.end() && i->second.state != video_state::removed)
       renditions.emplace(r.id, r);
+  for (auto& s : c.storyboards)
+    if (auto i = videos.find(s.video);
+        i != videos.end() && i->second.state != video_state::removed && i->second.version == s.version)
+      storyboards[s.video] = s;
 }
 
 template <class Map>
@@ -133,6 +139,8 @@ ports::unit_of_work random_unit(std::mt19937_64& rng, const model& now) {
       c.states.push_back({v.id, static_cast<video_state>(rng() % 5), from_ms(8)});
     if (rng() % 3 == 0)
       c.renditions.push_back(random_rendition(rng, v.id));
+    if (rng() % 3 == 0)
+      c.storyboards.push_back(random_storyboard(rng, v));
     if (rng() % 12 == 0)
       c.removed_videos.push_back(pick(rng, now.videos).id);
   }
@@ -169,6 +177,10 @@ std::string difference(const model& expected, ports::store_writer& writer, ports
         made.push_back(r);
     if (found->renditions != made)
       return "renditions of " + id.str();
+    auto board = expected.storyboards.find(id);
+    auto shown = board != expected.storyboards.end() && board->second.version == v.version;
+    if (found->board != (shown ? board->second : storyboard{}))
+      return "storyboard of " + id.str();
   }
   for (uint64_t i = 0; i < 3; ++i)
     for (auto& f : must(reader.known_files(library_id{{1, i}}, "", 100'000)))

@@ -1,0 +1,38 @@
+#pragma once
+
+// What a coordinator makes of the media work that people ask for, before the job is kept. Actor-free.
+
+#include "protocol/model/catalogue.hpp"
+#include "protocol/model/job.hpp"
+#include "protocol/model/media.hpp"
+#include "protocol/model/result.hpp"
+
+#include <optional>
+
+namespace troupe::work {
+
+struct storyboard_policy {
+  /// Each film gets one after its ingest, as a job of its own.
+  bool after_ingest = false;
+  /// Of a tile, pixels; and from tile to tile.
+  uint32_t width = 320;
+  milliseconds interval{10'000};
+};
+
+/// As the coordinator's configuration says.
+struct media_policy {
+  /// All that can be named: the built-in ones, with what the configuration adds and replaces.
+  std::vector<media_profile> profiles = builtin_profiles();
+  storyboard_policy storyboards{};
+};
+
+/// dispatcher_config::admit: checks the payload of a media job and writes it whole, so that the worker needs no
+/// configuration of ours and a later change of it does not change the job. errc::validation with "payload.…" fields.
+/// Storyboards and ladders get a unique key unless they have one: the same wish twice while it is not done is the same
+/// job. Other kinds pass as they are.
+result<void> admit_media_job(const media_policy& policy, job_spec& spec);
+
+/// The storyboard that a film gets after its ingest; nothing where the policy or the film has none.
+std::optional<job_spec> storyboard_after_ingest(const media_policy& policy, const video& item);
+
+} // namespace troupe::work
