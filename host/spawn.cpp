@@ -93,9 +93,11 @@ int apply(pid_t pid, const ports::child_limits& limits) {
 } // namespace
 
 std::vector<std::string> child_environment(char* const* ours) {
-  constexpr std::array<std::string_view, 12> names{
+  // What is preloaded for a test has to be told whom to spare.
+  constexpr std::array<std::string_view, 13> names{
     "PATH",       "HOME",         "LANG",          "TZ",           "TMPDIR",          "LD_LIBRARY_PATH",
-    "LD_PRELOAD", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "FONTCONFIG_PATH", "FONTCONFIG_FILE"};
+    "LD_PRELOAD", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "FONTCONFIG_PATH", "FONTCONFIG_FILE",
+    "FAKETIME_SKIP_CMDS"};
   std::vector<std::string> out;
   for (auto entry = ours; entry != nullptr && *entry != nullptr; ++entry) {
     std::string_view line{*entry};
