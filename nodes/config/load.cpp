@@ -79,7 +79,9 @@ private:
   void read_file(const std::string& path) {
     std::ifstream in{path, std::ios::binary};
     std::ostringstream text;
-    if (!in || !(text << in.rdbuf())) {
+    // Nothing to copy is a failure of <<, but none of the file. (A folder opens, and is bad at the first look.)
+    bool empty = in && in.peek() == std::ifstream::traits_type::eof() && !in.bad();
+    if (!empty && (!in || !(text << in.rdbuf()))) {
       problems_.add({path}, "can't be read; give the path of a TOML file (cluster-config/trouped.toml has every key)");
       return;
     }
