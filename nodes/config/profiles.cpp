@@ -66,7 +66,8 @@ public:
         continue;
       auto field = json_name(key.str());
       auto where = place_of(file_, key.source());
-      if (!find_profile_field(field)) {
+      // Keys are as the reference has them, and not as JSON names the fields.
+      if (!find_profile_field(field) || toml_name(field) != key.str()) {
         problems_.unknown_key(where, "profiles." + std::string{key.str()}, key_table());
         continue;
       }
@@ -180,6 +181,10 @@ std::vector<media_profile> read_profiles(const std::string& file, const toml::no
   auto known = builtin_profiles();
   for (auto& item : *array) {
     auto made = profile_reader{file, *item.as_table(), known, problems}.run();
+    if (text_of(*item.as_table(), "name") == unnamed_profile)
+      problems.add(place_of(file, item.source()),
+                   "profiles.name must not be " + json_quote(made.name)
+                     + ": that is what profiles without a name are called; choose another one");
     if (find_profile(out, made.name))
       problems.add(place_of(file, item.source()), "profiles.name " + json_quote(made.name) + " is there twice");
     std::erase_if(known, [&](auto& x) { return x.name == made.name; });

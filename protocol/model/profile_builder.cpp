@@ -1,5 +1,7 @@
 #include "protocol/model/profile_builder.hpp"
 
+#include "protocol/model/ids.hpp"
+#include "protocol/model/json.hpp"
 #include "protocol/model/json_codec.hpp"
 #include "protocol/model/media_codec.hpp"
 
@@ -11,13 +13,12 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::string_view unnamed = "custom";
 /// Of HLS (Apple's authoring specification), seconds.
 constexpr double usual_keyframe_interval = 2;
 
 media_profile plain() {
   media_profile x;
-  x.name = unnamed;
+  x.name = unnamed_profile;
   return x;
 }
 
@@ -96,6 +97,14 @@ const media_profile* find_profile(std::span<const media_profile> known, std::str
   return nullptr;
 }
 
+std::string digest_of(const media_profile& x) {
+  // FNV-1a: nobody gains from two that are taken for one.
+  uint64_t hash = 0xcbf29ce484222325;
+  for (unsigned char c : encode(x))
+    hash = (hash ^ c) * 0x100000001b3;
+  return to_string(raw_id{0, hash}).substr(13);
+}
+
 std::string names_of(std::span<const media_profile> known) {
   std::string out;
   for (auto& p : known)
@@ -134,8 +143,20 @@ void profile_builder::follow_container() {
     profile_.video_codec = c->video.front();
   if (!said("audioCodec") && (from_nothing_ || !holds(c->audio, profile_.audio_codec)))
     profile_.audio_codec = c->audio.front();
-  if (makes_ladder(profile_) && from_nothing_ && !said("keyframeInterval"))
+  if (makes_ladder(profile_))
+    follow_ladder();
+}
+
+/// Each variant says its own size and bit rate.
+void profile_builder::follow_ladder() {
+  if (from_nothing_ && !said("keyframeInterval"))
     profile_.keyframe_interval = usual_keyframe_interval;
+  if (!said("maxWidth"))
+    profile_.max_width = 0;
+  if (!said("maxHeight"))
+    profile_.max_height = 0;
+  if (!said("maxBitRate"))
+    profile_.max_bit_rate = 0;
 }
 
 /// The scales of quality and speed are each encoder's own.
@@ -188,7 +209,7 @@ result<media_profile> profile_from_json(std::string_view text, std::span<const m
     }
   // Another profile than its base, and so not of that name.
   if (base && changes > 0 && !value->contains("name"))
-    (void)builder.set("name", std::string{unnamed});
+    (void)builder.set("name", std::string{unnamed_profile});
   auto problems = builder.finish();
   if (wrong_base)
     problems.insert(problems.begin(), std::move(*wrong_base));

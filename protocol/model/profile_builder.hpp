@@ -13,6 +13,11 @@ namespace troupe {
 
 /// nullptr when none has this name.
 const media_profile* find_profile(std::span<const media_profile> known, std::string_view name) noexcept;
+/// Thirteen characters that differ when any field does: for keys of what is not to be made twice. The same in every
+/// process.
+std::string digest_of(const media_profile& x);
+/// What a profile is called that nobody named: no other may be called so.
+inline constexpr std::string_view unnamed_profile = "custom";
 /// "web-1080p, web-720p, …"
 std::string names_of(std::span<const media_profile> known);
 
@@ -38,6 +43,7 @@ private:
     return said_.contains(field);
   }
   void follow_container();
+  void follow_ladder();
   void follow_codec();
 
   media_profile profile_;

@@ -14,7 +14,8 @@ using p = media_profile;
 constexpr std::string_view no_limit = "no limit";
 
 constexpr std::array table{
-  profile_field{"name", &p::name, "Of the profile and of what is made with it: letters, digits, '-', '_' and '.'"},
+  profile_field{"name", &p::name,
+                "Of the profile and of what is made with it: letters, digits, '-', '_' and '.'; not custom"},
   profile_field{"description", &p::description, "One line for people who choose"},
   profile_field{"container", &p::container, "mp4, mkv, webm, mov, m4a, ogg, mp3, flac, or hls for a ladder"},
   profile_field{"extension", &p::extension, "Of the file's name; the container's own unless told"},
@@ -40,7 +41,7 @@ constexpr std::array table{
                 "left alone"},
   profile_field{"subtitles", &p::subtitles, "Subtitle tracks go along"},
   profile_field{"faststart", &p::faststart, "mp4, mov, m4a: the index stands at the front"},
-  profile_field{"ladder", &p::ladder, "hls: the variants, best first"},
+  profile_field{"ladder", &p::ladder, "hls: the variants, best first, each with its own size and bit rate"},
   profile_field{"segmentSeconds", &p::segment_seconds, "hls: length of a segment, seconds", 1, 30},
 };
 

@@ -164,6 +164,10 @@ private:
       problem("ladder", "must hold 1 to " + std::to_string(max_rungs) + " variants in container hls");
     for (size_t i = 0; i < x_.ladder.size() && i < max_rungs; ++i)
       check_rung(i);
+    for (auto [name, value] : {std::pair{"maxWidth", x_.max_width}, std::pair{"maxHeight", x_.max_height},
+                               std::pair{"maxBitRate", x_.max_bit_rate}})
+      if (value != 0)
+        problem(name, "must be 0 in container hls: each variant of the ladder says its own");
     auto segments = x_.segment_seconds / x_.keyframe_interval;
     if (x_.keyframe_interval <= 0)
       problem("keyframeInterval", "must not be 0 in container hls: a segment begins with a keyframe");

@@ -160,7 +160,9 @@ CAF_TEST(a broken or missing file is an error with its line) {
   CAF_CHECK(!from_file("gateway = 1\n"));
   CAF_CHECK(!from_file("[gateway]\nport = 1\nport = 2\n"));
   CAF_CHECK(mentions(load({"/nonexistent/x.toml", {}, {}}), "/nonexistent/x.toml: can't be read"));
-  CAF_CHECK(!load({"/tmp", {}, {}}));
+  CAF_CHECK(mentions(load({"/tmp", {}, {}}), "/tmp: can't be read"));
+  // Nothing is said, and nothing is wrong.
+  CAF_CHECK(from_file("").has_value());
 }
 
 CAF_TEST(numbers and times at their edges) {
@@ -309,6 +311,11 @@ CAF_TEST(problems of profiles are told all at once with their lines) {
     CAF_CHECK(mentions(x, text));
   CAF_CHECK_EQUAL(x.error().fields.size(), 11u);
   CAF_CHECK(!from_file("profiles = [1]\n"));
+  // What is asked for without a name would be taken for it.
+  CAF_CHECK(mentions(from_file("[[profiles]]\nname = \"custom\"\nbase = \"hevc\"\n"),
+                     ":1: profiles.name must not be \"custom\""));
+  CAF_CHECK(mentions(from_file("[[profiles]]\nname = \"x\"\nbase = \"hevc\"\nmaxHeight = 720\n"),
+                     ":4: unknown key profiles.maxHeight; did you mean profiles.max_height?"));
   CAF_CHECK(!from_file("[profiles]\nname = \"x\"\n"));
   CAF_CHECK(mentions(from_file("[[profiles]]\nname=\"l\"\nbase=\"hls\"\nladder = [{ wide = 1 }]\n"),
                      "unknown key wide; a variant has max_width, max_height, video_bit_rate"));

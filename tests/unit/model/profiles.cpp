@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 using namespace troupe;
 
@@ -156,6 +157,13 @@ CAF_TEST(ladders) {
   CAF_CHECK_EQUAL(wrong_after("hls", [](auto& x) { x.keyframe_interval = 0; }), "keyframeInterval");
   CAF_CHECK_EQUAL(wrong_after("hls", [](auto& x) { x.keyframe_interval = 1.5, x.segment_seconds = 4.5; }), "");
   CAF_CHECK_EQUAL(wrong_after("hls", [](auto& x) { x.video_codec = "copy"; }), "videoCodec");
+  // Nothing of a ladder would follow them.
+  CAF_CHECK_EQUAL(wrong_after("hls",
+                              [](auto& x) {
+                                x.max_width = x.max_height = 640;
+                                x.max_bit_rate = 1'000'000;
+                              }),
+                  "maxWidth,maxHeight,maxBitRate");
 }
 
 CAF_TEST(a profile by name with what differs is another one) {
@@ -199,6 +207,24 @@ CAF_TEST(what is left out follows from what is said) {
   auto hls = asked(R"({"container":"hls","ladder":[{"maxWidth":640,"maxHeight":360,"videoBitRate":400000}]})");
   CAF_REQUIRE(hls.has_value());
   CAF_CHECK_EQUAL(hls->keyframe_interval, 2);
+  // The limits of a film are none of a ladder's.
+  auto rungs = std::string{R"("keyframeInterval":2,"ladder":[{"maxWidth":640,"maxHeight":360,"videoBitRate":400000}])"};
+  auto of_film = asked(R"({"profile":"web-720p","container":"hls",)" + rungs + "}");
+  CAF_REQUIRE(of_film.has_value());
+  CAF_CHECK_EQUAL(of_film->max_height, 0u);
+  CAF_CHECK_EQUAL(refused(R"({"profile":"web-720p","container":"hls","maxHeight":720,)" + rungs + "}"), "maxHeight");
+}
+
+CAF_TEST(profiles that differ have different digests) {
+  std::set<std::string> seen;
+  for (auto& p : builtin_profiles()) {
+    CAF_CHECK_EQUAL(digest_of(p).size(), 13u);
+    CAF_CHECK_EQUAL(digest_of(p), digest_of(known(p.name)));
+    CAF_CHECK(seen.insert(digest_of(p)).second);
+    auto other = p;
+    other.crf += 1;
+    CAF_CHECK(seen.insert(digest_of(other)).second);
+  }
 }
 
 CAF_TEST(what can not be a profile is refused with every field) {
