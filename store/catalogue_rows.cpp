@@ -78,6 +78,9 @@ video to_video(video_row& row) {
 void set_all(rendition_row& row, const rendition& x) {
   row.id = x.id.str();
   row.video = id_text(x.video);
+  row.source_size = static_cast<integer>(x.version.size);
+  row.source_mtime_ns = x.version.mtime_ns;
+  row.source_inode = static_cast<integer>(x.version.inode);
   row.profile = x.profile;
   row.file = x.file;
   row.size = static_cast<integer>(x.size);
@@ -95,6 +98,7 @@ rendition to_rendition(rendition_row& row) {
   rendition x;
   x.id = id_from<rendition_id>(row.id);
   x.video = id_from<video_id>(row.video);
+  x.version = {static_cast<uint64_t>(row.source_size), row.source_mtime_ns, static_cast<uint64_t>(row.source_inode)};
   x.profile = std::move(row.profile);
   x.file = std::move(row.file);
   x.size = static_cast<uint64_t>(row.size);
@@ -121,6 +125,8 @@ void set_all(storyboard_row& row, const storyboard& x) {
   row.tile_rows = x.rows;
   row.tiles = x.count;
   row.interval_ms = x.interval.count();
+  row.asked_width = x.asked_width;
+  row.asked_interval_ms = x.asked_interval.count();
   row.has_bif = x.bif ? 1 : 0;
   row.jellyfin = x.jellyfin ? 1 : 0;
   row.bytes = static_cast<integer>(x.bytes);
@@ -139,6 +145,8 @@ storyboard to_storyboard(storyboard_row& row) {
   x.rows = static_cast<uint32_t>(row.tile_rows);
   x.count = static_cast<uint32_t>(row.tiles);
   x.interval = milliseconds{row.interval_ms};
+  x.asked_width = static_cast<uint32_t>(row.asked_width);
+  x.asked_interval = milliseconds{row.asked_interval_ms};
   x.bif = row.has_bif != 0;
   x.jellyfin = row.jellyfin != 0;
   x.bytes = static_cast<uint64_t>(row.bytes);

@@ -40,10 +40,27 @@ constexpr auto edit_and_key = [](video_row& r, auto f) {
   r.key(f);
 };
 
+constexpr auto key_and_version = [](video_row& r, auto f) {
+  r.key(f);
+  f("size", r.size);
+  f("mtime_ns", r.mtime_ns);
+  f("inode", r.inode);
+};
+constexpr auto video_and_profile = [](rendition_row& r, auto f) {
+  f("video", r.video);
+  f("profile", r.profile);
+};
+
 template <class Row>
 std::string put_sql(const std::string& table, const std::string& key = "id") {
   return insert_sql<Row>(table) + " ON CONFLICT (" + key + ") DO UPDATE SET " + take_excluded<Row>(changing_only);
 }
+
+/// Jobs' ids begin with the time of their submission: of two that are asked for at once the later wish stays.
+const std::string newest_storyboard =
+  " WHERE storyboards.made_by <= excluded.made_by OR storyboards.size <> excluded.size"
+  " OR storyboards.mtime_ns <> excluded.mtime_ns"
+  " OR storyboards.inode <> excluded.inode";
 
 } // namespace
 
@@ -70,7 +87,21 @@ catalogue_writer::catalogue_writer(soci::session& sql, const engine& eng) :
   remove_video_(sql, eng, "DELETE FROM videos WHERE id = :id", key_only),
   add_rendition_(sql, eng, insert_sql<rendition_row>("renditions") + " ON CONFLICT (id) DO NOTHING", every_column),
   remove_rendition_(sql, eng, "DELETE FROM renditions WHERE id = :id", key_only),
-  put_storyboard_(sql, eng, put_sql<storyboard_row>("storyboards", "video"), every_column),
+  supersede_ladders_(
+    sql, eng,
+    "DELETE FROM renditions WHERE video = :video AND profile = :profile AND container = 'hls'"
+    " AND EXISTS (SELECT 1 FROM renditions newer WHERE newer.video = renditions.video"
+    " AND newer.profile = renditions.profile AND newer.container = 'hls' AND newer.id > renditions.id)",
+    video_and_profile),
+  outdate_ladders_(sql, eng,
+                   "DELETE FROM renditions WHERE video = :id AND container = 'hls' AND (source_size <> :size"
+                   " OR source_mtime_ns <> :mtime_ns OR source_inode <> :inode)",
+                   key_and_version),
+  outdate_storyboard_(sql, eng,
+                      "DELETE FROM storyboards WHERE video = :id AND (size <> :size OR mtime_ns <> :mtime_ns"
+                      " OR inode <> :inode)",
+                      key_and_version),
+  put_storyboard_(sql, eng, put_sql<storyboard_row>("storyboards", "video") + newest_storyboard, every_column),
   remove_storyboard_(sql, eng, "DELETE FROM storyboards WHERE video = :video", key_only),
   put_scan_(sql, eng, put_sql<scan_row>("scans"), every_column), has_video_(sql), has_content_(sql) {
   has_video_.exchange(soci::into(video_count_));
@@ -107,6 +138,37 @@ bool catalogue_writer::has_content(video_id id, const file_version& version) {
   bool found = video_count_ > 0;
   while (has_content_.fetch()) {}
   return found;
+}
+
+void catalogue_writer::apply_ingested(const std::vector<video>& ingested) {
+  for (auto& v : ingested) {
+    set_all(ingested_.row, v);
+    if (ingested_.execute() == 0)
+      continue;
+    // What was made of an earlier content would pass for this one's.
+    set_all(outdate_ladders_.row, v);
+    outdate_ladders_.execute();
+    set_all(outdate_storyboard_.row, v);
+    outdate_storyboard_.execute();
+  }
+}
+
+void catalogue_writer::apply_renditions(const ports::catalogue_changes& x) {
+  for (auto& r : x.renditions) {
+    if (r.is_ladder() ? !has_content(r.video, r.version) : !has_video(r.video))
+      continue;
+    set_all(add_rendition_.row, r);
+    add_rendition_.execute();
+    if (!r.is_ladder())
+      continue;
+    // Nobody would find the older one. It may be this: jobs don't end in the order of their submission.
+    set_all(supersede_ladders_.row, r);
+    supersede_ladders_.execute();
+  }
+  for (auto& id : x.removed_renditions) {
+    remove_rendition_.row.id = id.str();
+    remove_rendition_.execute();
+  }
 }
 
 void catalogue_writer::apply_storyboards(const ports::catalogue_changes& x) {
@@ -160,10 +222,7 @@ void catalogue_writer::apply(const ports::catalogue_changes& x) {
     set_all(added_.row, v);
     added_.execute();
   }
-  for (auto& v : x.ingested) {
-    set_all(ingested_.row, v);
-    ingested_.execute();
-  }
+  apply_ingested(x.ingested);
   for (auto& s : x.states) {
     state_.row.id = s.id.str();
     state_.row.state = to_string(s.state);
@@ -178,16 +237,7 @@ void catalogue_writer::apply(const ports::catalogue_changes& x) {
     edit_.row.updated_at = to_ms(v.updated);
     edit_.execute();
   }
-  for (auto& r : x.renditions) {
-    if (!has_video(r.video))
-      continue;
-    set_all(add_rendition_.row, r);
-    add_rendition_.execute();
-  }
-  for (auto& id : x.removed_renditions) {
-    remove_rendition_.row.id = id.str();
-    remove_rendition_.execute();
-  }
+  apply_renditions(x);
   apply_storyboards(x);
   for (auto& s : x.scans) {
     set_all(put_scan_.row, s);

@@ -18,6 +18,8 @@ private:
   /// The same, and with this very content.
   bool has_content(video_id id, const file_version& version);
   void apply_storyboards(const ports::catalogue_changes& x);
+  void apply_renditions(const ports::catalogue_changes& x);
+  void apply_ingested(const std::vector<video>& ingested);
   void apply_found(const std::vector<video>& found);
 
   change<library_row> put_library_;
@@ -32,6 +34,9 @@ private:
   change<video_row> remove_video_;
   change<rendition_row> add_rendition_;
   change<rendition_row> remove_rendition_;
+  change<rendition_row> supersede_ladders_;
+  change<video_row> outdate_ladders_;
+  change<video_row> outdate_storyboard_;
   change<storyboard_row> put_storyboard_;
   change<storyboard_row> remove_storyboard_;
   change<scan_row> put_scan_;

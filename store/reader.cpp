@@ -264,10 +264,13 @@ result<std::vector<std::string>> reader::referenced_files() {
       eng.decode_text(text);
       out.push_back(text);
     });
-    each("SELECT folder FROM storyboards WHERE folder <> ''", [&] {
-      eng.decode_text(text);
-      out.push_back(text);
-    });
+    // One of an earlier content is shown to nobody.
+    each("SELECT s.folder FROM storyboards s JOIN videos v ON v.id = s.video AND v.size = s.size"
+         " AND v.mtime_ns = s.mtime_ns AND v.inode = s.inode WHERE s.folder <> ''",
+         [&] {
+           eng.decode_text(text);
+           out.push_back(text);
+         });
     each("SELECT thumbnails FROM videos WHERE thumbnails <> ''", [&] {
       eng.decode_text(text);
       for (auto& p : pictures_from(text))

@@ -140,7 +140,7 @@ video to_video(video_row& row);
 
 struct rendition_row {
   std::string id, video, profile, file, video_codec, audio_codec, container, made_by;
-  integer size = 0, width = 0, height = 0, created_at = 0;
+  integer source_size = 0, source_mtime_ns = 0, source_inode = 0, size = 0, width = 0, height = 0, created_at = 0;
   double duration = 0;
 
   template <class F>
@@ -152,6 +152,12 @@ struct rendition_row {
     f("video", video), f("profile", profile), f("file", file), f("size", size), f("duration", duration);
     f("width", width), f("height", height), f("video_codec", video_codec), f("audio_codec", audio_codec);
     f("container", container), f("made_by", made_by), f("created_at", created_at);
+    version(f);
+  }
+  /// The content that it is of.
+  template <class F>
+  void version(F&& f) {
+    f("source_size", source_size), f("source_mtime_ns", source_mtime_ns), f("source_inode", source_inode);
   }
   template <class F>
   void changing(F&&) {
@@ -164,7 +170,8 @@ rendition to_rendition(rendition_row& row);
 struct storyboard_row {
   std::string video, folder, made_by;
   integer size = 0, mtime_ns = 0, inode = 0, tile_width = 0, tile_height = 0, tile_columns = 0, tile_rows = 0,
-          tiles = 0, interval_ms = 0, has_bif = 0, jellyfin = 0, bytes = 0, created_at = 0;
+          tiles = 0, interval_ms = 0, asked_width = 0, asked_interval_ms = 0, has_bif = 0, jellyfin = 0, bytes = 0,
+          created_at = 0;
 
   template <class F>
   void key(F&& f) {
@@ -182,6 +189,7 @@ struct storyboard_row {
   void changing(F&& f) {
     version(f), f("folder", folder), f("tile_width", tile_width), f("tile_height", tile_height);
     f("tile_columns", tile_columns), f("tile_rows", tile_rows), f("tiles", tiles), f("interval_ms", interval_ms);
+    f("asked_width", asked_width), f("asked_interval_ms", asked_interval_ms);
     f("has_bif", has_bif), f("jellyfin", jellyfin), f("bytes", bytes), f("made_by", made_by);
     f("created_at", created_at);
   }

@@ -120,6 +120,8 @@ typename Inspector::result_type inspect(Inspector& f, video& x) {
 struct rendition {
   rendition_id id;
   video_id video;
+  /// The content that it is of; none: not known (made by an earlier release).
+  file_version version;
   std::string profile;
   /// Relative to the data folder; immutable, its name carries (job, attempt).
   std::string file;
@@ -135,12 +137,15 @@ struct rendition {
   timestamp created;
 
   bool operator==(const rendition&) const = default;
+  bool is_ladder() const noexcept {
+    return container == "hls";
+  }
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, rendition& x) {
-  return f(x.id, x.video, x.profile, x.file, x.size, x.duration, x.width, x.height, x.video_codec, x.audio_codec,
-           x.container, x.made_by, x.created);
+  return f(x.id, x.video, x.version, x.profile, x.file, x.size, x.duration, x.width, x.height, x.video_codec,
+           x.audio_codec, x.container, x.made_by, x.created);
 }
 
 /// Sheets of small pictures of a film at equal distances, for a player's seek bar. A video has one at most. The row is
@@ -160,6 +165,9 @@ struct storyboard {
   uint32_t count = 0;
   /// Tile n stands for [n, n + 1) times it.
   milliseconds interval{0};
+  /// What it was asked to be, which the film may not allow: a small one has narrower tiles, a short one more of them.
+  uint32_t asked_width = 0;
+  milliseconds asked_interval{0};
   bool bif = false;
   /// Its files are named as Jellyfin wants them in "<film>.trickplay".
   bool jellyfin = false;
@@ -182,8 +190,8 @@ struct storyboard {
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, storyboard& x) {
-  return f(x.video, x.version, x.folder, x.tile_width, x.tile_height, x.columns, x.rows, x.count, x.interval, x.bif,
-           x.jellyfin, x.bytes, x.made_by, x.created);
+  return f(x.video, x.version, x.folder, x.tile_width, x.tile_height, x.columns, x.rows, x.count, x.interval,
+           x.asked_width, x.asked_interval, x.bif, x.jellyfin, x.bytes, x.made_by, x.created);
 }
 
 enum class scan_status : uint8_t { discovering, scanning, caching, enriching, completed, failed, cancelled };

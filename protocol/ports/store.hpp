@@ -36,17 +36,20 @@ struct catalogue_changes {
   /// An upload or download that was ingested: inserts; the same id again is not an error and changes nothing.
   std::vector<video> added;
   /// Ingest's result for a file that a scan found: sets everything but created, library, path and category. Never
-  /// inserts, and leaves the row alone when its version is another one by now, or a person has removed it.
+  /// inserts, and leaves the row alone when its version is another one by now, or a person has removed it. Ladders and
+  /// the storyboard of another content go.
   std::vector<video> ingested;
   std::vector<state_change> states;
   /// PATCH by a person: title and category.
   std::vector<video> edited;
   /// With their renditions and storyboards.
   std::vector<video_id> removed_videos;
-  /// Insert; the same id again is not an error and changes nothing. Skipped when the video is gone or removed.
+  /// Insert; the same id again is not an error and changes nothing. Skipped when the video is gone or removed, a ladder
+  /// also when the video has another content. Older ladders of the same video and profile go.
   std::vector<rendition> renditions;
   std::vector<rendition_id> removed_renditions;
-  /// Insert or replace; skipped when the video is gone, removed, or has another content than the storyboard.
+  /// Insert or replace; skipped when the video is gone, removed, or has another content than the storyboard, or a job
+  /// of a later submission has made one of this content already.
   std::vector<storyboard> storyboards;
   /// Of these videos.
   std::vector<video_id> removed_storyboards;
@@ -136,8 +139,9 @@ public:
   virtual result<std::vector<known_file>> known_files(library_id lib, std::string_view after, uint32_t limit) = 0;
   virtual result<std::vector<scan>> scans(uint32_t limit) = 0;
   virtual result<scan> find_scan(scan_id id) = 0;
-  /// Every file or folder below the data folder that a row names: renditions, thumbnails and storyboards, relative
-  /// paths; also the paths of videos of the uploads and downloads libraries as "uploads/…", "downloads/…".
+  /// Every file or folder below the data folder that a row names: renditions, thumbnails and storyboards of the present
+  /// content, relative paths; also the paths of videos of the uploads and downloads libraries as "uploads/…",
+  /// "downloads/…".
   virtual result<std::vector<std::string>> referenced_files() = 0;
 };
 

@@ -105,7 +105,7 @@ private:
     for (auto& v : c.ingested)
       if (auto i = videos.find(v.id);
           i != videos.end() && i->second.version == v.version && i->second.state != video_state::removed)
-        i->second = v;
+        take_ingested(i->second, v);
     for (auto& s : c.states)
       if (auto i = videos.find(s.id); i != videos.end())
         i->second.state = s.state;
@@ -117,18 +117,43 @@ private:
     for (auto id : c.removed_videos)
       videos.erase(id);
     for (auto& r : c.renditions)
-      if (auto i = videos.find(r.video); i != videos.end() && i->second.state != video_state::removed)
-        renditions.emplace(r.id, r);
+      if (auto i = videos.find(r.video); i != videos.end() && i->second.state != video_state::removed
+                                         && (!r.is_ladder() || i->second.version == r.version))
+        add_rendition(r);
     for (auto id : c.removed_renditions)
       renditions.erase(id);
     for (auto& s : c.storyboards)
       if (auto i = videos.find(s.video);
           i != videos.end() && i->second.version == s.version && i->second.state != video_state::removed)
-        storyboards[s.video] = s;
+        put_storyboard(s);
     for (auto id : c.removed_storyboards)
       storyboards.erase(id);
     for (auto& s : c.scans)
       scans[s.id] = s;
+  }
+
+  void take_ingested(video& row, const video& v) {
+    row = v;
+    std::erase_if(renditions, [&](auto& x) {
+      return x.second.video == v.id && x.second.is_ladder() && x.second.version != v.version;
+    });
+    std::erase_if(storyboards, [&](auto& x) { return x.first == v.id && x.second.version != v.version; });
+  }
+  void add_rendition(const rendition& r) {
+    renditions.emplace(r.id, r);
+    if (!r.is_ladder())
+      return;
+    auto same = [&](const rendition& x) { return x.is_ladder() && x.video == r.video && x.profile == r.profile; };
+    rendition_id newest;
+    for (auto& [id, x] : renditions)
+      if (same(x))
+        newest = id;
+    std::erase_if(renditions, [&](auto& x) { return same(x.second) && x.first != newest; });
+  }
+  void put_storyboard(const storyboard& s) {
+    auto& row = storyboards[s.video];
+    if (!row.exists() || row.version != s.version || row.made_by <= s.made_by)
+      row = s;
   }
 };
 

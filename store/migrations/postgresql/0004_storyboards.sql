@@ -13,6 +13,8 @@ CREATE TABLE storyboards (
   tile_rows BIGINT NOT NULL,
   tiles BIGINT NOT NULL,
   interval_ms BIGINT NOT NULL,
+  asked_width BIGINT NOT NULL,
+  asked_interval_ms BIGINT NOT NULL,
   has_bif BIGINT NOT NULL,
   -- Named as Jellyfin wants them.
   jellyfin BIGINT NOT NULL,
@@ -20,3 +22,8 @@ CREATE TABLE storyboards (
   made_by TEXT COLLATE "C" NOT NULL,
   created_at BIGINT NOT NULL
 );
+
+-- The content that a rendition is of; 0: not known.
+ALTER TABLE renditions ADD COLUMN source_size BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE renditions ADD COLUMN source_mtime_ns BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE renditions ADD COLUMN source_inode BIGINT NOT NULL DEFAULT 0;

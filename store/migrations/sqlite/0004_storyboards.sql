@@ -13,6 +13,8 @@ CREATE TABLE storyboards (
   tile_rows INTEGER NOT NULL,
   tiles INTEGER NOT NULL,
   interval_ms INTEGER NOT NULL,
+  asked_width INTEGER NOT NULL,
+  asked_interval_ms INTEGER NOT NULL,
   has_bif INTEGER NOT NULL,
   -- Named as Jellyfin wants them.
   jellyfin INTEGER NOT NULL,
@@ -20,3 +22,8 @@ CREATE TABLE storyboards (
   made_by TEXT NOT NULL,
   created_at INTEGER NOT NULL
 );
+
+-- The content that a rendition is of; 0: not known.
+ALTER TABLE renditions ADD COLUMN source_size INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE renditions ADD COLUMN source_mtime_ns INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE renditions ADD COLUMN source_inode INTEGER NOT NULL DEFAULT 0;

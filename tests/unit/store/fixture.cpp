@@ -205,6 +205,7 @@ rendition random_rendition(std::mt19937_64& rng, video_id video) {
   rendition x;
   x.id = rendition_id{random_raw_id(rng)};
   x.video = video;
+  x.version = {rng() >> 1, static_cast<int64_t>(rng()), rng() >> 1};
   x.profile = "web-720p";
   x.file = "renditions/" + random_text(rng) + to_string(random_raw_id(rng));
   x.size = rng() >> 1;
@@ -230,6 +231,8 @@ storyboard random_storyboard(std::mt19937_64& rng, const video& of) {
   x.rows = static_cast<uint32_t>(rng() % 50);
   x.count = static_cast<uint32_t>(1 + rng() % 1'000'000);
   x.interval = milliseconds{rng() % 1'000'000};
+  x.asked_width = static_cast<uint32_t>(rng());
+  x.asked_interval = milliseconds{rng() % 1'000'000};
   x.bif = rng() % 2;
   x.jellyfin = rng() % 2;
   x.bytes = rng() >> 1;

@@ -28,6 +28,26 @@ struct model {
     std::erase_if(renditions, [&](auto& x) { return x.second.video == id; });
     storyboards.erase(id);
   }
+  void outdate(const video& v) {
+    std::erase_if(renditions, [&](auto& x) {
+      return x.second.video == v.id && x.second.is_ladder() && x.second.version != v.version;
+    });
+    std::erase_if(storyboards, [&](auto& x) { return x.first == v.id && x.second.version != v.version; });
+  }
+  void add(const rendition& r) {
+    renditions.emplace(r.id, r);
+    auto same = [&](auto& x) {
+      return x.second.is_ladder() && x.second.video == r.video && x.second.profile == r.profile;
+    };
+    auto newest = std::find_if(renditions.rbegin(), renditions.rend(), same);
+    if (r.is_ladder())
+      std::erase_if(renditions, [&, id = newest->first](auto& x) { return same(x) && x.first != id; });
+  }
+  void put(const storyboard& s) {
+    auto& row = storyboards[s.video];
+    if (!row.exists() || row.version != s.version || row.made_by <= s.made_by)
+      row = s;
+  }
   void apply(const ports::unit_of_work& unit);
 };
 
@@ -72,6 +92,7 @@ void model::apply(const ports::unit_of_work& unit) {
     merged.category = old.category;
     merged.created = old.created;
     old = merged;
+    outdate(v);
   }
   for (auto& s : c.states)
     if (auto i = videos.find(s.id); i != videos.end()) {
@@ -79,12 +100,13 @@ void model::apply(const ports::unit_of_work& unit) {
       i->second.updated = s.at;
     }
   for (auto& r : c.renditions)
-    if (auto i = videos.find(r.video); i != videos.end() && i->second.state != video_state::removed)
-      renditions.emplace(r.id, r);
+    if (auto i = videos.find(r.video); i != videos.end() && i->second.state != video_state::removed
+                                       && (!r.is_ladder() || i->second.version == r.version))
+      add(r);
   for (auto& s : c.storyboards)
     if (auto i = videos.find(s.video);
         i != videos.end() && i->second.state != video_state::removed && i->second.version == s.version)
-      storyboards[s.video] = s;
+      put(s);
 }
 
 template <class Map>
@@ -139,6 +161,11 @@ ports::unit_of_work random_unit(std::mt19937_64& rng, const model& now) {
       c.states.push_back({v.id, static_cast<video_state>(rng() % 5), from_ms(8)});
     if (rng() % 3 == 0)
       c.renditions.push_back(random_rendition(rng, v.id));
+    if (rng() % 3 == 0) {
+      c.renditions.push_back(random_rendition(rng, v.id));
+      c.renditions.back().container = "hls";
+      c.renditions.back().version = v.version;
+    }
     if (rng() % 3 == 0)
       c.storyboards.push_back(random_storyboard(rng, v));
     if (rng() % 12 == 0)
