@@ -7,7 +7,7 @@
 namespace troupe {
 
 /// Raised when a message below changes its meaning: a worker of another version is refused in the hello.
-inline constexpr uint32_t worker_protocol_version = 2;
+inline constexpr uint32_t worker_protocol_version = 3;
 
 /// How many jobs of a queue a worker takes at once: its credit. What it holds counts against it.
 struct queue_slots {
