@@ -23,7 +23,8 @@ constexpr std::string_view security_headers = "Cross-Origin-Opener-Policy: same-
                                               "X-XSS-Protection: 0\r\n";
 
 bool compressible(std::string_view type) {
-  return type.starts_with("application/json") || type.starts_with("text/") || type.starts_with("application/problem");
+  return type.starts_with("application/json") || type.starts_with("text/") || type.starts_with("application/problem")
+         || type == "application/vnd.apple.mpegurl";
 }
 
 void not_modified(response& out) {

@@ -4,9 +4,11 @@
 #include "net/route.hpp"
 
 #include "protocol/model/executor.hpp"
+#include "protocol/model/json_codec.hpp"
 
 #include <algorithm>
 #include <array>
+#include <functional>
 
 #include <unistd.h>
 
@@ -25,40 +27,48 @@ bool is_ladder_file(const std::string& name) {
          && std::any_of(extensions.begin(), extensions.end(), [&](auto x) { return name.ends_with(x); });
 }
 
-/// A master playlist is some kilobytes.
-constexpr uint64_t max_master = 1 << 20;
+/// A master playlist is some kilobytes, one of a long film's segments some hundred, its subtitles no more than a few
+/// million bytes.
+constexpr uint64_t max_text = 16 << 20;
 
-result<std::string> read_whole(const std::string& path) {
-  auto opened = open_shared(path);
-  if (!opened)
-    return std::move(opened).error();
-  auto& file = **opened;
-  std::string out(std::min(file.size, max_master), '\0');
+bool is_text(std::string_view name) {
+  return name.ends_with(".m3u8") || name.ends_with(".vtt");
+}
+
+result<std::string> read_whole(const shared_file& file) {
+  std::string out(std::min(file.size, max_text), '\0');
   // A regular file of ours that is never written again: one read gives all of it.
   auto n = ::pread(file.fd.get(), out.data(), out.size(), 0);
   if (n < 0 || static_cast<uint64_t>(n) != file.size)
-    return {errc::io, "the master playlist can't be read"};
+    return {errc::io, "a text of the ladder can't be read"};
   return out;
 }
 
-void serve_master(exchange& x, const rendition& ladder) {
-  auto self = x.hold();
-  auto path = x.app().backend.data_folder() + "/" + ladder.file + "/master.m3u8";
-  x.app().run_blocking([self, path, id = ladder.id.str()] {
-    auto text = read_whole(path);
+/// `edit` makes what is sent from what is there.
+void serve_text(exchange& x, const std::string& path, std::string etag,
+                std::function<std::string(std::string)> edit = {}) {
+  x.app().run_blocking([self = x.hold(), path, etag = std::move(etag), edit = std::move(edit)]() mutable {
+    auto file = open_shared(path);
+    auto text = file ? read_whole(**file) : result<std::string>{file.error()};
     if (!text)
       return self.post([self, why = std::move(text).error()] { self->answer_error(why); });
     response out;
     out.content_type = type_of(path);
-    out.etag = "\"" + id + "\"";
+    out.etag = etag.empty() ? (*file)->etag : std::move(etag);
     out.headers.emplace_back("Cache-Control", "private, no-cache");
-    out.body = master_below(*text, id);
+    out.body = edit ? edit(*std::move(text)) : *std::move(text);
     self.post([self, out = std::move(out)]() mutable { self->answer(std::move(out)); });
   });
 }
 
-/// The newest ladder, whose files have addresses of their own: the playlists name ranges of their own films, and while
-/// somebody watches there may be a newer ladder.
+void serve_master(exchange& x, const rendition& ladder) {
+  auto path = x.app().backend.data_folder() + "/" + ladder.file + "/master.m3u8";
+  auto id = ladder.id.str();
+  serve_text(x, path, "\"" + id + "\"", [id](const std::string& text) { return master_below(text, id); });
+}
+
+/// The newest ladder of what the film is now, whose files have addresses of their own: the playlists name ranges of
+/// their own films, and while somebody watches there may be a newer ladder.
 void master(exchange& x) {
   auto id = id_from_path<video_id>(x, "video");
   if (!id)
@@ -66,12 +76,36 @@ void master(exchange& x) {
   x.app().backend.find_video(*id, then<video_detail>(x, [](exchange& self, const video_detail& found) {
     const rendition* best = nullptr;
     for (auto& r : found.renditions)
-      if (r.container == "hls" && (!best || best->created < r.created))
+      if (r.is_ladder() && r.version == found.item.version && (!best || best->created < r.created))
         best = &r;
     if (!best)
       return self.answer_error(no_ladder);
     serve_master(self, *best);
   }));
+}
+
+/// The folder of a ladder that has no row any more: a newer one has taken its place, or the film has changed. Until the
+/// cleanup takes it, whoever plays it goes on. Empty when the job made no ladder of this video.
+std::string left_folder(const job& maker, video_id of) {
+  auto made = parse_json(maker.result, "the result");
+  if (!made || maker.spec.kind != "hls" || maker.state != job_state::completed || !made->is_object())
+    return {};
+  std::string video, folder;
+  if (auto item = made->find("rendition"); item != made->end())
+    object_reader{*item, "rendition"}.read("videoId", video).read("file", folder);
+  // As our own workers name it, and so nothing else of the data folder.
+  auto name = "renditions/" + maker.id.str() + "-";
+  auto attempt = std::string_view{folder}.substr(std::min(name.size(), folder.size()));
+  bool ours = folder.starts_with(name) && attempt.find_first_not_of("0123456789") == std::string_view::npos;
+  return ours && video == of.str() ? folder : std::string{};
+}
+
+void serve_of(exchange& x, const std::string& folder, const std::string& key, const std::string& name) {
+  auto path = x.app().backend.data_folder() + "/" + folder + "/" + name;
+  if (is_text(name))
+    serve_text(x, path, {});
+  else
+    open_and_serve(x, key, path, name, serve_stream);
 }
 
 void file(exchange& x) {
@@ -88,10 +122,17 @@ void file(exchange& x) {
   x.app().backend.find_video(
     *id, then<video_detail>(x, [ladder = *ladder, name, key](exchange& self, const video_detail& found) {
       auto& all = found.renditions;
-      auto at = std::ranges::find_if(all, [&](auto& r) { return r.id == ladder && r.container == "hls"; });
-      if (at == all.end())
+      auto at = std::ranges::find_if(all, [&](auto& r) { return r.id == ladder && r.is_ladder(); });
+      if (at != all.end())
+        return serve_of(self, at->file, key, name);
+      if (found.item.state == video_state::removed)
         return self.answer_error(no_ladder);
-      open_and_serve(self, key, self.app().backend.data_folder() + "/" + at->file + "/" + name, name, serve_stream);
+      // It has the id of the job that made it.
+      auto left = [of = found.item.id, name, key](exchange& again, const ports::job_view& maker) {
+        auto folder = left_folder(maker.item, of);
+        folder.empty() ? again.answer_error(no_ladder) : serve_of(again, folder, key, name);
+      };
+      self.app().backend.find_job(job_id{ladder.raw}, then<ports::job_view>(self, std::move(left)));
     }));
 }
 

@@ -5,6 +5,7 @@
 #include "protocol/model/json.hpp"
 #include "protocol/model/json_writer.hpp"
 #include "protocol/model/profile_builder.hpp"
+#include "protocol/model/storyboard_wish.hpp"
 
 namespace troupe::net {
 
@@ -73,28 +74,23 @@ void make_storyboard(exchange& x) {
   if (!body)
     return x.answer_error(body.error());
   body->only({"interval", "width", "bif", "jellyfin", "again"});
-  object_writer payload;
-  payload.text("videoId", id->str());
-  if (auto seconds = body->integer("interval", 1, 3600))
-    payload.number("interval", *seconds);
-  if (auto width = body->integer("width", 16, 1024))
-    payload.number("width", *width);
-  auto bif = body->boolean("bif");
-  auto jellyfin = body->boolean("jellyfin");
-  auto again = body->boolean("again").value_or(false);
+  storyboard_wish wish;
+  auto whole = [](const std::optional<int64_t>& n) {
+    return n ? std::optional{static_cast<uint32_t>(*n)} : std::nullopt;
+  };
+  wish.interval = whole(body->integer("interval", 1, 3600));
+  wish.width = whole(body->integer("width", 16, 1024));
+  wish.bif = body->boolean("bif");
+  wish.jellyfin = body->boolean("jellyfin");
+  wish.again = body->boolean("again").value_or(false);
   if (auto verdict = body->verdict(); !verdict)
     return x.answer_error(verdict.error());
-  // Of the content that is there now: a wish of another one is another job.
-  auto next = [=](exchange& self, const video_detail& found) {
-    auto& there = found.board;
-    if (there.exists() && !again && there.bif >= bif.value_or(false) && there.jellyfin >= jellyfin.value_or(false))
-      return self.answer(made_response(there.made_by));
+  auto next = [wish](exchange& self, const video_detail& found) {
+    if (is_met(wish, found.board))
+      return self.answer(made_response(found.board.made_by));
     job_spec spec;
     spec.kind = "storyboard";
-    auto whole = payload;
-    // What there is and nobody spoke of stays.
-    whole.boolean("bif", bif.value_or(there.bif)).boolean("jellyfin", jellyfin.value_or(there.jellyfin));
-    spec.payload = std::move(whole.text("version", found.item.version.str())).str();
+    spec.payload = payload_of(wish, found);
     self.app().backend.submit(
       std::move(spec), self.context(),
       then<submit_receipt>(self, [](exchange& s, submit_receipt receipt) { s.answer(job_response(202, receipt)); }));
@@ -155,8 +151,11 @@ void add_media_job_routes(std::vector<route>& out) {
               {"width", value_type::integer, false, "Of a picture, 16 to 1024"},
               {"bif", value_type::boolean, false, "A BIF file, too"},
               {"jellyfin", value_type::boolean, false, "Sheets named and sized as Jellyfin's trickplay has them"},
-              {"again", value_type::boolean, false, "Although there is one of this content"}};
-  r.answers = {{200, "There is one already"}, {202, "Queued"}, {404, "No such video"}};
+              {"again", value_type::boolean, false, "Although there is one that has all of that"}};
+  r.answers = {{200, "There is one that has all of that"},
+               {202, "Queued; what is not named is as it was, or as the configuration says"},
+               {404, "No such video"},
+               {409, "Too many different ones of this video are being made"}};
   r.handle = make_storyboard;
   out.push_back(r);
 

@@ -43,6 +43,13 @@ void serve_file(exchange& x, const std::string& key, const video_detail& found, 
   open_and_serve(x, key, x.app().backend.data_folder() + "/" + found.board.folder + "/" + name, name, serve);
 }
 
+const error another_now{errc::not_found, "there is another storyboard now: ask for storyboard.vtt again"};
+
+/// Which board was asked for, if any; empty: the one that is there.
+bool is_asked(const std::string& of, const storyboard& there) {
+  return of.empty() || of == there.made_by;
+}
+
 /// The value of {n}; nothing when it is no number of a sheet.
 std::optional<uint32_t> sheet_number(std::string_view text) {
   uint32_t out = 0;
@@ -61,8 +68,8 @@ void sheet(exchange& x) {
   if (auto open = x.app().files.find(key))
     return serve_picture(x, open);
   with_board(x, [n = *n, of, key](exchange& self, const video_detail& found) {
-    if (!of.empty() && of != found.board.made_by)
-      return self.answer_error({errc::not_found, "there is another storyboard now: ask for storyboard.vtt again"});
+    if (!is_asked(of, found.board))
+      return self.answer_error(another_now);
     if (n >= found.board.sheets())
       return self.answer_error({errc::not_found, "the storyboard has " + std::to_string(found.board.sheets())
                                                    + (found.board.sheets() == 1 ? " sheet" : " sheets")
@@ -72,12 +79,14 @@ void sheet(exchange& x) {
 }
 
 void bif(exchange& x) {
-  with_board(x, [](exchange& self, const video_detail& found) {
+  with_board(x, [of = text_or(x.req, "of")](exchange& self, const video_detail& found) {
+    if (!is_asked(of, found.board))
+      return self.answer_error(another_now);
     if (!found.board.bif)
       return self.answer_error(
         {errc::not_found, R"(the storyboard was made without a BIF: POST {"bif":true,"again":true} to /storyboard)"});
-    serve_file(self, self.req.path_values.at(0) + "/storyboard/bif", found, std::string{storyboard::bif_name},
-               serve_stream);
+    auto key = self.req.path_values.at(0) + "/storyboard/bif/" + found.board.made_by;
+    serve_file(self, key, found, std::string{storyboard::bif_name}, serve_stream);
   });
 }
 
@@ -105,8 +114,9 @@ void add_storyboard_routes(std::vector<route>& out) {
     {"n", parameter::place::path, value_type::integer, true, "Number of the sheet, from 0", 0, 0, {}});
   r.parameters.push_back(query_text("of", "Only of the storyboard that this job made"));
   out.push_back(r);
-  out.push_back(
-    make("/api/videos/{id}/storyboard.bif", "The storyboard as one file, for Roku and Plex players", "BIF", bif));
+  r = make("/api/videos/{id}/storyboard.bif", "The storyboard as one file, for Roku and Plex players", "BIF", bif);
+  r.parameters.push_back(query_text("of", "Only of the storyboard that this job made"));
+  out.push_back(r);
 }
 
 } // namespace troupe::net

@@ -152,7 +152,7 @@ std::string outward_json(const storyboard& x) {
   out.number("tileWidth", x.tile_width).number("tileHeight", x.tile_height);
   out.number("columns", x.columns).number("rows", x.rows).number("size", x.bytes);
   out.text("vttUrl", video + "/storyboard.vtt");
-  out.text_or_null("bifUrl", x.bif ? video + "/storyboard.bif" : std::string{});
+  out.text_or_null("bifUrl", x.bif ? video + "/storyboard.bif?of=" + x.made_by : std::string{});
   out.text("layout", x.jellyfin ? "jellyfin" : "plain");
   return std::move(out.text("jobId", x.made_by).time("createdAt", x.created)).str();
 }

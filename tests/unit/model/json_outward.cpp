@@ -156,9 +156,10 @@ CAF_TEST(names of files that are no UTF - 8 are shown) {
   CAF_CHECK(
     parse(text)["renditions"][0]["streamUrl"].get<std::string>().ends_with("/hls/" + ladder.id.str() + "/master.m3u8"));
   detail.board.bif = detail.board.jellyfin = true;
+  detail.board.made_by = "maker";
   board = parse(outward_json(detail))["storyboard"];
   CAF_CHECK_EQUAL(board["layout"], "jellyfin");
-  CAF_CHECK_EQUAL(board["bifUrl"], "/api/videos/" + x.id.str() + "/storyboard.bif");
+  CAF_CHECK_EQUAL(board["bifUrl"], "/api/videos/" + x.id.str() + "/storyboard.bif?of=maker");
 }
 
 CAF_TEST(a scan has all counters) {

@@ -44,7 +44,9 @@ struct film_server : running_server {
     x.columns = 2;
     x.rows = 1;
     x.count = 3;
-    x.interval = milliseconds{10'000};
+    x.interval = x.asked_interval = milliseconds{10'000};
+    // Twice as wide as the film.
+    x.asked_width = 640;
     x.bif = bif;
     x.jellyfin = jellyfin;
     x.made_by = "maker";
@@ -116,6 +118,20 @@ CAF_TEST(a BIF is served where it was made) {
   auto bif = s.see("/storyboard.bif");
   CAF_CHECK_EQUAL(bif.status, 200);
   CAF_CHECK_EQUAL(bif.body, "bif");
+  // Its own address is not that of a later one.
+  auto address = s.base + "/storyboard.bif?of=maker";
+  CAF_CHECK(s.see("").body.find("\"bifUrl\":\"" + address + "\"") != std::string::npos);
+  CAF_CHECK_EQUAL(s.see("/storyboard.bif?of=maker").body, "bif");
+  CAF_CHECK_EQUAL(s.see("/storyboard.bif?of=another").status, 404);
+  {
+    std::lock_guard guard{s.backend.mutex};
+    auto& board = s.backend.videos.at(s.id).board;
+    board.made_by = "another";
+    board.folder = "artwork/aa/later";
+  }
+  s.put("artwork/aa/later/storyboard.bif", "later bif");
+  CAF_CHECK_EQUAL(s.see("/storyboard.bif").body, "later bif");
+  CAF_CHECK_EQUAL(s.see("/storyboard.bif?of=maker").status, 404);
 }
 
 CAF_TEST(sheets with the names of Jellyfin have the same addresses) {
@@ -153,9 +169,21 @@ CAF_TEST(a storyboard is made when it is asked for and not twice) {
   };
   for (auto part : {R"("interval":5)", R"("width":200)", R"("bif":true)", R"("version":"0-0-0")"})
     CAF_CHECK(said(0, part));
-  CAF_CHECK(said(1, R"("bif":false,"jellyfin":false)"));
-  CAF_CHECK(said(2, R"("bif":false,"jellyfin":true)"));
-  CAF_CHECK(said(3, R"("bif":false,"jellyfin":true)"));
+  // What the one that is there has and nobody spoke of stays.
+  CAF_CHECK(said(1, R"("otherwise":{"width":640,"interval":10,"bif":false,"jellyfin":false})"));
+  CAF_CHECK(said(2, R"("jellyfin":true,"otherwise":)"));
+  CAF_CHECK(said(3, R"("bif":false,"otherwise":{"width":640,"interval":10,"bif":true,"jellyfin":true})"));
+}
+
+CAF_TEST(a storyboard of another width or interval is another one) {
+  film_server s;
+  s.add_board();
+  CAF_CHECK_EQUAL(s.post("/storyboard", R"({"width":640,"interval":10})").status, 200);
+  CAF_CHECK_EQUAL(s.post("/storyboard", R"({"width":320})").status, 202);
+  CAF_CHECK_EQUAL(s.post("/storyboard", R"({"interval":5})").status, 202);
+  std::lock_guard guard{s.backend.mutex};
+  CAF_REQUIRE_EQUAL(s.backend.submitted.size(), 2u);
+  CAF_CHECK(s.backend.submitted[0].payload.find(R"("width":320,"otherwise")") != std::string::npos);
 }
 
 CAF_TEST(the last cue ends with the film and times go on beyond hours) {
@@ -201,6 +229,84 @@ CAF_TEST(a ladder is served with ranges and its own types) {
   CAF_CHECK_EQUAL(stream.status, 404);
   CAF_CHECK(stream.body.find("/hls/master.m3u8") != std::string::npos);
   CAF_CHECK(s.see("").body.find(old + "/master.m3u8\"") != std::string::npos);
+}
+
+CAF_TEST(the ladder of an earlier content is not that of the film) {
+  film_server s;
+  auto old = s.add_ladder("old", 2);
+  {
+    std::lock_guard guard{s.backend.mutex};
+    s.backend.videos.at(s.id).item.version = {1, 2, 3};
+  }
+  CAF_CHECK_EQUAL(s.see("/hls/master.m3u8").status, 404);
+  auto fresh = s.add_ladder("fresh", 1);
+  {
+    std::lock_guard guard{s.backend.mutex};
+    s.backend.videos.at(s.id).renditions.back().version = {1, 2, 3};
+  }
+  CAF_CHECK_EQUAL(s.see("/hls/master.m3u8").body, "#EXTM3U of fresh\n" + fresh.substr(5) + "/v0.m3u8\n");
+  // Who plays the old one goes on with its own files while its row is there.
+  CAF_CHECK_EQUAL(s.see(old + "/v0.mp4").status, 200);
+}
+
+CAF_TEST(who plays a ladder whose row is gone goes on with its files) {
+  film_server s;
+  job maker;
+  maker.id = {{7, 7}};
+  maker.spec.kind = "hls";
+  maker.state = job_state::completed;
+  auto folder = "renditions/" + maker.id.str() + "-1";
+  s.put(folder + "/v0.mp4", "0123456789");
+  // Asked for once only: an open file stays open for a moment.
+  s.put(folder + "/v1.mp4", "0123456789");
+  s.put("renditions/secret/v0.mp4", "secret");
+  auto film = "/hls/" + maker.id.str() + "/v0.mp4";
+  auto says = [&](const std::string& video, const std::string& file) {
+    maker.result = R"({"rendition":{"videoId":")" + video + R"(","file":")" + file + R"("}})";
+    std::lock_guard guard{s.backend.mutex};
+    s.backend.jobs[maker.id] = {maker, {}};
+  };
+  for (auto& bad : {std::string{"renditions/secret"}, folder + "/../secret", std::string{}}) {
+    says(s.id.str(), bad);
+    CAF_CHECK_EQUAL(s.see(film).status, 404);
+  }
+  says(video_id{{1, 1}}.str(), folder);
+  CAF_CHECK_EQUAL(s.see(film).status, 404);
+  maker.spec.kind = "transcode";
+  says(s.id.str(), folder);
+  CAF_CHECK_EQUAL(s.see(film).status, 404);
+  maker.spec.kind = "hls";
+  says(s.id.str(), folder);
+  CAF_CHECK_EQUAL(s.see(film, "Range: bytes=2-4\r\n").body, "234");
+  // One that a person has removed is shown to nobody.
+  {
+    std::lock_guard guard{s.backend.mutex};
+    s.backend.videos.at(s.id).item.state = video_state::removed;
+  }
+  CAF_CHECK_EQUAL(s.see("/hls/" + maker.id.str() + "/v1.mp4").status, 404);
+}
+
+CAF_TEST(texts of a ladder are compressed and films are not ) {
+  film_server s;
+  auto ladder = s.add_ladder("x", 1);
+  std::string lines = "#EXTM3U\n";
+  for (int i = 0; i < 200; ++i)
+    lines += "#EXTINF:4.0,\n#EXT-X-BYTERANGE:1000@" + std::to_string(i * 1000) + "\nv0.mp4\n";
+  for (auto name : {"/master.m3u8", "/v0.m3u8", "/s0.vtt", "/v1.mp4"})
+    s.put("renditions/x" + std::string{name}, lines);
+  for (auto& path :
+       {std::string{"/hls/master.m3u8"}, ladder + "/master.m3u8", ladder + "/v0.m3u8", ladder + "/s0.vtt"}) {
+    auto plain = s.see(path);
+    CAF_CHECK_EQUAL(plain.status, 200);
+    CAF_CHECK(plain.header("content-encoding").empty());
+    auto coded = s.see(path, "Accept-Encoding: gzip\r\n");
+    CAF_CHECK_EQUAL(coded.header("content-encoding"), "gzip");
+    CAF_CHECK_EQUAL(coded.header("content-type"), plain.header("content-type"));
+    CAF_CHECK(coded.body.size() * 3 < plain.body.size());
+    CAF_CHECK_EQUAL(s.see(path, "If-None-Match: " + plain.header("etag") + "\r\n").status, 304);
+  }
+  CAF_CHECK_EQUAL(s.see(ladder + "/v0.m3u8").body, lines);
+  CAF_CHECK(s.see(ladder + "/v1.mp4", "Accept-Encoding: gzip\r\n").header("content-encoding").empty());
 }
 
 CAF_TEST(a picture is WebP for who names it and JPEG for all others) {
@@ -262,4 +368,7 @@ CAF_TEST(a master playlist one folder above names what is below it) {
                   "#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=1,URI=\"id/v0-keyframes.m3u8\"\r\n\r\nid/v1.m3u8");
   CAF_CHECK_EQUAL(below(""), "");
   CAF_CHECK_EQUAL(below("#X:URI=\""), "#X:URI=\"");
+  // A track's title may be anything.
+  CAF_CHECK_EQUAL(below("#EXT-X-MEDIA:NAME=\"URI=\",URI=\"a0.m3u8\"\n"),
+                  "#EXT-X-MEDIA:NAME=\"URI=\",URI=\"id/a0.m3u8\"\n");
 }
