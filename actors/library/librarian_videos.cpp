@@ -58,8 +58,8 @@ caf::result<mesh::done> drop_video(librarian_ptr self, mesh::remove_video what) 
         unit.catalogue.states.push_back({d.item.id, video_state::removed, now()});
         for (auto& r : d.renditions)
           unit.catalogue.removed_renditions.push_back(r.id);
-        if (d.board.exists())
-          unit.catalogue.removed_storyboards.push_back(d.item.id);
+        // One of an earlier content, too, which the detail doesn't show.
+        unit.catalogue.removed_storyboards.push_back(d.item.id);
         bool with_file = what.delete_file || d.home.origin != library_origin::folder;
         commit(self, std::move(unit), [=](const error* err) mutable {
           if (err) {

@@ -115,6 +115,19 @@ CAF_TEST(storyboards and ladders go with their film and late ones are not publis
   CAF_CHECK(disk->removed().contains("/data/" + rendition.item.file));
 }
 
+CAF_TEST(the storyboard of an earlier content goes with its film) {
+  auto film = found(films());
+  hand_in(film.work.token, film.result);
+  storyboard old;
+  old.video = film.id;
+  old.count = 1;
+  old.version = store.videos.at(film.id).version;
+  old.version.inode += 1;
+  store.storyboards[film.id] = old;
+  remove(film.id, false);
+  CAF_CHECK(store.storyboards.empty());
+}
+
 CAF_TEST(an upload that is removed before its ingest has ended is not there yet and stays away after it) {
   join(10);
   submit_now(ingest_upload_spec("/data/uploads", job_id{random_id()}.str() + "/a.mkv", "a.mkv", "films"));
