@@ -46,9 +46,9 @@ struct dispatcher_config {
   milliseconds purge_interval{3'600'000};
   /// Called once, with the dispatcher, when the queue is in memory. May be empty.
   std::function<void(caf::local_actor*)> ready;
-  /// Completes what is asked for before it is kept, or refuses it: errc::validation with its fields. Not called for
-  /// follow-ups. Called on the dispatcher's thread; must not block. May be empty.
-  std::function<result<void>(job_spec&)> admit;
+  /// Completes what is asked for before it is kept, or refuses it: errc::validation with its fields. It may look up
+  /// what is not done yet. Not called for follow-ups. Called on the dispatcher's thread; must not block. May be empty.
+  std::function<result<void>(job_spec&, const find_open_job&)> admit;
   /// An observer gets job_changed for each changed job that `observed` wants.
   std::function<bool(const job&)> observed;
   /// The result JSON of a completed attempt → what it publishes. An error fails the attempt for good. Called on the

@@ -2,6 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <unordered_map>
+
 namespace troupe::dispatch {
 
 namespace {
@@ -56,14 +58,24 @@ void submit_now(dispatcher_ptr self, std::vector<job_spec> specs, const std::vec
 }
 
 /// All or none: what is wrong with any of them refuses them together.
-result<void> admit(const dispatcher_config& config, std::vector<job_spec>& specs) {
+result<void> admit(const dispatcher_config& config, const job_queue& queue, std::vector<job_spec>& specs) {
   if (!config.admit)
     return {};
   error problems{errc::validation, {}};
+  std::unordered_map<std::string_view, const job_spec*> of_this_call;
+  auto open = [&](const std::string& key) -> std::optional<open_job> {
+    if (auto* found = queue.find_unique(key))
+      return open_job{found->id, found->spec.payload};
+    auto i = of_this_call.find(key);
+    return i == of_this_call.end() ? std::nullopt : std::optional{open_job{{}, i->second->payload}};
+  };
   for (size_t i = 0; i < specs.size(); ++i) {
-    auto admitted = config.admit(specs[i]);
-    if (admitted)
+    auto admitted = config.admit(specs[i], open);
+    if (admitted) {
+      if (auto& key = specs[i].unique_key; !key.empty())
+        of_this_call.emplace(key, &specs[i]);
       continue;
+    }
     if (admitted.error().code != errc::validation)
       return admitted;
     problems.message += (problems.message.empty() ? "" : "; ") + admitted.error().message;
@@ -82,7 +94,7 @@ caf::result<mesh::submitted> on_submit(dispatcher_ptr self, mesh::submit_jobs& x
   auto& st = self->state;
   if (!st.queue)
     return mesh::to_caf(not_now(self->state));
-  if (auto admitted = admit(st.config, x.specs); !admitted)
+  if (auto admitted = admit(st.config, *st.queue, x.specs); !admitted)
     return mesh::to_caf(admitted.error());
   auto reply = self->make_response_promise<mesh::submitted>();
   auto unknown = st.queue->unknown_dependencies(x.specs);

@@ -55,6 +55,11 @@ const job* job_queue::find(job_id id) const noexcept {
   return e ? &e->row : nullptr;
 }
 
+const job* job_queue::find_unique(const std::string& key) const {
+  auto i = impl_->unique_keys.find(key);
+  return i == impl_->unique_keys.end() ? nullptr : &i->second->row;
+}
+
 std::vector<job_id> job_queue::children_of(job_id id) const {
   auto* e = impl_->find(id);
   if (!e)

@@ -118,6 +118,8 @@ public:
   bool archived_lately(job_id id) const noexcept;
   /// nullptr when it is not in the hot set.
   const job* find(job_id id) const noexcept;
+  /// The one that is not done and has this unique key; nullptr when there is none.
+  const job* find_unique(const std::string& key) const;
   /// Hot children only.
   std::vector<job_id> children_of(job_id id) const;
   result<explanation> explain(job_id id) const;

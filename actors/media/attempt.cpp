@@ -73,6 +73,16 @@ result<source> open_source(const workshop& shop, const std::string& path) {
   return source{std::make_shared<const unique_fd>(std::move(file->fd)), file->version, path, extension_of(path)};
 }
 
+result<source> open_scanned(const workshop& shop, video_id id) {
+  auto where = shop.find_source(id);
+  if (!where)
+    return std::move(where).error();
+  auto out = open_source(shop, where->path);
+  if (out && out->version != where->version)
+    return {errc::conflict, where->path + ": the file has changed since its last scan; scan its library"};
+  return out;
+}
+
 result<void> check_unchanged(const workshop& shop, const source& src) {
   auto now = shop.files->version_of(src.path);
   if (!now && now.error().code == errc::not_found)

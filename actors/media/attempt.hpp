@@ -43,6 +43,12 @@ public:
   std::optional<error_class> cls;
 };
 
+/// Where the file of a video is on this node, and which content of it the catalogue knows.
+struct located {
+  std::string path;
+  file_version version;
+};
+
 /// What work needs of the node it runs on.
 struct workshop {
   std::shared_ptr<ports::files> files;
@@ -57,8 +63,8 @@ struct workshop {
   bool allow_private = false;
   /// So often is what a download has fetched made durable: a kill costs no more than that.
   milliseconds checkpoint_interval{2'000};
-  /// Where the file of a video is on this node. Blocks. Payloads of people name videos, never paths.
-  std::function<result<std::string>(video_id)> find_source;
+  /// Blocks. Payloads of people name videos, never paths.
+  std::function<result<located>(video_id)> find_source;
 };
 
 /// One kind of work from start to end: the result's JSON. Runs on the attempt's thread; throws nothing.
@@ -93,6 +99,8 @@ struct source {
   std::string hint;
 };
 result<source> open_source(const workshop& shop, const std::string& path);
+/// For what is shown of one content only: errc::conflict when the file has another one than the catalogue knows.
+result<source> open_scanned(const workshop& shop, video_id id);
 /// errc::io (transient) when the name means another content by now; errc::not_found when the file is gone.
 result<void> check_unchanged(const workshop& shop, const source& src);
 /// Why an operation on the source failed: that the file was changed or removed meanwhile, if it was; else `failed`.

@@ -2,6 +2,7 @@
 
 #include "actors/media/output_folder.hpp"
 #include "actors/media/payloads.hpp"
+#include "protocol/model/playlist.hpp"
 
 #include <algorithm>
 
@@ -14,7 +15,7 @@ constexpr double encode_from = 0.02;
 constexpr double publish_from = 0.97;
 constexpr std::string_view master_name = "master.m3u8";
 
-rendition describe(const lease_token& token, const hls_payload& asked, const media_info& source,
+rendition describe(const lease_token& token, const hls_payload& asked, const media_info& media,
                    const exec::hls_answer& made) {
   rendition out;
   out.video = asked.video;
@@ -26,9 +27,9 @@ rendition describe(const lease_token& token, const hls_payload& asked, const med
       out.width = v.width;
       out.height = v.height;
     }
-  if (source.first("video") != nullptr)
+  if (media.first("video") != nullptr)
     out.video_codec = asked.profile.video_codec;
-  out.audio_codec = source.first("audio") != nullptr ? asked.profile.audio_codec : std::string{};
+  out.audio_codec = media.first("audio") != nullptr ? asked.profile.audio_codec : std::string{};
   out.container = asked.profile.container;
   out.made_by = token.job.str();
   return out;
@@ -51,16 +52,6 @@ result<void> check_playlists(const workshop& shop, const output_folder& out, con
   return check_master(*master, names);
 }
 
-/// The value of URI="…" in a line of tags; empty if there is none.
-std::string_view uri_of(std::string_view line) {
-  constexpr std::string_view key = "URI=\"";
-  auto at = line.find(key);
-  if (at == std::string_view::npos)
-    return {};
-  line.remove_prefix(at + key.size());
-  return line.substr(0, line.find('"'));
-}
-
 } // namespace
 
 result<void> check_master(std::string_view playlist, const std::vector<std::string>& files) {
@@ -73,7 +64,7 @@ result<void> check_master(std::string_view playlist, const std::vector<std::stri
     playlist.remove_prefix(std::min(end + 1, playlist.size()));
     if (line.ends_with('\r'))
       line.remove_suffix(1);
-    auto name = line.starts_with('#') ? uri_of(line) : line;
+    auto name = line.starts_with('#') ? uri_attribute(line) : line;
     if (name.empty())
       continue;
     if (std::find(files.begin(), files.end(), name) == files.end())
@@ -90,10 +81,7 @@ result<std::string> make_hls(attempt& a, const workshop& shop) {
   if (!asked)
     return std::move(asked).error();
   a.stage(0, "probe", "reading the source");
-  auto where = shop.find_source(asked->video);
-  if (!where)
-    return std::move(where).error();
-  auto src = open_source(shop, *where);
+  auto src = open_scanned(shop, asked->video);
   if (!src)
     return std::move(src).error();
   auto media = extract_metadata(a, *src);
@@ -123,6 +111,7 @@ result<std::string> make_hls(attempt& a, const workshop& shop) {
     return error{errc::cancelled};
   a.stage(publish_from, "publish", "putting the result in place");
   auto row = describe(a.what().token, *asked, *media, *made);
+  row.version = src->version;
   row.size = out.bytes();
   TROUPE_TRY(out.publish(row.file));
   return encode(transcode_result{row});

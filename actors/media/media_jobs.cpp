@@ -1,7 +1,10 @@
 #include "actors/media/media_jobs.hpp"
 
 #include "actors/media/payloads.hpp"
+#include "protocol/model/json_codec.hpp"
 #include "protocol/model/profile_builder.hpp"
+
+#include <algorithm>
 
 namespace troupe::work {
 
@@ -29,12 +32,58 @@ result<void> keep(const media_policy& policy, job_spec& spec, result<Payload> as
   return {};
 }
 
-/// The same wish of the same content, and nothing else, has the same key.
-std::string storyboard_key(const storyboard_payload& x) {
+/// So many different storyboards of one content may be on their way.
+constexpr size_t most_wishes = 4;
+
+/// The n-th of the wishes of this content that are not done.
+std::string storyboard_key(const storyboard_payload& x, size_t n = 0) {
   auto out = "storyboard:" + x.video.str() + (x.version == file_version{} ? "" : ":" + x.version.str());
-  for (uint64_t n : {uint64_t{x.width}, uint64_t{x.columns}, uint64_t{x.rows}, uint64_t(x.interval.count())})
-    out += ":" + std::to_string(n);
-  return out + (x.bif ? ":bif" : "") + (x.jellyfin ? ":jellyfin" : "");
+  return n == 0 ? out : out + "#" + std::to_string(n);
+}
+
+struct open_wishes {
+  /// Of the last one; both empty when there is none.
+  std::string key;
+  storyboard_payload newest;
+  std::string free_key;
+};
+
+open_wishes wishes_for(const storyboard_payload& like, const find_open_job& open) {
+  open_wishes out;
+  std::optional<job_id> newest;
+  for (size_t n = 0; n < most_wishes; ++n) {
+    auto key = storyboard_key(like, n);
+    auto found = open ? open(key) : std::nullopt;
+    if (!found && out.free_key.empty())
+      out.free_key = key;
+    // One without an id comes with this one, and so after those that have theirs.
+    if (!found || (newest && (!*newest || (found->id && found->id < *newest))))
+      continue;
+    auto payload = decode_storyboard_payload(found->payload);
+    if (!payload)
+      continue;
+    newest = found->id;
+    out.key = std::move(key);
+    out.newest = *std::move(payload);
+  }
+  return out;
+}
+
+/// Stored payloads may hold what a newer version wrote; people are told of a slip of the pen.
+result<void> check_names(const std::string& payload, const std::vector<std::string_view>& known) {
+  auto doc = parse_json(payload, "the payload");
+  if (!doc || !doc->is_object())
+    return {};
+  error refused{errc::validation, "the payload has fields that are not known"};
+  std::string all;
+  for (auto name : known)
+    all.append(all.empty() ? "" : ", ").append(name);
+  for (auto& [key, _] : doc->items())
+    if (std::find(known.begin(), known.end(), key) == known.end())
+      refused.fields.emplace_back("payload." + key, "is not known; known: " + all);
+  if (!refused.fields.empty())
+    return refused;
+  return {};
 }
 
 storyboard_payload usual(const storyboard_policy& policy) {
@@ -44,21 +93,46 @@ storyboard_payload usual(const storyboard_policy& policy) {
   return out;
 }
 
-result<void> keep_storyboard(const media_policy& policy, job_spec& spec) {
+result<void> keep_storyboard(const media_policy& policy, job_spec& spec, const find_open_job& open) {
+  TROUPE_TRY(check_names(
+    spec.payload, {"videoId", "version", "width", "interval", "columns", "rows", "bif", "jellyfin", "otherwise"}));
   auto asked = decode_storyboard_payload(spec.payload, usual(policy.storyboards));
   if (!asked)
     return of_payload(std::move(asked).error());
-  spec.payload = encode(*asked);
+  if (!spec.unique_key.empty()) {
+    spec.payload = encode(*asked);
+    return {};
+  }
+  auto wishes = wishes_for(*asked, open);
+  spec.unique_key = wishes.free_key;
+  if (!wishes.key.empty()) {
+    asked = decode_storyboard_payload(spec.payload, {}, &wishes.newest);
+    if (!asked)
+      return of_payload(std::move(asked).error());
+    // What somebody waits for is not taken from him.
+    asked->bif |= wishes.newest.bif;
+    asked->jellyfin |= wishes.newest.jellyfin;
+    if (*asked == wishes.newest)
+      spec.unique_key = wishes.key;
+  }
   if (spec.unique_key.empty())
-    spec.unique_key = storyboard_key(*asked);
+    return {errc::conflict, "storyboards of this video are being made in " + std::to_string(most_wishes)
+                              + " other ways; ask again when one of those jobs has ended"};
+  spec.payload = encode(*asked);
   return {};
 }
 
 result<void> keep_ladder(const media_policy& policy, job_spec& spec) {
+  TROUPE_TRY(check_names(spec.payload, {"videoId", "profile"}));
   auto asked = decode_hls_payload(spec.payload, policy.profiles);
-  if (asked && spec.unique_key.empty() && find_profile(policy.profiles, asked->profile.name))
-    spec.unique_key = "hls:" + asked->video.str() + ":" + asked->profile.name;
+  if (asked && spec.unique_key.empty())
+    spec.unique_key = "hls:" + asked->video.str() + ":" + asked->profile.name + ":" + digest_of(asked->profile);
   return keep(policy, spec, std::move(asked));
+}
+
+result<void> keep_transcode(const media_policy& policy, job_spec& spec) {
+  TROUPE_TRY(check_names(spec.payload, {"videoId", "profile"}));
+  return keep(policy, spec, decode_transcode_payload(spec.payload, policy.profiles));
 }
 
 } // namespace
@@ -77,13 +151,13 @@ std::optional<job_spec> storyboard_after_ingest(const media_policy& policy, cons
   return out;
 }
 
-result<void> admit_media_job(const media_policy& policy, job_spec& spec) {
+result<void> admit_media_job(const media_policy& policy, job_spec& spec, const find_open_job& open) {
   if (spec.kind == "transcode")
-    return keep(policy, spec, decode_transcode_payload(spec.payload, policy.profiles));
+    return keep_transcode(policy, spec);
   if (spec.kind == "hls")
     return keep_ladder(policy, spec);
   if (spec.kind == "storyboard")
-    return keep_storyboard(policy, spec);
+    return keep_storyboard(policy, spec, open);
   return {};
 }
 

@@ -29,8 +29,10 @@ struct media_policy {
 /// dispatcher_config::admit: checks the payload of a media job and writes it whole, so that the worker needs no
 /// configuration of ours and a later change of it does not change the job. errc::validation with "payload.…" fields.
 /// Storyboards and ladders get a unique key unless they have one: the same wish twice while it is not done is the same
-/// job. Other kinds pass as they are.
-result<void> admit_media_job(const media_policy& policy, job_spec& spec);
+/// job. A storyboard has all that the one before it, which is not done (`open`), was asked to have and nobody said
+/// otherwise of: it takes that one's place. errc::conflict when too many of the same film are not done. Other kinds
+/// pass as they are.
+result<void> admit_media_job(const media_policy& policy, job_spec& spec, const find_open_job& open = {});
 
 /// The storyboard that a film gets after its ingest; nothing where the policy or the film has none.
 std::optional<job_spec> storyboard_after_ingest(const media_policy& policy, const video& item);

@@ -1,5 +1,6 @@
 #include "actors/media/payloads.hpp"
 
+#include "protocol/model/executor.hpp"
 #include "protocol/model/json.hpp"
 #include "protocol/model/json_codec.hpp"
 #include "protocol/model/media_codec.hpp"
@@ -209,25 +210,48 @@ std::string encode(const storyboard_payload& x) {
   return text(out);
 }
 
-result<storyboard_payload> decode_storyboard_payload(std::string_view from, const storyboard_payload& defaults) {
+namespace {
+
+/// What people choose of a storyboard.
+void read_look(object_reader& in, storyboard_payload& x) {
+  auto interval = static_cast<double>(x.interval.count()) / 1000;
+  in.read("width", x.width).read("interval", interval).read("bif", x.bif).read("jellyfin", x.jellyfin);
+  if (x.width < 16 || x.width > 1024)
+    in.note("width", "must be 16 to 1024");
+  // False for NaN, too.
+  if (!(interval >= 1 && interval <= 3600))
+    in.note("interval", "must be 1 to 3600 seconds");
+  else
+    x.interval = milliseconds{std::llround(interval * 1000)};
+}
+
+} // namespace
+
+result<storyboard_payload> decode_storyboard_payload(std::string_view from, const storyboard_payload& defaults,
+                                                     const storyboard_payload* open) {
   return decode<storyboard_payload>(from, "storyboard payload", [&](object_reader& in, storyboard_payload& x) {
-    x = defaults;
+    x = open ? *open : defaults;
+    if (auto* otherwise = in.find("otherwise"); otherwise && !open) {
+      object_reader there{*otherwise, "otherwise"};
+      auto look = x;
+      read_look(there, look);
+      if (there.ok())
+        x = look;
+      else
+        in.note_all("otherwise", there.problem());
+    }
     need_video(in, x.video);
     read_version(in, x.version);
-    auto interval = static_cast<double>(x.interval.count()) / 1000;
-    in.read("width", x.width).read("columns", x.columns).read("rows", x.rows).read("interval", interval);
-    in.read("bif", x.bif).read("jellyfin", x.jellyfin);
-    if (x.width < 16 || x.width > 1024)
-      in.note("width", "must be 16 to 1024");
-    // False for NaN, too.
-    if (!(interval >= 1 && interval <= 3600))
-      in.note("interval", "must be 1 to 3600 seconds");
-    else
-      x.interval = milliseconds{std::llround(interval * 1000)};
+    in.read("columns", x.columns).read("rows", x.rows);
+    read_look(in, x);
     if (x.columns < 1 || x.columns > 50)
       in.note("columns", "must be 1 to 50");
     if (x.rows < 1 || x.rows > 50)
       in.note("rows", "must be 1 to 50");
+    constexpr auto most = exec::storyboard_request::max_sheet_width;
+    if (in.ok() && x.width * x.columns > most)
+      in.note("columns", "times width must be at most " + std::to_string(most)
+                           + ", the width of a sheet: ask for fewer columns or narrower tiles");
   });
 }
 
@@ -243,6 +267,8 @@ std::string encode(const storyboard_result& r) {
                  {"rows", x.rows},
                  {"count", x.count},
                  {"intervalMs", x.interval.count()},
+                 {"askedWidth", x.asked_width},
+                 {"askedIntervalMs", x.asked_interval.count()},
                  {"bif", x.bif},
                  {"jellyfin", x.jellyfin},
                  {"bytes", x.bytes},
@@ -254,12 +280,15 @@ result<storyboard_result> decode_storyboard_result(std::string_view from) {
     from, "storyboard result", "storyboard", [](object_reader& in, storyboard_result& r) {
       auto& x = r.item;
       int64_t interval = 0;
+      int64_t asked_interval = 0;
       read_id(in, "videoId", x.video);
       read_version(in, x.version);
       in.read("folder", x.folder).read("tileWidth", x.tile_width).read("tileHeight", x.tile_height);
       in.read("columns", x.columns).read("rows", x.rows).read("count", x.count).read("intervalMs", interval);
       in.read("bif", x.bif).read("jellyfin", x.jellyfin).read("bytes", x.bytes).read("madeBy", x.made_by);
+      in.read("askedWidth", x.asked_width).read("askedIntervalMs", asked_interval);
       x.interval = milliseconds{interval};
+      x.asked_interval = milliseconds{asked_interval};
       // A row says that there is something to show.
       if (x.count == 0 || x.sheets() == 0 || interval <= 0)
         in.note("count", "must be that of at least one tile, with its interval and the size of a sheet");
@@ -270,6 +299,7 @@ std::string encode(const transcode_result& r) {
   auto& x = r.item;
   return text({{"rendition",
                 {{"videoId", x.video.str()},
+                 {"version", x.version.str()},
                  {"profile", x.profile},
                  {"file", x.file},
                  {"size", x.size},
@@ -287,6 +317,7 @@ result<transcode_result> decode_transcode_result(std::string_view from) {
                                         [](object_reader& in, transcode_result& r) {
                                           auto& x = r.item;
                                           read_id(in, "videoId", x.video);
+                                          read_version(in, x.version);
                                           in.read("profile", x.profile).read("file", x.file).read("size", x.size);
                                           in.read("duration", x.duration).read("width", x.width);
                                           in.read("height", x.height).read("videoCodec", x.video_codec);

@@ -48,8 +48,8 @@ std::string encode(const transcode_payload& x);
 result<transcode_payload> decode_transcode_payload(std::string_view json,
                                                    std::span<const media_profile> known = builtin_profiles());
 
-/// {"rendition":{"videoId","profile","file","size","duration","width","height","videoCodec","audioCodec","container",
-/// "madeBy"}}: id and creation time are the coordinator's.
+/// {"rendition":{"videoId","version","profile","file","size","duration","width","height","videoCodec","audioCodec",
+/// "container","madeBy"}}: id and creation time are the coordinator's.
 struct transcode_result {
   rendition item;
 };
@@ -61,8 +61,8 @@ using hls_payload = transcode_payload;
 result<hls_payload> decode_hls_payload(std::string_view json,
                                        std::span<const media_profile> known = builtin_profiles());
 
-/// {"videoId","version"?,"width","interval" (seconds),"columns","rows","bif","jellyfin"}. It may come from a client,
-/// too.
+/// {"videoId","version"?,"width","interval" (seconds),"columns","rows","bif","jellyfin","otherwise"?}. It may come from
+/// a client, too.
 struct storyboard_payload {
   video_id video;
   /// Of the content that was seen by whoever asks; only tells one wish from another.
@@ -71,7 +71,7 @@ struct storyboard_payload {
   uint32_t width = 320;
   uint32_t columns = 10;
   uint32_t rows = 10;
-  /// From tile to tile; a short film gets a smaller one.
+  /// From tile to tile; a short film gets a smaller one, but not for Jellyfin.
   milliseconds interval{10'000};
   bool bif = false;
   /// Sheets as Jellyfin names and sizes them.
@@ -80,11 +80,13 @@ struct storyboard_payload {
   bool operator==(const storyboard_payload&) const = default;
 };
 std::string encode(const storyboard_payload& x);
-/// Fields that are missing are taken from `defaults`.
-result<storyboard_payload> decode_storyboard_payload(std::string_view json, const storyboard_payload& defaults = {});
+/// Fields that are missing are taken from `open` if there is one, else from the object "otherwise" (width, interval,
+/// bif and jellyfin of the storyboard that is there), else from `defaults`.
+result<storyboard_payload> decode_storyboard_payload(std::string_view json, const storyboard_payload& defaults = {},
+                                                     const storyboard_payload* open = nullptr);
 
-/// {"storyboard":{"videoId","version","folder","tileWidth","tileHeight","columns","rows","count","intervalMs","bif",
-/// "jellyfin","bytes","madeBy"}}: the creation time is the coordinator's.
+/// {"storyboard":{"videoId","version","folder","tileWidth","tileHeight","columns","rows","count","intervalMs",
+/// "askedWidth","askedIntervalMs","bif","jellyfin","bytes","madeBy"}}: the creation time is the coordinator's.
 struct storyboard_result {
   storyboard item;
 };

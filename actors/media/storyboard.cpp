@@ -56,6 +56,8 @@ storyboard describe(const lease_token& token, const storyboard_payload& asked, c
   out.rows = made.rows;
   out.count = made.count;
   out.interval = milliseconds{made.interval_ms};
+  out.asked_width = asked.width;
+  out.asked_interval = asked.interval;
   out.bif = !made.bif.empty();
   out.jellyfin = asked.jellyfin;
   out.made_by = job;
@@ -69,10 +71,7 @@ result<std::string> make_storyboard(attempt& a, const workshop& shop) {
   if (!asked)
     return std::move(asked).error();
   a.stage(0, "probe", "reading the source");
-  auto where = shop.find_source(asked->video);
-  if (!where)
-    return std::move(where).error();
-  auto src = open_source(shop, *where);
+  auto src = open_scanned(shop, asked->video);
   if (!src)
     return std::move(src).error();
   auto media = extract_metadata(a, *src);

@@ -85,7 +85,7 @@ result<std::string> transcode(attempt& a, const workshop& shop) {
   auto where = shop.find_source(asked->video);
   if (!where)
     return std::move(where).error();
-  auto src = open_source(shop, *where);
+  auto src = open_source(shop, where->path);
   if (!src)
     return std::move(src).error();
   auto media = extract_metadata(a, *src);

@@ -61,7 +61,7 @@ dispatch::dispatcher_config dispatcher_settings(parts& p) {
   c.data_id = p.folder->node_id();
   c.term = p.term;
   auto policy = media_policy_of(p.settings);
-  c.admit = [policy](job_spec& spec) { return work::admit_media_job(policy, spec); };
+  c.admit = [policy](job_spec& spec, const find_open_job& open) { return work::admit_media_job(policy, spec, open); };
   c.observed = catalogue::is_observed;
   c.on_completed = [data = p.folder->path(), policy](const job& x, const std::string& result) {
     return catalogue::on_completed(data, x, result, policy);

@@ -87,18 +87,18 @@ size_t attempts_at_once(const config::settings& s) {
 
 /// Where a video's file is on this node, asked of the catalogue of the present coordinator (blocks; from an attempt's
 /// thread).
-std::function<result<std::string>(video_id)> source_finder(caf::actor_system& sys,
-                                                           std::shared_ptr<coordinator_link> coordinator) {
-  return [&sys, coordinator](video_id id) -> result<std::string> {
+std::function<result<work::located>(video_id)> source_finder(caf::actor_system& sys,
+                                                             std::shared_ptr<coordinator_link> coordinator) {
+  return [&sys, coordinator](video_id id) -> result<work::located> {
     caf::scoped_actor self{sys};
-    result<std::string> out{errc::internal, ""};
+    result<work::located> out{errc::internal, ""};
     self->request(coordinator->handles().catalogue, std::chrono::seconds{10}, mesh::get_video{id})
       .receive(
         [&](const video_detail& d) {
           if (d.item.state == video_state::removed || d.item.state == video_state::missing)
             out = error{errc::not_found, d.item.path + ": its file is gone"};
           else
-            out = d.home.root + "/" + d.item.path;
+            out = work::located{d.home.root + "/" + d.item.path, d.item.version};
         },
         [&](caf::error& e) { out = mesh::from_caf(e); });
     return out;

@@ -118,6 +118,9 @@ struct picture_request {
 
 /// Sprite sheets of a film for a player's seek bar. The defaults are Jellyfin's.
 struct storyboard_request {
+  /// A wider sheet is more than every browser shows.
+  static constexpr uint32_t max_sheet_width = 16'384;
+
   /// Of a tile, 16 to 1024; made even, never upscaled.
   uint32_t width = 320;
   /// Tiles of a sheet, each 1 to 50.

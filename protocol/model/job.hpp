@@ -5,7 +5,9 @@
 #include "protocol/model/time.hpp"
 
 #include <array>
+#include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -197,6 +199,15 @@ typename Inspector::result_type inspect(Inspector& f, job& x) {
            x.started, x.finished, x.run_at, x.lease_term, x.lease_worker, x.worker_name, x.lease_embedded,
            x.cancel_requested, x.attempts, x.archived);
 }
+
+/// A job that is not done, as a check of a further one sees it.
+struct open_job {
+  /// None: it is submitted in the same call, before this one.
+  job_id id;
+  std::string payload;
+};
+/// By unique key.
+using find_open_job = std::function<std::optional<open_job>(const std::string& key)>;
 
 /// What a submission got: the job made, or the one that was there already.
 struct submit_receipt {

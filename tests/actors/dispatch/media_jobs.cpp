@@ -12,7 +12,7 @@ using namespace troupe::test;
 CAF_TEST_FIXTURE_SCOPE(media_jobs_tests, coordinator_fixture)
 
 CAF_TEST(what is asked for is checked and completed before it is kept) {
-  config.admit = [](job_spec& spec) -> result<void> {
+  config.admit = [](job_spec& spec, const find_open_job&) -> result<void> {
     if (spec.payload == R"({"bad":1})") {
       error refused{errc::validation, "bad"};
       refused.fields.emplace_back("payload.bad", "must not be");
@@ -30,6 +30,29 @@ CAF_TEST(what is asked for is checked and completed before it is kept) {
   CAF_REQUIRE(refused.code() == errc::validation);
   CAF_CHECK_EQUAL(refused.failure().fields.at(0).first, "jobs[1].payload.bad");
   CAF_CHECK_EQUAL(store.jobs.size(), 1u);
+}
+
+CAF_TEST(a check sees what is not done yet and what comes in the same call) {
+  std::vector<std::string> looks;
+  config.admit = [&looks](job_spec& spec, const find_open_job& open) -> result<void> {
+    auto found = open("first");
+    looks.push_back(found ? found->id.str() + " " + found->payload : "none");
+    spec.unique_key = found ? spec.payload : "first";
+    return {};
+  };
+  start();
+  auto spec = [](std::string n) {
+    auto out = noop();
+    out.payload = "{\"n\":" + n + "}";
+    return out;
+  };
+  auto ids = ask<mesh::submitted>(dispatcher, mesh::submit_jobs{{spec("1"), spec("2")}}).value().receipts;
+  auto id = ids.at(0).id;
+  submit_now(spec("3"));
+  ask<job>(dispatcher, mesh::act_on_job{id, mesh::job_action::cancel});
+  submit_now(spec("4"));
+  const std::string first = R"( {"n":1})";
+  CAF_CHECK_EQUAL(looks, (std::vector<std::string>{"none", job_id{}.str() + first, id.str() + first, "none"}));
 }
 
 CAF_TEST(a film is followed by its storyboard and is not held up by a queue without room for it) {

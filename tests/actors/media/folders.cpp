@@ -43,6 +43,8 @@ CAF_TEST(a storyboard is published as one folder) {
   CAF_CHECK_EQUAL(x.sheets(), 2u);
   CAF_CHECK_EQUAL(x.interval.count(), 10'000);
   CAF_CHECK_EQUAL(x.bytes, 13u);
+  CAF_CHECK_EQUAL(x.asked_width, 320u);
+  CAF_CHECK_EQUAL(x.asked_interval.count(), 10'000);
   CAF_CHECK(x.bif);
   CAF_CHECK_EQUAL(left(), (std::vector{x.folder + "/storyboard-0.jpg", x.folder + "/storyboard-1.jpg",
                                        x.folder + "/storyboard.bif"}));
@@ -71,6 +73,7 @@ CAF_TEST(a ladder is published as one folder) {
   CAF_CHECK_EQUAL(x.file, "renditions/" + base());
   CAF_CHECK_EQUAL(x.container, "hls");
   CAF_CHECK_EQUAL(x.profile, "hls");
+  CAF_CHECK(x.version == *shop.files->version_of(root + "/in/film.MP4"));
   CAF_CHECK_EQUAL(x.size, 8u + 8 + a.master.size());
   CAF_CHECK_EQUAL(x.width, 640u);
   CAF_CHECK_EQUAL(x.video_codec, "h264");
@@ -134,6 +137,23 @@ CAF_TEST(folders whose work fails or is stopped leave nothing) {
   }
 }
 
+CAF_TEST(a film that has changed since its last scan gets nothing that nobody would see) {
+  for (bool ladder : {false, true}) {
+    ask(ladder);
+    scanned = *shop.files->version_of(root + "/in/film.MP4");
+    scanned->mtime_ns += 1;
+    auto out = run(ladder);
+    CAF_CHECK(out.failure.code == errc::conflict);
+    CAF_CHECK(out.cls == error_class::permanent);
+    CAF_CHECK(out.failure.message.ends_with("the file has changed since its last scan; scan its library"));
+    check_nothing_left();
+    scanned.reset();
+    CAF_CHECK(run(ladder).end == attempt_end::completed);
+    fs::remove_all(root + "/data/artwork");
+    fs::remove_all(root + "/data/renditions");
+  }
+}
+
 CAF_TEST(sound has no storyboard) {
   a.sound = true;
   ask_storyboard();
@@ -163,6 +183,8 @@ CAF_TEST(master playlists name what was made and nothing else) {
   for (auto bad : {"", "v0.m3u8\n", "#EXTM3U\n", "#EXTM3U\nhttp://x/\n", "#EXTM3U\n../v0.m3u8\n",
                    "#EXTM3U\n#EXT-X-MEDIA:URI=\"b.m3u8\"\nv0.m3u8\n"})
     CAF_CHECK(!check_master(bad, files));
+  // A track's title is not an address.
+  CAF_CHECK(check_master("#EXTM3U\n#EXT-X-MEDIA:NAME=\"URI=\",URI=\"a0.m3u8\"\nv0.m3u8\n", files).has_value());
 }
 
 CAF_TEST(cleanup takes folders as it takes files) {

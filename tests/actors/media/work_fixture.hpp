@@ -198,13 +198,19 @@ struct work_fixture {
   std::string base() const {
     return output_name(a.job.token);
   }
+  /// Of the content that the last scan saw; by default what is there.
+  result<located> known_source() {
+    auto path = root + "/in/film.MP4";
+    auto there = shop.files->version_of(path);
+    return located{path, scanned.value_or(there ? *there : file_version{})};
+  }
   void ask_ingest() {
     a.job.payload =
       encode(ingest_payload{root + "/in/film.MP4", video_id{{1, 1}}, library_id{{2, 2}}, "film.MP4", {}, "", "films"});
   }
   void ask_transcode() {
     a.job.payload = encode(transcode_payload{video_id{{1, 1}}, *find_profile("web-720p")});
-    shop.find_source = [this](video_id) -> result<std::string> { return root + "/in/film.MP4"; };
+    shop.find_source = [this](video_id) { return known_source(); };
   }
 
   void ask_storyboard(bool bif = false, bool jellyfin = false) {
@@ -213,7 +219,7 @@ struct work_fixture {
     payload.bif = bif;
     payload.jellyfin = jellyfin;
     a.job.payload = encode(payload);
-    shop.find_source = [this](video_id) -> result<std::string> { return root + "/in/film.MP4"; };
+    shop.find_source = [this](video_id) { return known_source(); };
   }
   void ask_hls() {
     ask_transcode();
@@ -222,6 +228,7 @@ struct work_fixture {
 
   std::string root;
   workshop shop;
+  std::optional<file_version> scanned;
   fake_attempt a;
 };
 

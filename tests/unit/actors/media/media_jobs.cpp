@@ -7,6 +7,8 @@
 
 #include <caf/make_message.hpp>
 
+#include <map>
+
 using namespace troupe;
 using namespace troupe::work;
 
@@ -31,6 +33,49 @@ std::string refused(job_spec spec, const media_policy& policy = {}) {
     out += (out.empty() ? "" : ",") + field;
   return out;
 }
+
+job_spec storyboard(std::string_view words) {
+  job_spec out;
+  out.kind = "storyboard";
+  out.payload = "{\"videoId\":\"" + film + "\"" + (words.empty() ? "" : ",") + std::string{words} + "}";
+  return out;
+}
+
+storyboard_payload wished(const job_spec& spec) {
+  auto x = decode_storyboard_payload(spec.payload);
+  CAF_REQUIRE(x.has_value());
+  return *x;
+}
+
+/// What the queue holds, by unique key.
+class open_jobs {
+public:
+  find_open_job open() const {
+    return [this](const std::string& key) -> std::optional<open_job> {
+      auto i = jobs_.find(key);
+      return i == jobs_.end() ? std::nullopt : std::optional{i->second};
+    };
+  }
+  job_spec submit(std::string_view words) {
+    auto spec = storyboard(words);
+    CAF_REQUIRE(admit_media_job({}, spec, open()).has_value());
+    CAF_CHECK(!jobs_.contains(spec.unique_key));
+    jobs_[spec.unique_key] = {job_id{{1, ++last_}}, spec.payload};
+    return spec;
+  }
+  std::string key_of(std::string_view words) const {
+    auto spec = storyboard(words);
+    CAF_REQUIRE(admit_media_job({}, spec, open()).has_value());
+    return spec.unique_key;
+  }
+  void end(const job_spec& spec) {
+    jobs_.erase(spec.unique_key);
+  }
+
+private:
+  std::map<std::string, open_job> jobs_;
+  uint64_t last_ = 0;
+};
 
 } // namespace
 
@@ -75,48 +120,96 @@ CAF_TEST(no word of a stranger reaches libav) {
   CAF_CHECK_EQUAL(refused(other), "nothing");
 }
 
-CAF_TEST(a storyboard takes what is not said from the configuration and is one while it is not done) {
+CAF_TEST(a storyboard takes what is not said from the configuration) {
   media_policy policy;
   policy.storyboards.width = 200;
   policy.storyboards.interval = milliseconds{5'000};
-  job_spec spec;
-  spec.kind = "storyboard";
-  spec.payload = "{\"videoId\":\"" + film + "\"}";
+  auto spec = storyboard("");
   CAF_REQUIRE(admit_media_job(policy, spec).has_value());
   auto kept = decode_storyboard_payload(spec.payload);
   CAF_REQUIRE(kept.has_value());
   CAF_CHECK_EQUAL(kept->width, 200u);
   CAF_CHECK_EQUAL(kept->interval.count(), 5'000);
-  CAF_CHECK_EQUAL(spec.unique_key, "storyboard:" + film + ":200:10:10:5000");
-  // The same wish in other words is the same, another one is not.
-  struct row {
-    std::string words;
-    bool same;
-  };
-  for (auto& [words, same] :
-       {row{R"("width":200,"bif":false)", true}, row{R"("width":201)", false}, row{R"("interval":6)", false},
-        row{R"("columns":9)", false}, row{R"("rows":9)", false}, row{R"("bif":true)", false},
-        row{R"("jellyfin":true)", false}, row{R"("version":"1-2-3")", false}}) {
-    job_spec other;
-    other.kind = "storyboard";
-    other.payload = "{\"videoId\":\"" + film + "\"," + words + "}";
-    CAF_REQUIRE(admit_media_job(policy, other).has_value());
-    CAF_CHECK_EQUAL(other.unique_key == spec.unique_key, same);
-    auto whole = decode_storyboard_payload(other.payload);
-    CAF_REQUIRE(whole.has_value());
-    CAF_CHECK_EQUAL(*whole == *kept, same);
-  }
-  spec = asked("hls", R"("hls")");
+  CAF_CHECK_EQUAL(spec.unique_key, "storyboard:" + film);
+  CAF_CHECK_EQUAL(refused(storyboard(R"("x":1,"width":9,"interval":"often")")), "payload.x");
+  CAF_CHECK_EQUAL(refused(storyboard(R"("width":9,"interval":"often")")), "payload.interval,payload.width");
+  // A sheet that no executor would make is refused before it is a job.
+  CAF_CHECK_EQUAL(refused(storyboard(R"("width":1024,"columns":16)")), "nothing");
+  CAF_CHECK_EQUAL(refused(storyboard(R"("width":1024,"columns":17)")), "payload.columns");
+}
+
+CAF_TEST(what is not said of a storyboard is as it was) {
+  auto spec = storyboard(R"("bif":true,"otherwise":{"width":640,"interval":2.5,"jellyfin":true,"bif":false})");
+  CAF_REQUIRE(admit_media_job({}, spec).has_value());
+  auto kept = decode_storyboard_payload(spec.payload);
+  CAF_REQUIRE(kept.has_value());
+  CAF_CHECK_EQUAL(kept->width, 640u);
+  CAF_CHECK_EQUAL(kept->interval.count(), 2'500);
+  CAF_CHECK(kept->bif && kept->jellyfin);
+  CAF_CHECK(spec.payload.find("otherwise") == std::string::npos);
+  spec = storyboard(R"("width":320,"otherwise":{"width":640})");
+  CAF_REQUIRE(admit_media_job({}, spec).has_value());
+  CAF_CHECK_EQUAL(decode_storyboard_payload(spec.payload)->width, 320u);
+  CAF_CHECK_EQUAL(refused(storyboard(R"("otherwise":{"width":1})")), "payload.otherwise.width");
+  CAF_CHECK_EQUAL(refused(storyboard(R"("otherwise":7)")), "payload.otherwise");
+}
+
+CAF_TEST(a storyboard has all that those before it which are not done were asked to have) {
+  open_jobs queue;
+  auto first = queue.submit(R"("width":640)");
+  // The same wish in other words, and one that asks for less.
+  for (auto words : {R"("width":640,"bif":false)", R"("columns":10)", R"("interval":10,"otherwise":{"width":200})"})
+    CAF_CHECK_EQUAL(queue.key_of(words), first.unique_key);
+  auto second = queue.submit(R"("bif":true)");
+  CAF_CHECK(second.unique_key != first.unique_key);
+  CAF_CHECK(wished(second) == (storyboard_payload{{{1, 1}}, {}, 640, 10, 10, milliseconds{10'000}, true, false}));
+  // The first one is done, the second one is not: its place is free, its wishes are kept by the second.
+  queue.end(first);
+  auto third = queue.submit(R"("jellyfin":true,"bif":false,"width":200)");
+  CAF_CHECK_EQUAL(third.unique_key, first.unique_key);
+  CAF_CHECK(wished(third) == (storyboard_payload{{{1, 1}}, {}, 200, 10, 10, milliseconds{10'000}, true, true}));
+  // Of another content it is another storyboard.
+  CAF_CHECK(!wished(queue.submit(R"("version":"1-2-3")")).bif);
+  queue.submit(R"("rows":9)");
+  auto last = queue.submit(R"("rows":8)");
+  CAF_CHECK_EQUAL(queue.key_of(""), last.unique_key);
+  auto more = storyboard(R"("rows":7)");
+  auto full = admit_media_job({}, more, queue.open());
+  CAF_REQUIRE(!full);
+  CAF_CHECK(full.error().code == errc::conflict);
+  // Who brings a key of his own knows what he does.
+  more = storyboard(R"("rows":7)");
+  more.unique_key = "mine";
+  CAF_CHECK(admit_media_job({}, more, queue.open()).has_value());
+  CAF_CHECK_EQUAL(more.unique_key, "mine");
+  CAF_CHECK(!wished(more).bif);
+}
+
+CAF_TEST(a ladder is one while it is not done) {
+  media_policy policy;
+  auto spec = asked("hls", R"("hls")");
   CAF_REQUIRE(admit_media_job(policy, spec).has_value());
-  CAF_CHECK_EQUAL(spec.unique_key, "hls:" + film + ":hls");
+  CAF_CHECK(spec.unique_key.starts_with("hls:" + film + ":hls:"));
   CAF_CHECK(decode_hls_payload(spec.payload)->profile == *find_profile("hls"));
-  // Two that differ are two.
-  spec = asked("hls", R"({"base":"hls","crf":20})");
-  CAF_REQUIRE(admit_media_job(policy, spec).has_value());
-  CAF_CHECK_EQUAL(spec.unique_key, "");
+  auto again = asked("hls", R"("hls")");
+  CAF_REQUIRE(admit_media_job(policy, again).has_value());
+  CAF_CHECK_EQUAL(again.unique_key, spec.unique_key);
+  // Two that differ are two, also when the configuration has changed what a name means.
+  auto custom = asked("hls", R"({"base":"hls","crf":20})");
+  CAF_REQUIRE(admit_media_job(policy, custom).has_value());
+  CAF_CHECK(custom.unique_key.starts_with("hls:" + film + ":custom:"));
+  auto other = asked("hls", R"({"base":"hls","crf":21})");
+  CAF_REQUIRE(admit_media_job(policy, other).has_value());
+  CAF_CHECK(other.unique_key != custom.unique_key);
+  for (auto& p : policy.profiles)
+    if (p.name == "hls")
+      p.crf += 1;
+  auto changed = asked("hls", R"("hls")");
+  CAF_REQUIRE(admit_media_job(policy, changed).has_value());
+  CAF_CHECK(changed.unique_key != spec.unique_key);
   CAF_CHECK_EQUAL(refused(asked("hls", R"("web-720p")")), "payload.profile");
-  CAF_CHECK_EQUAL(refused(asked("storyboard", R"("x","width":9,"interval":"often")")),
-                  "payload.interval,payload.width");
+  CAF_CHECK_EQUAL(refused(asked("hls", R"("hls","segments":4)")), "payload.segments");
+  CAF_CHECK_EQUAL(refused(asked("transcode", R"("remux","crf":4)")), "payload.crf");
 }
 
 CAF_TEST(films get a storyboard after their ingest where the configuration says so) {
@@ -132,7 +225,7 @@ CAF_TEST(films get a storyboard after their ingest where the configuration says 
   CAF_REQUIRE(spec.has_value());
   CAF_CHECK_EQUAL(spec->kind, "storyboard");
   // Another content is another job.
-  CAF_CHECK_EQUAL(spec->unique_key, "storyboard:" + film + ":7-8-9:320:10:10:10000");
+  CAF_CHECK_EQUAL(spec->unique_key, "storyboard:" + film + ":7-8-9");
   auto again = *spec;
   CAF_REQUIRE(admit_media_job(policy, again).has_value());
   CAF_CHECK(again == *spec);
