@@ -17,7 +17,7 @@ namespace troupe::media {
 namespace {
 
 /// JPEG ends at 65,535; what a browser shows without trouble ends earlier.
-constexpr uint32_t most_side = 16'384;
+constexpr uint32_t most_side = exec::storyboard_request::max_sheet_width;
 constexpr uint64_t most_pixels = 64'000'000;
 /// Consecutive moments that one thread takes at a time: neighbours often share a keyframe.
 constexpr size_t batch = 4;
@@ -131,8 +131,9 @@ private:
     for (auto time : keyframes_)
       keyframes.push_back(times_.to_ms(time));
     by_frames_ = keyframes.size() < wanted_tiles && is_little_work(v);
-    plan_ = by_frames_ ? plan_storyboard_of_frames(duration_ms_, asked_.interval_ms)
-                       : plan_storyboard(duration_ms_, keyframes, asked_.interval_ms);
+    const tile_interval interval{asked_.interval_ms, asked_.jellyfin};
+    plan_ = by_frames_ ? plan_storyboard_of_frames(duration_ms_, interval)
+                       : plan_storyboard(duration_ms_, keyframes, interval);
     return {};
   }
 

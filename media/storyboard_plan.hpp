@@ -27,12 +27,19 @@ struct storyboard_plan {
   std::vector<tile_run> runs;
 };
 
+/// From tile to tile.
+struct tile_interval {
+  int64_t ms = 0;
+  /// Jellyfin reckons with the interval of its settings: a film of less than wanted_tiles keeps it.
+  bool fixed = false;
+};
+
 /// Which moments of a film become tiles. The tile n shows the keyframe nearest to n times the interval. A film that has
-/// less than wanted_tiles of them gets a smaller interval, unless `keyframes` (milliseconds from its start, rising;
-/// empty: not known) has no more of them to show. At least one tile, at most max_tiles.
-storyboard_plan plan_storyboard(int64_t duration_ms, const std::vector<int64_t>& keyframes, int64_t interval_ms);
+/// less than wanted_tiles of them gets a smaller interval, unless that is fixed, or `keyframes` (milliseconds from its
+/// start, rising; empty: not known) has no more of them to show. At least one tile, at most max_tiles.
+storyboard_plan plan_storyboard(int64_t duration_ms, const std::vector<int64_t>& keyframes, tile_interval interval);
 
 /// The same for a film of which any frame can be shown.
-storyboard_plan plan_storyboard_of_frames(int64_t duration_ms, int64_t interval_ms);
+storyboard_plan plan_storyboard_of_frames(int64_t duration_ms, tile_interval interval);
 
 } // namespace troupe::media

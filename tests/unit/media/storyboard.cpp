@@ -102,7 +102,7 @@ CAF_TEST(a plan shows each moment by the keyframe nearest to it) {
       keys.push_back(keys.back() + 1 + static_cast<int64_t>(random() % 9000));
     const auto duration = keys.back() + 1 + static_cast<int64_t>(random() % 9000);
     const auto asked = 100 + static_cast<int64_t>(random() % 20000);
-    auto plan = media::plan_storyboard(duration, keys, asked);
+    auto plan = media::plan_storyboard(duration, keys, {asked});
     CAF_CHECK(plan.interval_ms <= asked);
     CAF_CHECK_EQUAL(plan.count, static_cast<uint32_t>((duration + plan.interval_ms - 1) / plan.interval_ms));
     if (plan.interval_ms < asked)
@@ -124,16 +124,19 @@ CAF_TEST(a plan shows each moment by the keyframe nearest to it) {
 
 CAF_TEST(plans are bounded) {
   // A two-hour film at Jellyfin's interval.
-  CAF_CHECK_EQUAL(media::plan_storyboard_of_frames(7'200'000, 10'000).count, 720u);
-  auto lie = media::plan_storyboard_of_frames(3'600'000'000'000, 100);
+  CAF_CHECK_EQUAL(media::plan_storyboard_of_frames(7'200'000, {10'000}).count, 720u);
+  auto lie = media::plan_storyboard_of_frames(3'600'000'000'000, {100});
   CAF_CHECK_EQUAL(lie.count, media::max_tiles);
-  CAF_CHECK_EQUAL(media::plan_storyboard_of_frames(1, 10'000).count, 1u);
+  CAF_CHECK_EQUAL(media::plan_storyboard_of_frames(1, {10'000}).count, 1u);
   // Short, with enough keyframes and with few.
   std::vector<int64_t> dense(61);
   for (size_t i = 0; i < dense.size(); ++i)
     dense[i] = static_cast<int64_t>(i) * 1000;
-  CAF_CHECK_EQUAL(media::plan_storyboard(61'000, dense, 10'000).count, media::wanted_tiles);
-  CAF_CHECK_EQUAL(media::plan_storyboard(61'000, {0}, 10'000).count, 7u);
+  CAF_CHECK_EQUAL(media::plan_storyboard(61'000, dense, {10'000}).count, media::wanted_tiles);
+  CAF_CHECK_EQUAL(media::plan_storyboard(61'000, {0}, {10'000}).count, 7u);
+  // Jellyfin would show other moments than were asked for.
+  CAF_CHECK_EQUAL(media::plan_storyboard(61'000, dense, {10'000, true}).interval_ms, 10'000);
+  CAF_CHECK_EQUAL(media::plan_storyboard_of_frames(61'000, {10'000, true}).interval_ms, 10'000);
 }
 
 CAF_TEST(sheets have the right tiles at the right places) {
