@@ -6,6 +6,7 @@
 #include "protocol/model/json.hpp"
 #include "protocol/model/json_writer.hpp"
 #include "protocol/model/profile_builder.hpp"
+#include "protocol/model/storyboard_wish.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -18,6 +19,8 @@ struct wish {
   std::string profile;
   /// FIELD=VALUE
   std::vector<std::string> changes;
+  /// It must be one.
+  bool ladder = false;
   bool wait = false;
 };
 
@@ -59,15 +62,19 @@ exit_code transcode(session& s, const wish& x) {
   auto made = profile_from_json(profile_json_of(x), known);
   if (!made)
     throw failure(exit_code::usage, made.error().message);
-  auto id = find_video(s, x.video);
+  if (x.ladder && !makes_ladder(*made))
+    throw failure(exit_code::usage, "profile " + printable(made->name)
+                                      + " makes one file, not a ladder: 'troupe video transcode' makes it");
+  auto& node = s.connect();
+  auto id = node.ask<video_detail>(node.node().catalogue, mesh::get_video{find_video(s, x.video)}).item.id;
   auto profile = encode(*made);
   job_spec spec;
   spec.kind = makes_ladder(*made) ? "hls" : "transcode";
   object_writer payload;
   spec.payload = std::move(payload.id("videoId", id).raw("profile", profile)).str();
-  // Asked for twice while it is not done: the same job.
-  if (x.changes.empty())
-    spec.unique_key = spec.kind + ":" + id.str() + ":" + x.profile;
+  // Asked for twice while it is not done: the same job. Ladders have a key from the node.
+  if (x.changes.empty() && !makes_ladder(*made))
+    spec.unique_key = "transcode:" + id.str() + ":" + x.profile + ":" + digest_of(*made);
   return submit(s, std::move(spec), x.wait);
 }
 
@@ -75,37 +82,39 @@ struct board_wish {
   wish what;
   bool bif = false;
   bool jellyfin = false;
-  /// 0: as the node's configuration says.
+  /// 0: not said.
   uint32_t interval = 0;
   uint32_t width = 0;
   bool again = false;
+
+  storyboard_wish named() const {
+    storyboard_wish out;
+    out.width = width > 0 ? std::optional{width} : std::nullopt;
+    out.interval = interval > 0 ? std::optional{interval} : std::nullopt;
+    out.bif = bif ? std::optional{true} : std::nullopt;
+    out.jellyfin = jellyfin ? std::optional{true} : std::nullopt;
+    out.again = again;
+    return out;
+  }
 };
 
 exit_code make_storyboard(session& s, const board_wish& x) {
   auto& node = s.connect();
   auto found = node.ask<video_detail>(node.node().catalogue, mesh::get_video{find_video(s, x.what.video)});
-  auto id = found.item.id;
+  auto wish = x.named();
   auto& there = found.board;
-  if (there.exists() && !x.again && there.bif >= x.bif && there.jellyfin >= x.jellyfin) {
+  if (is_met(wish, there)) {
     object_writer out;
     if (s.json())
       print_line(std::move(out.text("jobId", there.made_by).text("status", "completed")).str());
     else
-      print_line("video/" + id.str() + " has a storyboard of " + std::to_string(there.count)
+      print_line("video/" + found.item.id.str() + " has a storyboard of " + std::to_string(there.count)
                  + " pictures; --again makes another");
     return exit_code::ok;
   }
   job_spec spec;
   spec.kind = "storyboard";
-  object_writer payload;
-  payload.id("videoId", id).text("version", found.item.version.str());
-  // What there is and nobody spoke of stays.
-  payload.boolean("bif", x.bif || there.bif).boolean("jellyfin", x.jellyfin || there.jellyfin);
-  if (x.interval > 0)
-    payload.number("interval", x.interval);
-  if (x.width > 0)
-    payload.number("width", x.width);
-  spec.payload = std::move(payload).str();
+  spec.payload = payload_of(wish, found);
   return submit(s, std::move(spec), x.what.wait);
 }
 
@@ -117,6 +126,7 @@ void add_video_option(CLI::App& cmd, const std::shared_ptr<wish>& x) {
 void add_transcode(CLI::App& to, session& s, const char* name, const char* about, const char* profile) {
   auto x = std::make_shared<wish>();
   x->profile = profile;
+  x->ladder = std::string_view{name} == "hls";
   auto* cmd = to.add_subcommand(name, about);
   add_video_option(*cmd, x);
   cmd->add_option("--profile", x->profile, "What to make; 'troupe profiles' lists them")->capture_default_str();
@@ -125,9 +135,9 @@ void add_transcode(CLI::App& to, session& s, const char* name, const char* about
   cmd->callback([&s, x] { s.action = [&s, x] { return transcode(s, *x); }; });
   cmd->footer(std::string{"Examples:\n  troupe video "} + name + " \"big buck\" --wait\n  troupe video " + name
               + " \"big buck\" --profile " + profile + " --with loudness=-16 --with name=quiet"
-              + (std::string_view{name} == "hls" ? ""
-                                                 : "\nStreams that already fit are copied; --with copyFitting=false "
-                                                   "encodes them anew."));
+              + (x->ladder ? ""
+                           : "\nStreams that already fit are copied; --with copyFitting=false "
+                             "encodes them anew."));
 }
 
 void add_storyboard(CLI::App& to, session& s) {
@@ -137,11 +147,13 @@ void add_storyboard(CLI::App& to, session& s) {
   cmd->add_flag("--wait", x->what.wait, "Follow it to its end; exit status 4 when it fails");
   cmd->add_flag("--bif", x->bif, "A BIF file, too, for Roku and Plex players");
   cmd->add_flag("--jellyfin", x->jellyfin, "Sheets as Jellyfin's trickplay has them, to be copied beside the film");
-  cmd->add_option("--interval", x->interval, "Seconds from picture to picture; the node's setting unless told")
+  cmd
+    ->add_option("--interval", x->interval,
+                 "Seconds from picture to picture; unless told as it was, or the node's setting")
     ->check(CLI::Range(1, 3600));
-  cmd->add_option("--width", x->width, "Of a picture, pixels; the node's setting unless told")
+  cmd->add_option("--width", x->width, "Of a picture, pixels; unless told as it was, or the node's setting")
     ->check(CLI::Range(16, 1024));
-  cmd->add_flag("--again", x->again, "Although there is one of this content");
+  cmd->add_flag("--again", x->again, "Although there is one that has all of that");
   cmd->callback([&s, x] { s.action = [&s, x] { return make_storyboard(s, *x); }; });
   cmd->footer("Films get one by themselves after their ingest, unless storyboards.after_ingest is off.\n"
               "Examples:\n  troupe video storyboard \"big buck\" --bif --wait\n"

@@ -143,8 +143,15 @@ CAF_TEST(what is made of a video is checked before it is asked for) {
   CAF_CHECK(has(ask("transcode good --profile of-the-node"), "submitted; follow it with: troupe jobs watch "));
   CAF_CHECK(has(ask("video transcode good --with crf=20 --with name=7 --with preset=fast"), "submitted"));
   CAF_CHECK_EQUAL(ask("video hls good --wait").status, 0);
+  auto no_ladder = ask("video hls good --profile remux");
+  CAF_CHECK_EQUAL(no_ladder.status, 2);
+  CAF_CHECK(has(no_ladder, "'troupe video transcode' makes it"));
+  for (std::string what : {"hls", "transcode", "storyboard"})
+    CAF_CHECK_EQUAL(ask("video " + what + " " + video_id{{1, 1}}.str()).status, 6);
   CAF_CHECK(has(ask("video storyboard good"), "has a storyboard of 7 pictures; --again makes another"));
   CAF_CHECK(has(ask("video storyboard good --again"), "submitted; follow it with"));
+  CAF_CHECK(has(ask("video storyboard good --width 320 --interval 10"), "has a storyboard of 7 pictures"));
+  CAF_CHECK(has(ask("video storyboard good --width 160"), "submitted; follow it with"));
   // The one that is there has no BIF.
   CAF_CHECK(has(ask("video storyboard good --bif"), "submitted; follow it with"));
   CAF_CHECK_EQUAL(ask("video storyboard good --bif --wait").status, 0);

@@ -134,11 +134,14 @@ video_page videos(const video_query& q) {
 mesh::catalogue_reader::behavior_type catalogue(mesh::catalogue_reader::pointer) {
   return {
     [](const video_query& x) { return videos(x); },
-    [](const mesh::get_video&) {
+    [](const mesh::get_video& x) -> caf::result<video_detail> {
+      if (x.id != videos({}).videos[0].id)
+        return mesh::to_caf({errc::not_found, "video " + x.id.str() + " does not exist"});
       video_detail out{videos({}).videos[0], films("/x"), {}, {}};
       out.board.columns = out.board.rows = 10;
       out.board.count = 7;
-      out.board.interval = 10'000ms;
+      out.board.interval = out.board.asked_interval = 10'000ms;
+      out.board.asked_width = 320;
       out.board.made_by = fake_job(1).str();
       return out;
     },
