@@ -83,6 +83,7 @@ class Storyboards(TestCase):
             self.assertIn("completed", again.stdout)
             self.assertEqual(len(folders(node, "artwork")), 2)
             newer = node.get(f"/api/videos/{video}")["storyboard"]
+            self.assertEqual(node.request("GET", newer["bifUrl"]).status, 200)
             self.assertNotEqual(newer["jobId"], made["jobId"])
             self.assertTrue(newer["bifUrl"], "the BIF was not spoken of and is gone")
             of = node.request("GET", f"/api/videos/{video}/storyboard/0.jpg?of={made['jobId']}")
@@ -98,13 +99,76 @@ class Storyboards(TestCase):
             node.start()
             self.assertEqual(folders(node, "artwork"), [])
 
+    def test_wishes_of_one_moment_are_all_met(self):
+        with Node() as node:
+            video = self.film(node, seconds=20, size="640x360")
+            asked = [{"bif": True, "again": True}, {"jellyfin": True, "again": True}, {"width": 160, "interval": 4}]
+            jobs = [node.post(f"/api/videos/{video}/storyboard", x)["jobId"] for x in asked]
+            for job in jobs:
+                self.assertEqual(node.wait_job(job)["status"], "completed")
+            board = node.get(f"/api/videos/{video}")["storyboard"]
+            self.assertEqual(board["jobId"], max(jobs))
+            self.assertEqual((board["layout"], board["tileWidth"], board["interval"]), ("jellyfin", 160, 4))
+            bif = node.request("GET", board["bifUrl"])
+            self.assertEqual(bif.body[:8], b"\x89BIF\r\n\x1a\n")
+            # What is not named stays, what is named otherwise is made.
+            again = node.post(f"/api/videos/{video}/storyboard", {"width": 320})["jobId"]
+            self.assertEqual(node.wait_job(again)["status"], "completed")
+            newer = node.get(f"/api/videos/{video}")["storyboard"]
+            self.assertEqual((newer["layout"], newer["tileWidth"], newer["interval"]), ("jellyfin", 320, 4))
+            self.assertEqual(node.request("GET", board["bifUrl"]).status, 404)
+            self.assertEqual(node.request("GET", newer["bifUrl"]).status, 200)
+
+    def test_a_film_that_has_changed(self):
+        with Node() as node:
+            films = node.folder / "films"
+            films.mkdir()
+            path = synth(films / "film.mp4", seconds=6, size="320x180")
+            library = node.post("/api/libraries", {"name": "Films", "root": str(films)})["id"]
+
+            def scan():
+                node.post(f"/api/libraries/{library}/scan", {})
+                wait_until("the scan", lambda: node.get("/api/scans")["scans"][0]["status"] == "completed", 30)
+
+            def make(what, body):
+                return node.wait_job(node.post(f"/api/videos/{video}/{what}", body)["jobId"], seconds=120)
+
+            scan()
+            video = node.get("/api/videos")["videos"][0]["id"]
+            ladder = {"profile": "hls", "preset": "ultrafast"}
+            self.assertEqual(make("storyboard", {})["status"], "completed")
+            self.assertEqual(make("transcode", ladder)["status"], "completed")
+            self.assertEqual(make("transcode", ladder)["status"], "completed")
+            # The second one has taken the first one's place.
+            self.assertEqual(len(node.get(f"/api/videos/{video}")["renditions"]), 1)
+            # Who plays the first one goes on.
+            first = min(j["id"] for j in node.get("/api/jobs?kind=hls")["jobs"])
+            self.assertEqual(node.request("GET", f"/api/videos/{video}/hls/{first}/v0.mp4").status, 200)
+            synth(path, seconds=8, size="320x180")
+            for what, body in (("storyboard", {"again": True}), ("transcode", ladder)):
+                failed = make(what, body)
+                self.assertEqual(failed["status"], "failed", failed)
+                self.assertIn("scan its library", failed["error"]["message"])
+            scan()
+            detail = node.get(f"/api/videos/{video}")
+            self.assertEqual((detail["id"], detail["renditions"], detail["storyboard"]), (video, [], None))
+            self.assertEqual(node.request("GET", f"/api/videos/{video}/hls/master.m3u8").status, 404)
+            self.assertEqual(make("storyboard", {})["status"], "completed")
+            self.assertEqual(make("transcode", ladder)["status"], "completed")
+            self.assertEqual(node.request("GET", f"/api/videos/{video}/hls/master.m3u8").status, 200)
+            self.assertEqual(node.stop(), 0)
+            node.start()
+            self.assertEqual(len(folders(node, "artwork")), 1)
+            self.assertEqual(len(folders(node, "renditions")), 1)
+
     def test_jellyfin_reads_the_folder(self):
         with Node() as node:
             video = self.film(node, seconds=20, size="640x360")
             done = node.cli("video", "storyboard", video, "--jellyfin", "--interval", "1", "--wait")
             self.assertIn("completed", done.stdout)
             board = node.get(f"/api/videos/{video}")["storyboard"]
-            self.assertEqual((board["layout"], board["interval"]), ("jellyfin", 1))
+            # A short film, too, has the interval that Jellyfin reckons with.
+            self.assertEqual((board["layout"], board["interval"], board["count"]), ("jellyfin", 1, 20))
             shown = node.cli("video", "show", video).stdout
             folder = pathlib.Path(re.search(r"^Trickplay: +(.+)$", shown, re.M)[1])
             files = sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
