@@ -130,7 +130,10 @@ int run(const options& chosen) {
   std::vector<std::string> files;
   for (std::string line; std::getline(std::cin, line);)
     files.push_back(line);
+  // One thread for actors, which sleeps when there is nothing to do, as in a node.
   caf::actor_system_config config;
+  config.set("scheduler.policy", caf::atom("sharing"));
+  config.set("scheduler.max-threads", size_t{1});
   caf::actor_system system(config);
   auto children = host::start_child_processes();
   if (!children) {
