@@ -41,6 +41,7 @@ result<void> fragment_muxer::write(AVPacket& packet, unsigned stream, AVRational
       TROUPE_TRY(end_fragment());
     starts_.push_back(at);
   }
+  ++packets_;
   end_ = std::max(end_, static_cast<double>(pts + packet.duration) * av_q2d(time_base));
   return muxer::write(packet, stream, time_base);
 }

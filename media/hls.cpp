@@ -179,11 +179,19 @@ private:
         static_cast<uint32_t>(sounds_.back().output->format()->streams[0]->codecpar->ch_layout.nb_channels);
     }
     // A player that is told nothing takes the first.
-    auto is_default = [](auto& r) { return r.facts.is_default; };
-    auto first = std::find_if(sounds_.begin(), sounds_.end(), is_default);
-    for (auto i = sounds_.begin(); i != sounds_.end(); ++i)
-      i->facts.is_default = i == (first == sounds_.end() ? sounds_.begin() : first);
+    if (!sounds_.empty() && !keep_one_default(sounds_))
+      sounds_.front().facts.is_default = true;
     return {};
+  }
+
+  /// A group may have one (RFC 8216, 4.3.4.1.1), films have several; the first stays. False: there is none.
+  static bool keep_one_default(std::deque<rendition>& group) {
+    bool any = false;
+    for (auto& r : group) {
+      r.facts.is_default &= !any;
+      any |= r.facts.is_default;
+    }
+    return any;
   }
 
   result<void> add_text() {
@@ -218,6 +226,7 @@ private:
       runner_.add(r.plan, std::move(*track));
       name_track(r.facts, stream);
     }
+    keep_one_default(texts_);
     return {};
   }
 
@@ -230,6 +239,12 @@ private:
     if (boxes->fragments.size() != starts.size() || starts.empty())
       return {errc::internal, r.facts.name + ": " + std::to_string(boxes->fragments.size())
                                 + " fragments were written, " + std::to_string(starts.size()) + " were begun"};
+    int64_t samples = 0;
+    for (auto& f : boxes->fragments)
+      samples += f.samples;
+    if (samples != r.fragments().packets())
+      return {errc::internal, r.facts.name + ": its fragments hold " + std::to_string(samples) + " samples of "
+                                + std::to_string(r.fragments().packets()) + " that were written"};
     r.facts.init_size = boxes->init_size;
     r.facts.codec = boxes->codec;
     const bool pictures = r.facts.width > 0;
@@ -261,6 +276,8 @@ private:
     for (auto& s : facts_.streams)
       if (s.index == r.plan.stream)
         request.source.streams.push_back(s);
+    // The runner has judged the whole film; one track may begin after the others and end before them.
+    request.film_seconds = r.fragments().end() - r.fragments().starts().front();
     request.full = false;
     auto found = verify(r.file.get(), request, {job_.cancelled, {}, {}, job_.limits});
     if (!found)
@@ -297,9 +314,10 @@ private:
     for (auto* group : {&videos_, &sounds_, &texts_})
       for (auto& r : *group)
         set_size(r.facts.name + (group == &texts_ ? ".vtt" : ".mp4"), r.output->bytes());
+    const auto target = target_duration({facts_of_all(videos_), facts_of_all(sounds_)});
     for (auto* group : {&videos_, &sounds_})
       for (auto& r : *group) {
-        TROUPE_TRY(write_text(r.facts.name + ".m3u8", media_playlist(r.facts)));
+        TROUPE_TRY(write_text(r.facts.name + ".m3u8", media_playlist(r.facts, target)));
         if (!r.facts.keyframes.empty())
           TROUPE_TRY(write_text(r.facts.name + "-keyframes.m3u8", keyframe_playlist(r.facts)));
       }

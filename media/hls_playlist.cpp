@@ -29,12 +29,17 @@ std::string quoted(std::string_view text) {
   return out + "\"";
 }
 
-std::string playlist(const hls_rendition& r, const std::vector<hls_segment>& parts, const char* kind) {
-  double longest = 0;
+/// Lengths are compared with it when they are rounded (RFC 8216, 4.3.3.1).
+long longest_rounded(const std::vector<hls_segment>& parts) {
+  long longest = 1;
   for (auto& s : parts)
-    longest = std::max(longest, s.duration);
+    longest = std::max(longest, std::lround(s.duration));
+  return longest;
+}
+
+std::string playlist(const hls_rendition& r, const std::vector<hls_segment>& parts, long target, const char* kind) {
   std::string out = version;
-  out += "#EXT-X-TARGETDURATION:" + std::to_string(std::max(std::lround(std::ceil(longest - 1e-3)), 1L)) + "\n";
+  out += "#EXT-X-TARGETDURATION:" + std::to_string(target) + "\n";
   out += "#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-PLAYLIST-TYPE:VOD\n";
   out += kind;
   const auto file = r.name + ".mp4";
@@ -51,7 +56,8 @@ std::string media_line(const hls_rendition& r, const char* type, const char* gro
   if (!r.language.empty())
     out += ",LANGUAGE=" + quoted(r.language);
   out += std::string(",DEFAULT=") + (r.is_default ? "YES" : "NO") + ",AUTOSELECT=YES";
-  if (r.forced)
+  // Of no other type (RFC 8216, 4.3.4.1).
+  if (r.forced && std::string_view(type) == "SUBTITLES")
     out += ",FORCED=YES";
   if (r.channels > 0)
     out += ",CHANNELS=\"" + std::to_string(r.channels) + "\"";
@@ -76,12 +82,20 @@ std::string bandwidth(int64_t peak, int64_t average) {
 
 } // namespace
 
-std::string media_playlist(const hls_rendition& r) {
-  return playlist(r, r.segments, "#EXT-X-INDEPENDENT-SEGMENTS\n");
+long target_duration(const std::vector<std::vector<hls_rendition>>& groups) {
+  long longest = 1;
+  for (auto& group : groups)
+    for (auto& r : group)
+      longest = std::max(longest, longest_rounded(r.segments));
+  return longest;
+}
+
+std::string media_playlist(const hls_rendition& r, long target_duration) {
+  return playlist(r, r.segments, target_duration, "#EXT-X-INDEPENDENT-SEGMENTS\n");
 }
 
 std::string keyframe_playlist(const hls_rendition& r) {
-  return playlist(r, r.keyframes, "#EXT-X-I-FRAMES-ONLY\n");
+  return playlist(r, r.keyframes, longest_rounded(r.keyframes), "#EXT-X-I-FRAMES-ONLY\n");
 }
 
 std::string text_playlist(const std::string& file, double seconds) {

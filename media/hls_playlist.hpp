@@ -40,7 +40,10 @@ struct hls_rendition {
   bool forced = false;
 };
 
-std::string media_playlist(const hls_rendition& r);
+/// Seconds of the longest segment of all these: the media playlists of one film have to tell the same (RFC 8216, 6.2.4).
+long target_duration(const std::vector<std::vector<hls_rendition>>& groups);
+
+std::string media_playlist(const hls_rendition& r, long target_duration);
 /// EXT-X-I-FRAMES-ONLY.
 std::string keyframe_playlist(const hls_rendition& r);
 /// One WebVTT file, `seconds` long.
