@@ -39,7 +39,7 @@ public:
   result<exec::transcode_answer> run() {
     TROUPE_TRY(judge_damage());
     copy_film_description(*output_.format(), *source_.format());
-    copy_chapters(*output_.format(), *source_.format());
+    copy_chapters(*output_.format(), *source_.format(), duration_);
     TROUPE_TRY(add_streams());
     TROUPE_TRY(output_.write_header());
     TROUPE_TRY(write_packets());

@@ -48,6 +48,7 @@ public:
       found_.add("the index (moov) stands behind the data (mdat): it can't be played while it loads");
     TROUPE_TRY(open_decoders());
     TROUPE_TRY(request_.full ? read_to(INFINITY) : read_samples());
+    check_duration(request_, facts, last_end(), found_);
     check_packets();
     check_against_source(facts);
     answer_.frames = frames();
@@ -139,6 +140,15 @@ private:
       if (s.codec)
         TROUPE_TRY(s.codec->send(nullptr, nothing));
     return {};
+  }
+
+  /// Of pictures and sound, seconds; 0: none were seen.
+  double last_end() const {
+    double end = 0;
+    for (auto& s : streams_)
+      if (s.codec)
+        end = std::max(end, s.watch.end());
+    return end;
   }
 
   double unit(const AVPacket& packet) {

@@ -26,8 +26,10 @@ private:
 
 // Checks of a file against a verify request: the profile, and the source that it was made of.
 
-/// Kinds, numbers and codecs of the streams, the picture's size, the duration. `file` is the file's own probe.
+/// Kinds, numbers and codecs of the streams, the picture's size. `file` is the file's own probe.
 void check_facts(const exec::request& request, const media_info& file, findings& out);
+/// `seen`: where the last picture or sound ends, seconds.
+void check_duration(const exec::request& request, const media_info& file, double seen, findings& out);
 
 /// One stream of the file beside the stream of the source that it was made of.
 struct stream_pair {
