@@ -1,6 +1,7 @@
 #include "media/muxer.hpp"
 
 #include "media/faults.hpp"
+#include "media/stream_description.hpp"
 
 #include <unistd.h>
 
@@ -59,6 +60,8 @@ AVStream* muxer::add_stream() {
 }
 
 result<void> muxer::write_header() {
+  for (unsigned i = 0; i < format_->nb_streams; ++i)
+    format_->strict_std_compliance = std::min(format_->strict_std_compliance, strictness_for(*format_->streams[i]));
   av::options options;
   // Only the mp4 family has these options; others leave them in the dictionary, which is no error.
   // Where a track begins is told in units of this: the default of a millisecond moves sound against picture.

@@ -3,6 +3,7 @@
 #include "media/container_fit.hpp"
 #include "media/encoders.hpp"
 #include "media/hardware_encoders.hpp"
+#include "media/stream_description.hpp"
 #include "media/stream_fit.hpp"
 #include "media/transcode_filters.hpp"
 
@@ -222,6 +223,9 @@ bool is_text_subtitle(const AVStream& s) noexcept {
 
 result<planned_track> plan_video(input& source, AVStream& s, const media_profile& profile, uint32_t max_width,
                                  uint32_t max_height, std::vector<std::string>& warnings) {
+  if (is_dolby_vision_alone(s))
+    return {errc::unsupported_media, name_of(s) + " is Dolby Vision without a picture for other players: its colours "
+                                                  "can't be decoded; choose a profile that copies it"};
   auto codec = find_encoder(video_encoder(profile, warnings), profile.video_codec, profile);
   if (!codec)
     return codec.error();

@@ -316,28 +316,3 @@ CAF_TEST(text that is no UTF-8 does not cost the film) {
   CAF_CHECK(warned(o, "damaged"));
   CAF_CHECK(text_of(scratch("out.mp4"), 0).find("hello") != std::string::npos);
 }
-
-CAF_TEST(chapters and text may outlast the film) {
-  write_file(scratch("after.txt"), ";FFMETADATA1\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=1000\ntitle=One\n"
-                                   "[CHAPTER]\nTIMEBASE=1/1000\nSTART=1000\nEND=60000\ntitle=Two\n"
-                                   "[CHAPTER]\nTIMEBASE=1/1000\nSTART=60000\nEND=70000\ntitle=Three\n");
-  write_file(scratch("after.srt"), "1\n00:00:20,000 --> 00:00:21,000\nx\n");
-  const std::string film = "-f lavfi -i testsrc=s=64x48:r=25:d=3 -f lavfi -i sine=d=3 ";
-  const std::string coded = " -map 0 -map 1 -c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac ";
-  ffmpeg(film + "-i " + scratch("after.txt") + coded + "-map_chapters 2 " + scratch("chapters.mkv"));
-  ffmpeg(film + "-i " + scratch("after.srt") + coded + "-map 2 -c:s mov_text " + scratch("text.mp4"));
-  ffmpeg(film + "-i " + scratch("after.srt") + coded + "-map 2 -c:s srt " + scratch("text.mkv"));
-  for (auto* name : {"web-720p", "remux", "webm"}) {
-    auto p = encoding(name);
-    p.preset = p.container == "webm" ? "8" : p.preset;
-    for (auto* source : {"chapters.mkv", "text.mp4", "text.mkv"}) {
-      auto o = run(scratch(source), p);
-      CAF_CHECK_EQUAL(std::string(source) + " " + name + ": " + o.text(), std::string(source) + " " + name + ": ok");
-      if (!o.answer || source != std::string("chapters.mkv"))
-        continue;
-      CAF_REQUIRE_EQUAL(o.seen["chapters"].size(), 2u);
-      CAF_CHECK_EQUAL(o.seen["chapters"][1]["tags"]["title"], "Two");
-      CAF_CHECK(std::fabs(std::stod(o.seen["chapters"][1]["end_time"].get<std::string>()) - 3) < 0.1);
-    }
-  }
-}
