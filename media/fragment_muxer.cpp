@@ -14,6 +14,7 @@ result<std::unique_ptr<fragment_muxer>> fragment_muxer::open(int fd, double frag
 }
 
 result<void> fragment_muxer::write_header() {
+  name_languages();
   av::options options;
   // The moov waits for the first fragment, so that it can tell of the encoder's delay in an edit list.
   options.set("movflags", "+cmaf+frag_custom+delay_moov+skip_trailer");

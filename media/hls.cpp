@@ -5,6 +5,7 @@
 #include "media/fragment_muxer.hpp"
 #include "media/hls_playlist.hpp"
 #include "media/input.hpp"
+#include "media/languages.hpp"
 #include "media/log_capture.hpp"
 #include "media/mp4_fragments.hpp"
 #include "media/picture.hpp"

@@ -1,8 +1,6 @@
 #include "media/hls_playlist.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cctype>
 #include <cmath>
 #include <cstdio>
 #include <string_view>
@@ -164,31 +162,6 @@ int64_t average_bandwidth(const std::vector<hls_segment>& segments) {
     bytes += static_cast<double>(s.size);
   }
   return seconds > 0 ? std::llround(bytes * 8 / seconds) : 0;
-}
-
-std::string language_tag(const std::string& language) {
-  struct pair {
-    std::string_view three;
-    std::string_view two;
-  };
-  // ISO 639-2 (both forms where there are two) to 639-1, which BCP 47 wants where it exists.
-  static constexpr std::array known{
-    pair{"ara", "ar"}, pair{"bul", "bg"}, pair{"cat", "ca"}, pair{"ces", "cs"}, pair{"cze", "cs"}, pair{"dan", "da"},
-    pair{"deu", "de"}, pair{"ger", "de"}, pair{"ell", "el"}, pair{"gre", "el"}, pair{"eng", "en"}, pair{"est", "et"},
-    pair{"eus", "eu"}, pair{"baq", "eu"}, pair{"fas", "fa"}, pair{"per", "fa"}, pair{"fin", "fi"}, pair{"fra", "fr"},
-    pair{"fre", "fr"}, pair{"glg", "gl"}, pair{"heb", "he"}, pair{"hin", "hi"}, pair{"hrv", "hr"}, pair{"hun", "hu"},
-    pair{"ind", "id"}, pair{"isl", "is"}, pair{"ice", "is"}, pair{"ita", "it"}, pair{"jpn", "ja"}, pair{"kor", "ko"},
-    pair{"lav", "lv"}, pair{"lit", "lt"}, pair{"msa", "ms"}, pair{"may", "ms"}, pair{"nld", "nl"}, pair{"dut", "nl"},
-    pair{"nob", "nb"}, pair{"nor", "no"}, pair{"pol", "pl"}, pair{"por", "pt"}, pair{"ron", "ro"}, pair{"rum", "ro"},
-    pair{"rus", "ru"}, pair{"slk", "sk"}, pair{"slo", "sk"}, pair{"slv", "sl"}, pair{"spa", "es"}, pair{"srp", "sr"},
-    pair{"swe", "sv"}, pair{"tam", "ta"}, pair{"tel", "te"}, pair{"tha", "th"}, pair{"tur", "tr"}, pair{"ukr", "uk"},
-    pair{"vie", "vi"}, pair{"zho", "zh"}, pair{"chi", "zh"}};
-  if (language == "und" || language.size() < 2 || language.size() > 35)
-    return {};
-  if (!std::all_of(language.begin(), language.end(), [](unsigned char c) { return std::isalnum(c) || c == '-'; }))
-    return {};
-  auto found = std::find_if(known.begin(), known.end(), [&](auto& p) { return p.three == language; });
-  return found == known.end() ? language : std::string(found->two);
 }
 
 } // namespace troupe::media

@@ -56,8 +56,4 @@ std::string master_playlist(const std::vector<hls_rendition>& videos, const std:
 int64_t peak_bandwidth(const std::vector<hls_segment>& segments);
 int64_t average_bandwidth(const std::vector<hls_segment>& segments);
 
-/// The language tag of BCP 47 for what containers say ("eng" → "en"); unknown ones as they are, "und" and what is no
-/// tag at all become empty.
-std::string language_tag(const std::string& language);
-
 } // namespace troupe::media

@@ -1,6 +1,7 @@
 #include "media/muxer.hpp"
 
 #include "media/faults.hpp"
+#include "media/languages.hpp"
 #include "media/stream_description.hpp"
 
 #include <unistd.h>
@@ -28,6 +29,7 @@ result<void> muxer::prepare(const std::string& container, const std::string& ext
   format_.reset(context);
   const std::string_view name = context->oformat->name;
   is_matroska_ = name == "matroska" || name == "webm";
+  is_mp4_ = name == "mp4" || name == "mov" || name == "ipod";
   context->pb = sink_.context();
   context->flags |= AVFMT_FLAG_CUSTOM_IO;
   context->opaque = this;
@@ -59,7 +61,21 @@ AVStream* muxer::add_stream() {
   return av::checked(avformat_new_stream(format_.get(), nullptr));
 }
 
+/// The mp4 family has room for three letters, "und" for anything else. Others take what they find or know how to turn
+/// it into theirs.
+void muxer::name_languages() {
+  if (!is_mp4_)
+    return;
+  const bool quicktime = std::string_view(format_->oformat->name) == "mov";
+  for (unsigned i = 0; i < format_->nb_streams; ++i)
+    if (auto* said = av_dict_get(format_->streams[i]->metadata, "language", nullptr, 0)) {
+      const auto three = quicktime ? quicktime_letters(said->value) : three_letters(said->value);
+      av_dict_set(&format_->streams[i]->metadata, "language", three.c_str(), 0);
+    }
+}
+
 result<void> muxer::write_header() {
+  name_languages();
   for (unsigned i = 0; i < format_->nb_streams; ++i)
     format_->strict_std_compliance = std::min(format_->strict_std_compliance, strictness_for(*format_->streams[i]));
   av::options options;

@@ -43,8 +43,9 @@ public:
 protected:
   muxer(int fd, const std::atomic<bool>& cancelled) : cancelled_(cancelled), sink_(fd) {
   }
-  /// Empties the file and makes the context. unprocessable for a container that libav does not know.
   void delay_sound(AVPacket& packet, const AVStream& stream) const noexcept;
+  void name_languages();
+  /// Empties the file and makes the context. unprocessable for a container that libav does not know.
   result<void> prepare(const std::string& container, const std::string& extension);
   error failed(int code, const char* what) const;
   int fd() const noexcept {
@@ -60,6 +61,7 @@ private:
   std::unique_ptr<source_io> rereading_;
   bool faststart_ = false;
   bool is_matroska_ = false;
+  bool is_mp4_ = false;
   std::vector<int64_t> last_dts_;
   // Last: freed before what it writes to.
   av::output_context format_;

@@ -3,6 +3,7 @@
 #include "media/hls.hpp"
 
 #include "media/hls_playlist.hpp"
+#include "media/languages.hpp"
 #include "media/probe.hpp"
 #include "tests/support/unit_test.hpp"
 #include "tests/unit/media/samples.hpp"
@@ -219,6 +220,9 @@ CAF_TEST(the numbers of a playlist) {
   CAF_CHECK_EQUAL(media::language_tag("pt-BR"), "pt-BR");
   CAF_CHECK_EQUAL(media::language_tag("und"), "");
   CAF_CHECK_EQUAL(media::language_tag("e\"n"), "");
+  for (auto [tag, three] : {std::pair{"de", "deu"}, {"pt-BR", "por"}, {"ger", "ger"}, {"EN", "eng"}, {"gsw", "gsw"},
+                            {"x", "und"}, {"zz", "und"}, {"und", "und"}, {"German", "und"}})
+    CAF_CHECK_EQUAL(media::three_letters(tag), three);
   media::hls_rendition one;
   one.name = "a0";
   one.title = "a \"quoted\"\nname";

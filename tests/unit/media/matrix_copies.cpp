@@ -115,3 +115,33 @@ CAF_TEST(lossless sound goes into mp4 as it is) {
   CAF_CHECK_EQUAL(streams(o, "audio").at(0)["codec_name"], "flac");
   CAF_CHECK_EQUAL(packet_hashes(song, "a:0"), packet_hashes(scratch("out.mp4"), "a:0"));
 }
+
+CAF_TEST(languages of two letters and of regions keep their names in mp4) {
+  const auto path = scratch("tongues.mkv");
+  ffmpeg("-f lavfi -i testsrc=s=64x48:d=1 -f lavfi -i sine=d=1 -map 0 -map 1 -map 1 -map 1 -c:v libx264 -preset ultrafast "
+         "-pix_fmt yuv420p -c:a flac -metadata:s:a:0 language=xxx -metadata:s:a:1 language=yyy -metadata:s:a:2 language=ger "
+         + path);
+  // The ffmpeg program writes three letters only.
+  auto content = read_file(path);
+  for (auto [three, tag] : {std::pair{"xxx", "de"}, {"yyy", "fr"}}) {
+    const auto at = content.find(std::string("\x22\xb5\x9c\x83") + three);
+    CAF_REQUIRE(at != std::string::npos);
+    content.replace(at + 4, 3, std::string(tag) + '\0');
+  }
+  write_file(path, content);
+  CAF_REQUIRE_EQUAL(ffprobe(path)["streams"][1]["tags"]["language"], "de");
+  for (auto* name : {"web-720p", "remux"}) {
+    auto p = encoding(name);
+    p.container = name == std::string("remux") ? "mov" : "mp4";
+    p.extension = p.container;
+    p.audio_codec = "aac";
+    auto o = run(path, p);
+    CAF_CHECK_EQUAL(o.text(), "ok");
+    const auto sounds = streams(o, "audio");
+    CAF_REQUIRE_EQUAL(sounds.size(), 3u);
+    // QuickTime's own list says "ger".
+    CAF_CHECK_EQUAL(sounds[0]["tags"]["language"], p.container == "mov" ? "ger" : "deu");
+    CAF_CHECK_EQUAL(sounds[1]["tags"]["language"], "fra");
+    CAF_CHECK_EQUAL(sounds[2]["tags"]["language"], "ger");
+  }
+}
