@@ -155,6 +155,9 @@ private:
     if (profile_.video_codec == "copy" && source_.lacks_display_times(s))
       return {errc::unprocessable, name_of(s) + " can't be copied: a " + source_.format()->iformat->name
                                      + " file does not tell when its pictures are shown; choose a profile that transcodes it"};
+    if (profile_.video_codec == "copy" && hides_pictures(s) && !is({"mp4", "mov"}))
+      return {errc::unprocessable, name_of(s) + " can't be copied: its edit list hides pictures, which a " + container_.name
+                                     + " file would show; choose mp4, or a profile that transcodes it"};
     if (profile_.video_codec == "copy" || (video_fits(source_, s, profile_) && holds(*s.codecpar)))
       return add_copy(s);
     auto track = plan_video(source_, s, profile_, profile_.max_width, profile_.max_height, plan_.warnings);

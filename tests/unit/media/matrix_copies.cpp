@@ -145,3 +145,26 @@ CAF_TEST(languages of two letters and of regions keep their names in mp4) {
     CAF_CHECK_EQUAL(sounds[2]["tags"]["language"], "ger");
   }
 }
+
+CAF_TEST(pictures that an edit list hides stay hidden) {
+  const auto whole = scratch("whole.mp4");
+  ffmpeg("-f lavfi -i testsrc=s=64x48:r=25:d=6 -f lavfi -i sine=d=6 -c:v libx264 -preset ultrafast -g 100 -pix_fmt yuv420p "
+         "-c:a aac " + whole);
+  const auto trimmed = scratch("trimmed.mp4");
+  ffmpeg("-ss 3 -i " + whole + " -c copy " + trimmed);
+  CAF_REQUIRE(output_of("ffprobe -v quiet -show_entries packet=flags '" + trimmed + "'").find("KD") != std::string::npos);
+  auto p = encoding("remux");
+  for (auto* container : {"mp4", "mov"}) {
+    p.container = p.extension = container;
+    auto o = run(trimmed, p);
+    CAF_CHECK_EQUAL(o.text(), "ok");
+    CAF_CHECK(std::fabs(o.check.duration - 3) < 0.1);
+  }
+  p.container = "matroska";
+  p.extension = "mkv";
+  auto o = run(trimmed, p);
+  CAF_REQUIRE(!o.answer);
+  CAF_CHECK(o.answer.error().code == errc::unprocessable);
+  CAF_CHECK(o.answer.error().message.find("its edit list hides pictures") != std::string::npos);
+  CAF_CHECK_EQUAL(run(whole, p).text(), "ok");
+}
