@@ -12,6 +12,13 @@
 
 namespace troupe::media {
 
+namespace {
+
+/// Bytes of other tracks that wait for the next packet of one.
+constexpr int64_t most_held = 32 << 20;
+
+} // namespace
+
 result<std::unique_ptr<muxer>> muxer::open(int fd, const media_profile& profile, const task& job) {
   std::unique_ptr<muxer> self{new muxer(fd, job.cancelled)};
   TROUPE_TRY(self->prepare(profile.container, profile.extension));
@@ -58,6 +65,7 @@ int muxer::reclose(AVFormatContext* format, AVIOContext*) noexcept {
 
 AVStream* muxer::add_stream() {
   last_dts_.push_back(AV_NOPTS_VALUE);
+  waiting_.push_back(0);
   return av::checked(avformat_new_stream(format_.get(), nullptr));
 }
 
@@ -100,6 +108,25 @@ void muxer::delay_sound(AVPacket& packet, const AVStream& stream) const noexcept
       *time += delay;
 }
 
+/// libav sorts packets by time, and so keeps all of the others until a track goes on; of VP9 and AV1 without end, though
+/// the track may have ended long ago. What is flushed stands a little too early in the file: players bear that.
+bool muxer::holds_too_much(unsigned index, int64_t bytes) noexcept {
+  bool too_much = false;
+  for (unsigned i = 0; i < format_->nb_streams; ++i) {
+    auto& s = *format_->streams[i];
+    const auto type = s.codecpar->codec_type;
+    if (i == index || (type != AVMEDIA_TYPE_VIDEO && type != AVMEDIA_TYPE_AUDIO)
+        || (s.disposition & AV_DISPOSITION_ATTACHED_PIC))
+      waiting_[i] = 0;
+    else
+      waiting_[i] += bytes;
+    too_much |= waiting_[i] > most_held;
+  }
+  if (too_much)
+    std::fill(waiting_.begin(), waiting_.end(), 0);
+  return too_much;
+}
+
 result<void> muxer::write(AVPacket& packet, unsigned index, AVRational time_base) {
   auto* stream = format_->streams[index];
   av_packet_rescale_ts(&packet, time_base, stream->time_base);
@@ -117,7 +144,10 @@ result<void> muxer::write(AVPacket& packet, unsigned index, AVRational time_base
     packet.dts = last + 1;
   packet.pts = std::max(packet.pts, packet.dts);
   last = packet.dts;
+  const bool flush = holds_too_much(index, packet.size);
   int code = av_interleaved_write_frame(format_.get(), &packet);
+  if (code >= 0 && flush)
+    code = av_interleaved_write_frame(format_.get(), nullptr);
   return code < 0 ? result<void>(failed(code, "the output can't be written")) : result<void>();
 }
 

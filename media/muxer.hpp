@@ -45,6 +45,7 @@ protected:
   }
   void delay_sound(AVPacket& packet, const AVStream& stream) const noexcept;
   void name_languages();
+  bool holds_too_much(unsigned index, int64_t bytes) noexcept;
   /// Empties the file and makes the context. unprocessable for a container that libav does not know.
   result<void> prepare(const std::string& container, const std::string& extension);
   error failed(int code, const char* what) const;
@@ -63,6 +64,8 @@ private:
   bool is_matroska_ = false;
   bool is_mp4_ = false;
   std::vector<int64_t> last_dts_;
+  /// Bytes of the others that came since each stream's last packet.
+  std::vector<int64_t> waiting_;
   // Last: freed before what it writes to.
   av::output_context format_;
 };
