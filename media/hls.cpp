@@ -3,6 +3,7 @@
 #include "media/coding_tracks.hpp"
 #include "media/faults.hpp"
 #include "media/fragment_muxer.hpp"
+#include "media/hardware_encoders.hpp"
 #include "media/hls_playlist.hpp"
 #include "media/input.hpp"
 #include "media/languages.hpp"
@@ -122,19 +123,44 @@ private:
     return coded_stream::make(r.plan, source_, *r.writer);
   }
 
+  result<planned_track> plan_rung(AVStream& stream, const ladder_rung& rung) {
+    auto profile = profile_;
+    profile.hardware = profile.hardware && !card_failed_;
+    auto plan = plan_video(source_, stream, profile, rung.max_width, rung.max_height, warnings_);
+    if (!plan)
+      return plan;
+    plan->video.fixed_keyframes = true;
+    plan->video.keyframe_interval = keyframe_interval();
+    plan->video.max_bit_rate = rung.video_bit_rate;
+    return plan;
+  }
+
+  /// A card takes so many encoders at a time. Nothing is written when one does not open, so software takes over.
+  result<std::unique_ptr<coded_stream>> add_rung(AVStream& stream, const ladder_rung& rung) {
+    auto plan = plan_rung(stream, rung);
+    if (!plan)
+      return plan.error();
+    auto made = add_coded(videos_, "v", std::move(*plan));
+    auto lost = made ? std::nullopt : withdrawn_hardware_encoder();
+    if (!lost)
+      return made;
+    card_failed_ = true;
+    auto& r = videos_.back();
+    warnings_.push_back("the hardware encoder " + *lost + ": from " + r.facts.name + " on it was encoded in software");
+    plan = plan_rung(stream, rung);
+    if (!plan)
+      return plan.error();
+    r.plan = std::move(*plan);
+    return coded_stream::make(r.plan, source_, *r.writer);
+  }
+
   result<void> add_video() {
     auto* stream = source_.first(AVMEDIA_TYPE_VIDEO);
     if (!stream || profile_.video_codec == "none")
       return {};
     std::vector<std::unique_ptr<coded_stream>> outputs;
     for (auto& rung : fitting_rungs(*stream)) {
-      auto plan = plan_video(source_, *stream, profile_, rung.max_width, rung.max_height, warnings_);
-      if (!plan)
-        return plan.error();
-      plan->video.fixed_keyframes = true;
-      plan->video.keyframe_interval = keyframe_interval();
-      plan->video.max_bit_rate = rung.video_bit_rate;
-      auto made = add_coded(videos_, "v", std::move(*plan));
+      auto made = add_rung(*stream, rung);
       if (!made)
         return made.error();
       outputs.push_back(std::move(*made));
@@ -358,6 +384,7 @@ private:
   const task& job_;
   std::vector<exec::hls_answer::file> files_;
   std::vector<std::string> warnings_;
+  bool card_failed_ = false;
   std::deque<rendition> videos_;
   std::deque<rendition> sounds_;
   std::deque<rendition> texts_;
