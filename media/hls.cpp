@@ -2,19 +2,16 @@
 
 #include "media/coding_tracks.hpp"
 #include "media/faults.hpp"
-#include "media/fragment_muxer.hpp"
 #include "media/hardware_encoders.hpp"
-#include "media/hls_playlist.hpp"
+#include "media/hls_rendition.hpp"
 #include "media/input.hpp"
 #include "media/languages.hpp"
 #include "media/log_capture.hpp"
-#include "media/mp4_fragments.hpp"
 #include "media/picture.hpp"
 #include "media/probe.hpp"
 #include "media/stream_facts.hpp"
 #include "media/track_runner.hpp"
 #include "media/transcode_filters.hpp"
-#include "media/verify.hpp"
 
 #include <unistd.h>
 
@@ -28,19 +25,6 @@ namespace troupe::media {
 namespace {
 
 constexpr double default_keyframe_interval = 2;
-
-/// One rendition on its way: a file, what writes it, and what the playlists will say of it.
-struct rendition {
-  hls_rendition facts;
-  owned_fd file;
-  std::unique_ptr<muxer> output;
-  std::unique_ptr<packet_writer> writer;
-  planned_track plan;
-
-  const fragment_muxer& fragments() const {
-    return static_cast<const fragment_muxer&>(*output);
-  }
-};
 
 class ladder {
 public:
@@ -64,8 +48,8 @@ public:
         TROUPE_TRY(r.output->finish());
     for (auto* group : {&videos_, &sounds_})
       for (auto& r : *group) {
-        TROUPE_TRY(describe(r));
-        TROUPE_TRY(check(r));
+        TROUPE_TRY(describe(r, profile_.segment_seconds));
+        TROUPE_TRY(check(r, profile_, facts_, job_));
       }
     TROUPE_TRY(write_playlists());
     runner_.finish();
@@ -255,63 +239,6 @@ private:
     }
     keep_one_default(texts_);
     return {};
-  }
-
-  /// What the playlists say of a rendition that is written.
-  result<void> describe(rendition& r) {
-    auto boxes = read_fragments(r.file.get());
-    if (!boxes)
-      return boxes.error();
-    auto& starts = r.fragments().starts();
-    if (boxes->fragments.size() != starts.size() || starts.empty())
-      return {errc::internal, r.facts.name + ": " + std::to_string(boxes->fragments.size())
-                                + " fragments were written, " + std::to_string(starts.size()) + " were begun"};
-    int64_t samples = 0;
-    for (auto& f : boxes->fragments)
-      samples += f.samples;
-    if (samples != r.fragments().packets())
-      return {errc::internal, r.facts.name + ": its fragments hold " + std::to_string(samples) + " samples of "
-                                + std::to_string(r.fragments().packets()) + " that were written"};
-    r.facts.init_size = boxes->init_size;
-    r.facts.codec = boxes->codec;
-    const bool pictures = r.facts.width > 0;
-    const double half_frame = pictures ? 0.5 / std::max(r.facts.frame_rate, 1.0) : 1e-3;
-    auto segment_of = [&](double at) { return std::floor((at + half_frame) / profile_.segment_seconds); };
-    for (size_t i = 0; i < starts.size(); ++i) {
-      auto& f = boxes->fragments[i];
-      const double length = (i + 1 < starts.size() ? starts[i + 1] : r.fragments().end()) - starts[i];
-      if (i == 0 || segment_of(starts[i]) > segment_of(starts[i - 1]))
-        r.facts.segments.push_back({0, f.offset, 0});
-      r.facts.segments.back().duration += length;
-      r.facts.segments.back().size += f.size;
-      if (pictures)
-        r.facts.keyframes.push_back({length, f.offset, f.first_sample_end});
-    }
-    return {};
-  }
-
-  /// Reads a rendition back.
-  result<void> check(const rendition& r) {
-    exec::request request;
-    request.profile = profile_;
-    request.profile.container = request.profile.extension = "mp4";
-    request.profile.faststart = false;
-    request.profile.max_width = request.profile.max_height = 0;
-    (r.facts.width > 0 ? request.profile.audio_codec : request.profile.video_codec) = "none";
-    request.source = facts_;
-    request.source.streams.clear();
-    for (auto& s : facts_.streams)
-      if (s.index == r.plan.stream)
-        request.source.streams.push_back(s);
-    // The runner has judged the whole film; one track may begin after the others and end before them.
-    request.film_seconds = r.fragments().end() - r.fragments().starts().front();
-    request.full = false;
-    auto found = verify(r.file.get(), request, {job_.cancelled, {}, {}, job_.limits});
-    if (!found)
-      return found.error();
-    if (found->ok)
-      return {};
-    return {errc::internal, r.facts.name + ".mp4 did not pass verification: " + found->reasons.front()};
   }
 
   result<void> write_text(const std::string& name, const std::string& content) {
