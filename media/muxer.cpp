@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <string_view>
 
 namespace troupe::media {
@@ -82,7 +83,25 @@ void muxer::name_languages() {
     }
 }
 
+/// libav's muxer of Matroska moves all tracks so that the priming of sound does not begin before 0, and leaves the
+/// chapters where they are.
+void muxer::delay_chapters() noexcept {
+  double delay = 0;
+  for (unsigned i = 0; is_matroska_ && i < format_->nb_streams; ++i)
+    if (auto& par = *format_->streams[i]->codecpar; par.codec_id != AV_CODEC_ID_OPUS && par.sample_rate > 0)
+      delay = std::max(delay, static_cast<double>(par.initial_padding) / par.sample_rate);
+  for (unsigned i = 0; i < format_->nb_chapters; ++i) {
+    auto& c = *format_->chapters[i];
+    const auto ticks = std::llround(delay / av_q2d(c.time_base));
+    // What begins with the film begins with its sound.
+    if (c.start > 0)
+      c.start += ticks;
+    c.end += ticks;
+  }
+}
+
 result<void> muxer::write_header() {
+  delay_chapters();
   name_languages();
   for (unsigned i = 0; i < format_->nb_streams; ++i)
     format_->strict_std_compliance = std::min(format_->strict_std_compliance, strictness_for(*format_->streams[i]));

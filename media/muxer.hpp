@@ -44,6 +44,7 @@ protected:
   muxer(int fd, const std::atomic<bool>& cancelled) : cancelled_(cancelled), sink_(fd) {
   }
   void delay_sound(AVPacket& packet, const AVStream& stream) const noexcept;
+  void delay_chapters() noexcept;
   void name_languages();
   bool holds_too_much(unsigned index, int64_t bytes) noexcept;
   /// Empties the file and makes the context. unprocessable for a container that libav does not know.

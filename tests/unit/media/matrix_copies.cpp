@@ -168,3 +168,24 @@ CAF_TEST(pictures that an edit list hides stay hidden) {
   CAF_CHECK(o.answer.error().message.find("its edit list hides pictures") != std::string::npos);
   CAF_CHECK_EQUAL(run(whole, p).text(), "ok");
 }
+
+CAF_TEST(chapters in Matroska stay beside the picture) {
+  write_file(scratch("beside.txt"), ";FFMETADATA1\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=1000\n"
+                                    "[CHAPTER]\nTIMEBASE=1/1000\nSTART=1000\nEND=2000\n");
+  const auto path = scratch("beside.mkv");
+  ffmpeg("-f lavfi -i testsrc=s=64x48:r=25:d=2 -f lavfi -i sine=d=2 -i " + scratch("beside.txt")
+         + " -map 0 -map 1 -map_chapters 2 -c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a flac " + path);
+  for (auto* sound : {"aac", "opus", "flac"}) {
+    auto p = encoding("web-720p");
+    p.container = "matroska";
+    p.extension = "mkv";
+    p.audio_codec = sound;
+    auto o = run(path, p);
+    CAF_CHECK_EQUAL(o.text(), "ok");
+    auto chapters = o.seen["chapters"];
+    CAF_REQUIRE_EQUAL(chapters.size(), 2u);
+    const double first = times(scratch("out.mkv")).at(0);
+    CAF_CHECK(std::fabs(std::stod(chapters[1]["start_time"].get<std::string>()) - first - 1) < 0.002);
+    CAF_CHECK_EQUAL(chapters[0]["start_time"], "0.000000");
+  }
+}
