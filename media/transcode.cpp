@@ -56,6 +56,7 @@ result<exec::transcode_answer> work(input& source, muxer& output, const transcod
   answer.frames = runner.frames();
   answer.seconds = runner.seconds();
   answer.film_seconds = runner.film_seconds();
+  answer.spans = runner.spans();
   answer.warnings = runner.warnings();
   return answer;
 }

@@ -205,7 +205,8 @@ private:
 
   stream_pair pair_of(const media_stream& made, const media_stream& source) const {
     auto& s = streams_[made.index];
-    return {made, source, s.watch, s.copied};
+    const bool read = made.index < request_.spans.size();
+    return {made, source, s.watch, s.copied, read ? request_.spans[made.index] : exec::span{}};
   }
 
   /// Of the video, or of the first sound.

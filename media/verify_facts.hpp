@@ -37,6 +37,8 @@ struct stream_pair {
   const media_stream& source;
   const stream_watch& seen;
   bool copied = false;
+  /// When it begins and ends in what was read of the source.
+  exec::span read{};
 };
 
 /// Number of frames and distance of keyframes of a video that was seen from beginning to end.
