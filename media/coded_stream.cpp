@@ -1,6 +1,7 @@
 #include "media/coded_stream.hpp"
 
 #include "media/faults.hpp"
+#include "media/sound_gaps.hpp"
 #include "media/stream_description.hpp"
 #include "media/transcode_filters.hpp"
 
@@ -143,6 +144,15 @@ result<void> coded_stream::filter_picture(AVFrame& f, const frame_sink& next) {
   return graph_.push(&f, next);
 }
 
+result<void> coded_stream::filter_sound(AVFrame& f, int64_t expected, const frame_sink& next) {
+  auto onward = [&](AVFrame& sound) { return adapter_->push(&sound, graph_, next); };
+  // Sound that begins late has no gap before it.
+  if (seen_)
+    TROUPE_TRY(fill_gap(f, expected, in_.time_base, onward));
+  seen_ = true;
+  return onward(f);
+}
+
 result<void> coded_stream::filter(AVFrame* f, const frame_sink& to_encoder) {
   // A graph that was set up later may count in finer units than the encoder: deinterlacing halves them.
   const frame_sink next = [&](AVFrame& out) {
@@ -154,10 +164,11 @@ result<void> coded_stream::filter(AVFrame* f, const frame_sink& to_encoder) {
     TROUPE_TRY(adapter_->push(nullptr, graph_, next));
   if (!f)
     return graph_.push(nullptr, next);
+  const auto expected = next_pts_;
   give_time(*f);
   if (too_soon(*f))
     return {};
-  return video() ? filter_picture(*f, next) : adapter_->push(f, graph_, next);
+  return video() ? filter_picture(*f, next) : filter_sound(*f, expected, next);
 }
 
 /// At fixed places, counted in time and not in frames: variants of one film break at the same ones, and a film whose
@@ -181,8 +192,10 @@ result<void> coded_stream::encode(AVFrame* f) {
     return {};
   }
   // Two frames at one time are one too many for every container.
-  if (f->pts != AV_NOPTS_VALUE && last_pts_ != AV_NOPTS_VALUE && f->pts <= last_pts_)
+  if (f->pts != AV_NOPTS_VALUE && last_pts_ != AV_NOPTS_VALUE && f->pts <= last_pts_) {
+    dropped_.fetch_add(1, std::memory_order_relaxed);
     return {};
+  }
   last_pts_ = f->pts;
   frames_.fetch_add(1, std::memory_order_relaxed);
   f->pict_type = keyframe_due(*f) ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE;

@@ -33,6 +33,10 @@ public:
   int64_t frames() const noexcept {
     return frames_.load(std::memory_order_relaxed);
   }
+  /// Frames that were left out: others are shown at their time already. Any thread.
+  int64_t dropped() const noexcept {
+    return dropped_.load(std::memory_order_relaxed);
+  }
 
 private:
   coded_stream(const planned_track& plan, input& source, AVStream& in, packet_writer& out, unsigned index, filter_graph graph,
@@ -44,6 +48,7 @@ private:
   void give_time(AVFrame& frame);
   bool too_soon(const AVFrame& frame) noexcept;
   result<void> filter_picture(AVFrame& frame, const frame_sink& next);
+  result<void> filter_sound(AVFrame& frame, int64_t expected, const frame_sink& next);
   result<void> renew_graph(const AVFrame& frame, const frame_sink& next);
   bool keyframe_due(const AVFrame& frame) noexcept;
   result<void> write(AVPacket& packet);
@@ -69,6 +74,7 @@ private:
   int64_t last_pts_ = AV_NOPTS_VALUE;
   double next_keyframe_ = 0;
   std::atomic<int64_t> frames_ = 0;
+  std::atomic<int64_t> dropped_ = 0;
 };
 
 } // namespace troupe::media

@@ -100,6 +100,9 @@ public:
   int64_t frames() const noexcept override {
     return branches_.front()->stream->frames();
   }
+  int64_t dropped() const noexcept override {
+    return branches_.front()->stream->dropped();
+  }
 
 private:
   struct branch {
@@ -179,6 +182,9 @@ public:
   }
   int64_t frames() const noexcept override {
     return stream_->frames();
+  }
+  int64_t dropped() const noexcept override {
+    return stream_->dropped();
   }
 
 private:

@@ -38,6 +38,7 @@ bool muxer_starts(const AVOutputFormat& container, const AVCodecParameters& stre
     throw std::bad_alloc();
   s->codecpar->codec_tag = container_tag(container, stream);
   s->time_base = {1, 90'000};
+  muxer->strict_std_compliance = strictness_for(*s);
   const int code = avformat_init_output(muxer.get(), nullptr);
   if (code == AVERROR(ENOMEM))
     throw std::bad_alloc();

@@ -67,6 +67,8 @@ void add_keyframes(const video_settings& s, option_list& out) {
   if (s.encoder == "libx264" || s.encoder == "libx265" || s.encoder.ends_with("_nvenc"))
     // Keyframes that are asked for are places to begin at.
     out.emplace_back("forced-idr", "1");
+  else if (s.encoder.ends_with("_qsv"))
+    out.emplace_back("forced_idr", "1");
   if (!s.fixed_keyframes)
     return;
   out.emplace_back("keyint_min", frames);

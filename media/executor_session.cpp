@@ -2,6 +2,7 @@
 
 #include "media/executor_fault.hpp"
 #include "media/faults.hpp"
+#include "media/heartbeat.hpp"
 #include "media/log_capture.hpp"
 #include "media/operations.hpp"
 #include "media/processor_time.hpp"
@@ -135,8 +136,9 @@ result<std::string> executor_session::answer(const received_frame& got) {
   auto request = exec::decode_request(got.frame.body);
   if (!request)
     return request.error();
-  task job{cancelled_,
-           [&](const exec::progress& p) { channel_.send(exec::frame_type::progress, operation, exec::encode(p)); },
+  heartbeat beat(
+    [&](const exec::progress& p) { channel_.send(exec::frame_type::progress, operation, exec::encode(p)); });
+  task job{cancelled_, [&](const exec::progress& p) { beat.report(p); },
            [&](const std::string& name) { return outputs_.create(operation, name); }, request->limits};
   processor_time clock(processor_seconds(*request), cancelled_);
   auto done = [&]() -> result<std::string> {

@@ -2,6 +2,7 @@
 
 #include "media/faults.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,6 +14,12 @@ namespace troupe::media {
 namespace {
 
 constexpr int buffer_bytes = 64 * 1024;
+/// Written between two words to the disk: as much, twice, is left for the sync at the end.
+constexpr int64_t slice_bytes = 16 << 20;
+/// How often a source is read at most; some containers keep sound and picture apart.
+constexpr int64_t most_readings = 4;
+
+std::atomic<int64_t> moved = 0;
 
 using read_function = int (*)(void*, uint8_t*, int);
 using seek_function = int64_t (*)(void*, int64_t, int);
@@ -55,6 +62,10 @@ int64_t seek_target(int64_t position, int64_t size, int64_t offset, int whence) 
 
 } // namespace
 
+int64_t bytes_moved() noexcept {
+  return moved.load(std::memory_order_relaxed);
+}
+
 source_io::source_io(int fd, const std::atomic<bool>& cancelled) : fd_(fd), cancelled_(cancelled) {
   size_ = std::max<int64_t>(file_size(fd), 0);
   context_ = make_context(this, false, &source_io::read, nullptr, &source_io::seek);
@@ -64,9 +75,12 @@ int source_io::read(void* opaque, uint8_t* out, int size) noexcept {
   auto& self = *static_cast<source_io*>(opaque);
   if (self.cancelled_.load(std::memory_order_relaxed))
     return AVERROR_EXIT;
+  if (self.spent())
+    return AVERROR_EOF;
+  const auto wanted = std::min<int64_t>(size, self.allowed_);
   ssize_t n = 0;
   do
-    n = ::pread(self.fd_, out, static_cast<size_t>(size), self.position_);
+    n = ::pread(self.fd_, out, static_cast<size_t>(wanted), self.position_);
   while (n < 0 && errno == EINTR);
   if (n < 0) {
     if (self.failure_ == 0)
@@ -78,8 +92,17 @@ int source_io::read(void* opaque, uint8_t* out, int size) noexcept {
       self.shrunk_ = true;
     return AVERROR_EOF;
   }
-  self.position_ += n;
+  self.took(n);
   return static_cast<int>(n);
+}
+
+void source_io::took(int64_t bytes) noexcept {
+  position_ += bytes;
+  read_ += bytes;
+  if (allowed_ != INT64_MAX)
+    allowed_ -= bytes;
+  if (read_ <= most_readings * size_)
+    moved.fetch_add(bytes, std::memory_order_relaxed);
 }
 
 int64_t source_io::seek(void* opaque, int64_t offset, int whence) noexcept {
@@ -109,10 +132,22 @@ int sink_io::write(void* opaque, uint8_t* data, int size) noexcept {
     }
     data += n;
     size -= static_cast<int>(n);
-    self.position_ += n;
-    self.size_ = std::max(self.size_, self.position_);
+    self.wrote(n);
   }
   return self.failure_ ? AVERROR(self.failure_) : 1;
+}
+
+void sink_io::wrote(int64_t bytes) noexcept {
+  position_ += bytes;
+  size_ = std::max(size_, position_);
+  moved.fetch_add(bytes, std::memory_order_relaxed);
+  waiting_ += bytes;
+  if (waiting_ < slice_bytes)
+    return;
+  waiting_ = 0;
+  // The slice before this one is waited for. Where it can't be done the last sync takes longer; what fails on the disk
+  // is told there too.
+  ::sync_file_range(fd_, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE);
 }
 
 int64_t sink_io::seek(void* opaque, int64_t offset, int whence) noexcept {

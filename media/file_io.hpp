@@ -11,6 +11,10 @@
 
 namespace troupe::media {
 
+/// Bytes that this process has read of sources and written to outputs: whether anything moves while libav looks for the
+/// next packet, or a file is completed. Reading one source again and again does not count. Any thread.
+int64_t bytes_moved() noexcept;
+
 /// Reads a regular file by pread from offset 0, whatever the descriptor's own position.
 class source_io {
 public:
@@ -36,21 +40,35 @@ public:
   int fd() const noexcept {
     return fd_;
   }
+  /// So many bytes may be read from here on; then the file seems to end. A hole of gigabytes would be searched to its end
+  /// for the next packet. INT64_MAX: as many as there are.
+  void allow(int64_t bytes) noexcept {
+    allowed_ = bytes;
+  }
+  /// That was the end of it.
+  bool spent() const noexcept {
+    return allowed_ <= 0;
+  }
 
 private:
   static int read(void* self, uint8_t* out, int size) noexcept;
+  void took(int64_t bytes) noexcept;
   static int64_t seek(void* self, int64_t offset, int whence) noexcept;
 
   int fd_;
   const std::atomic<bool>& cancelled_;
   int64_t position_ = 0;
   int64_t size_ = 0;
+  int64_t allowed_ = INT64_MAX;
+  /// In all.
+  int64_t read_ = 0;
   int failure_ = 0;
   bool shrunk_ = false;
   av::io_context context_;
 };
 
-/// Writes a regular file by pwrite from offset 0; the muxer may seek back to finish its header.
+/// Writes a regular file by pwrite from offset 0; the muxer may seek back to finish its header. What was written goes to
+/// the disk on the way, so that little is left for the sync at the end.
 class sink_io {
 public:
   explicit sink_io(int fd);
@@ -74,11 +92,14 @@ public:
 
 private:
   static int write(void* self, uint8_t* data, int size) noexcept;
+  void wrote(int64_t bytes) noexcept;
   static int64_t seek(void* self, int64_t offset, int whence) noexcept;
 
   int fd_;
   int64_t position_ = 0;
   int64_t size_ = 0;
+  /// Since the disk was last told to take what there is.
+  int64_t waiting_ = 0;
   int failure_ = 0;
   av::io_context context_;
 };

@@ -14,6 +14,7 @@ result<std::unique_ptr<fragment_muxer>> fragment_muxer::open(int fd, double frag
 }
 
 result<void> fragment_muxer::write_header() {
+  name_languages();
   av::options options;
   // The moov waits for the first fragment, so that it can tell of the encoder's delay in an edit list.
   options.set("movflags", "+cmaf+frag_custom+delay_moov+skip_trailer");
@@ -41,6 +42,7 @@ result<void> fragment_muxer::write(AVPacket& packet, unsigned stream, AVRational
       TROUPE_TRY(end_fragment());
     starts_.push_back(at);
   }
+  ++packets_;
   end_ = std::max(end_, static_cast<double>(pts + packet.duration) * av_q2d(time_base));
   return muxer::write(packet, stream, time_base);
 }

@@ -24,6 +24,9 @@ public:
   double end() const noexcept {
     return end_;
   }
+  int64_t packets() const noexcept {
+    return packets_;
+  }
 
 private:
   fragment_muxer(int fd, double fragment_seconds, const std::atomic<bool>& cancelled) :
@@ -35,6 +38,7 @@ private:
   double fragment_seconds_;
   std::vector<double> starts_;
   double end_ = 0;
+  int64_t packets_ = 0;
 };
 
 } // namespace troupe::media

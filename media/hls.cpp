@@ -2,17 +2,16 @@
 
 #include "media/coding_tracks.hpp"
 #include "media/faults.hpp"
-#include "media/fragment_muxer.hpp"
-#include "media/hls_playlist.hpp"
+#include "media/hardware_encoders.hpp"
+#include "media/hls_rendition.hpp"
 #include "media/input.hpp"
+#include "media/languages.hpp"
 #include "media/log_capture.hpp"
-#include "media/mp4_fragments.hpp"
 #include "media/picture.hpp"
 #include "media/probe.hpp"
 #include "media/stream_facts.hpp"
 #include "media/track_runner.hpp"
 #include "media/transcode_filters.hpp"
-#include "media/verify.hpp"
 
 #include <unistd.h>
 
@@ -26,19 +25,6 @@ namespace troupe::media {
 namespace {
 
 constexpr double default_keyframe_interval = 2;
-
-/// One rendition on its way: a file, what writes it, and what the playlists will say of it.
-struct rendition {
-  hls_rendition facts;
-  owned_fd file;
-  std::unique_ptr<muxer> output;
-  std::unique_ptr<packet_writer> writer;
-  planned_track plan;
-
-  const fragment_muxer& fragments() const {
-    return static_cast<const fragment_muxer&>(*output);
-  }
-};
 
 class ladder {
 public:
@@ -62,8 +48,8 @@ public:
         TROUPE_TRY(r.output->finish());
     for (auto* group : {&videos_, &sounds_})
       for (auto& r : *group) {
-        TROUPE_TRY(describe(r));
-        TROUPE_TRY(check(r));
+        TROUPE_TRY(describe(r, profile_.segment_seconds));
+        TROUPE_TRY(check(r, profile_, facts_, job_));
       }
     TROUPE_TRY(write_playlists());
     runner_.finish();
@@ -121,19 +107,44 @@ private:
     return coded_stream::make(r.plan, source_, *r.writer);
   }
 
+  result<planned_track> plan_rung(AVStream& stream, const ladder_rung& rung) {
+    auto profile = profile_;
+    profile.hardware = profile.hardware && !card_failed_;
+    auto plan = plan_video(source_, stream, profile, rung.max_width, rung.max_height, warnings_);
+    if (!plan)
+      return plan;
+    plan->video.fixed_keyframes = true;
+    plan->video.keyframe_interval = keyframe_interval();
+    plan->video.max_bit_rate = rung.video_bit_rate;
+    return plan;
+  }
+
+  /// A card takes so many encoders at a time. Nothing is written when one does not open, so software takes over.
+  result<std::unique_ptr<coded_stream>> add_rung(AVStream& stream, const ladder_rung& rung) {
+    auto plan = plan_rung(stream, rung);
+    if (!plan)
+      return plan.error();
+    auto made = add_coded(videos_, "v", std::move(*plan));
+    auto lost = made ? std::nullopt : withdrawn_hardware_encoder();
+    if (!lost)
+      return made;
+    card_failed_ = true;
+    auto& r = videos_.back();
+    warnings_.push_back("the hardware encoder " + *lost + ": from " + r.facts.name + " on it was encoded in software");
+    plan = plan_rung(stream, rung);
+    if (!plan)
+      return plan.error();
+    r.plan = std::move(*plan);
+    return coded_stream::make(r.plan, source_, *r.writer);
+  }
+
   result<void> add_video() {
     auto* stream = source_.first(AVMEDIA_TYPE_VIDEO);
     if (!stream || profile_.video_codec == "none")
       return {};
     std::vector<std::unique_ptr<coded_stream>> outputs;
     for (auto& rung : fitting_rungs(*stream)) {
-      auto plan = plan_video(source_, *stream, profile_, rung.max_width, rung.max_height, warnings_);
-      if (!plan)
-        return plan.error();
-      plan->video.fixed_keyframes = true;
-      plan->video.keyframe_interval = keyframe_interval();
-      plan->video.max_bit_rate = rung.video_bit_rate;
-      auto made = add_coded(videos_, "v", std::move(*plan));
+      auto made = add_rung(*stream, rung);
       if (!made)
         return made.error();
       outputs.push_back(std::move(*made));
@@ -179,11 +190,19 @@ private:
         static_cast<uint32_t>(sounds_.back().output->format()->streams[0]->codecpar->ch_layout.nb_channels);
     }
     // A player that is told nothing takes the first.
-    auto is_default = [](auto& r) { return r.facts.is_default; };
-    auto first = std::find_if(sounds_.begin(), sounds_.end(), is_default);
-    for (auto i = sounds_.begin(); i != sounds_.end(); ++i)
-      i->facts.is_default = i == (first == sounds_.end() ? sounds_.begin() : first);
+    if (!sounds_.empty() && !keep_one_default(sounds_))
+      sounds_.front().facts.is_default = true;
     return {};
+  }
+
+  /// A group may have one (RFC 8216, 4.3.4.1.1), films have several; the first stays. False: there is none.
+  static bool keep_one_default(std::deque<rendition>& group) {
+    bool any = false;
+    for (auto& r : group) {
+      r.facts.is_default &= !any;
+      any |= r.facts.is_default;
+    }
+    return any;
   }
 
   result<void> add_text() {
@@ -218,56 +237,8 @@ private:
       runner_.add(r.plan, std::move(*track));
       name_track(r.facts, stream);
     }
+    keep_one_default(texts_);
     return {};
-  }
-
-  /// What the playlists say of a rendition that is written.
-  result<void> describe(rendition& r) {
-    auto boxes = read_fragments(r.file.get());
-    if (!boxes)
-      return boxes.error();
-    auto& starts = r.fragments().starts();
-    if (boxes->fragments.size() != starts.size() || starts.empty())
-      return {errc::internal, r.facts.name + ": " + std::to_string(boxes->fragments.size())
-                                + " fragments were written, " + std::to_string(starts.size()) + " were begun"};
-    r.facts.init_size = boxes->init_size;
-    r.facts.codec = boxes->codec;
-    const bool pictures = r.facts.width > 0;
-    const double half_frame = pictures ? 0.5 / std::max(r.facts.frame_rate, 1.0) : 1e-3;
-    auto segment_of = [&](double at) { return std::floor((at + half_frame) / profile_.segment_seconds); };
-    for (size_t i = 0; i < starts.size(); ++i) {
-      auto& f = boxes->fragments[i];
-      const double length = (i + 1 < starts.size() ? starts[i + 1] : r.fragments().end()) - starts[i];
-      if (i == 0 || segment_of(starts[i]) > segment_of(starts[i - 1]))
-        r.facts.segments.push_back({0, f.offset, 0});
-      r.facts.segments.back().duration += length;
-      r.facts.segments.back().size += f.size;
-      if (pictures)
-        r.facts.keyframes.push_back({length, f.offset, f.first_sample_end});
-    }
-    return {};
-  }
-
-  /// Reads a rendition back.
-  result<void> check(const rendition& r) {
-    exec::request request;
-    request.profile = profile_;
-    request.profile.container = request.profile.extension = "mp4";
-    request.profile.faststart = false;
-    request.profile.max_width = request.profile.max_height = 0;
-    (r.facts.width > 0 ? request.profile.audio_codec : request.profile.video_codec) = "none";
-    request.source = facts_;
-    request.source.streams.clear();
-    for (auto& s : facts_.streams)
-      if (s.index == r.plan.stream)
-        request.source.streams.push_back(s);
-    request.full = false;
-    auto found = verify(r.file.get(), request, {job_.cancelled, {}, {}, job_.limits});
-    if (!found)
-      return found.error();
-    if (found->ok)
-      return {};
-    return {errc::internal, r.facts.name + ".mp4 did not pass verification: " + found->reasons.front()};
   }
 
   result<void> write_text(const std::string& name, const std::string& content) {
@@ -297,9 +268,10 @@ private:
     for (auto* group : {&videos_, &sounds_, &texts_})
       for (auto& r : *group)
         set_size(r.facts.name + (group == &texts_ ? ".vtt" : ".mp4"), r.output->bytes());
+    const auto target = target_duration({facts_of_all(videos_), facts_of_all(sounds_)});
     for (auto* group : {&videos_, &sounds_})
       for (auto& r : *group) {
-        TROUPE_TRY(write_text(r.facts.name + ".m3u8", media_playlist(r.facts)));
+        TROUPE_TRY(write_text(r.facts.name + ".m3u8", media_playlist(r.facts, target)));
         if (!r.facts.keyframes.empty())
           TROUPE_TRY(write_text(r.facts.name + "-keyframes.m3u8", keyframe_playlist(r.facts)));
       }
@@ -339,6 +311,7 @@ private:
   const task& job_;
   std::vector<exec::hls_answer::file> files_;
   std::vector<std::string> warnings_;
+  bool card_failed_ = false;
   std::deque<rendition> videos_;
   std::deque<rendition> sounds_;
   std::deque<rendition> texts_;

@@ -1,8 +1,6 @@
 #include "media/hls_playlist.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cctype>
 #include <cmath>
 #include <cstdio>
 #include <string_view>
@@ -29,12 +27,17 @@ std::string quoted(std::string_view text) {
   return out + "\"";
 }
 
-std::string playlist(const hls_rendition& r, const std::vector<hls_segment>& parts, const char* kind) {
-  double longest = 0;
+/// Lengths are compared with it when they are rounded (RFC 8216, 4.3.3.1).
+long longest_rounded(const std::vector<hls_segment>& parts) {
+  long longest = 1;
   for (auto& s : parts)
-    longest = std::max(longest, s.duration);
+    longest = std::max(longest, std::lround(s.duration));
+  return longest;
+}
+
+std::string playlist(const hls_rendition& r, const std::vector<hls_segment>& parts, long target, const char* kind) {
   std::string out = version;
-  out += "#EXT-X-TARGETDURATION:" + std::to_string(std::max(std::lround(std::ceil(longest - 1e-3)), 1L)) + "\n";
+  out += "#EXT-X-TARGETDURATION:" + std::to_string(target) + "\n";
   out += "#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-PLAYLIST-TYPE:VOD\n";
   out += kind;
   const auto file = r.name + ".mp4";
@@ -51,7 +54,8 @@ std::string media_line(const hls_rendition& r, const char* type, const char* gro
   if (!r.language.empty())
     out += ",LANGUAGE=" + quoted(r.language);
   out += std::string(",DEFAULT=") + (r.is_default ? "YES" : "NO") + ",AUTOSELECT=YES";
-  if (r.forced)
+  // Of no other type (RFC 8216, 4.3.4.1).
+  if (r.forced && std::string_view(type) == "SUBTITLES")
     out += ",FORCED=YES";
   if (r.channels > 0)
     out += ",CHANNELS=\"" + std::to_string(r.channels) + "\"";
@@ -76,12 +80,20 @@ std::string bandwidth(int64_t peak, int64_t average) {
 
 } // namespace
 
-std::string media_playlist(const hls_rendition& r) {
-  return playlist(r, r.segments, "#EXT-X-INDEPENDENT-SEGMENTS\n");
+long target_duration(const std::vector<std::vector<hls_rendition>>& groups) {
+  long longest = 1;
+  for (auto& group : groups)
+    for (auto& r : group)
+      longest = std::max(longest, longest_rounded(r.segments));
+  return longest;
+}
+
+std::string media_playlist(const hls_rendition& r, long target_duration) {
+  return playlist(r, r.segments, target_duration, "#EXT-X-INDEPENDENT-SEGMENTS\n");
 }
 
 std::string keyframe_playlist(const hls_rendition& r) {
-  return playlist(r, r.keyframes, "#EXT-X-I-FRAMES-ONLY\n");
+  return playlist(r, r.keyframes, longest_rounded(r.keyframes), "#EXT-X-I-FRAMES-ONLY\n");
 }
 
 std::string text_playlist(const std::string& file, double seconds) {
@@ -150,31 +162,6 @@ int64_t average_bandwidth(const std::vector<hls_segment>& segments) {
     bytes += static_cast<double>(s.size);
   }
   return seconds > 0 ? std::llround(bytes * 8 / seconds) : 0;
-}
-
-std::string language_tag(const std::string& language) {
-  struct pair {
-    std::string_view three;
-    std::string_view two;
-  };
-  // ISO 639-2 (both forms where there are two) to 639-1, which BCP 47 wants where it exists.
-  static constexpr std::array known{
-    pair{"ara", "ar"}, pair{"bul", "bg"}, pair{"cat", "ca"}, pair{"ces", "cs"}, pair{"cze", "cs"}, pair{"dan", "da"},
-    pair{"deu", "de"}, pair{"ger", "de"}, pair{"ell", "el"}, pair{"gre", "el"}, pair{"eng", "en"}, pair{"est", "et"},
-    pair{"eus", "eu"}, pair{"baq", "eu"}, pair{"fas", "fa"}, pair{"per", "fa"}, pair{"fin", "fi"}, pair{"fra", "fr"},
-    pair{"fre", "fr"}, pair{"glg", "gl"}, pair{"heb", "he"}, pair{"hin", "hi"}, pair{"hrv", "hr"}, pair{"hun", "hu"},
-    pair{"ind", "id"}, pair{"isl", "is"}, pair{"ice", "is"}, pair{"ita", "it"}, pair{"jpn", "ja"}, pair{"kor", "ko"},
-    pair{"lav", "lv"}, pair{"lit", "lt"}, pair{"msa", "ms"}, pair{"may", "ms"}, pair{"nld", "nl"}, pair{"dut", "nl"},
-    pair{"nob", "nb"}, pair{"nor", "no"}, pair{"pol", "pl"}, pair{"por", "pt"}, pair{"ron", "ro"}, pair{"rum", "ro"},
-    pair{"rus", "ru"}, pair{"slk", "sk"}, pair{"slo", "sk"}, pair{"slv", "sl"}, pair{"spa", "es"}, pair{"srp", "sr"},
-    pair{"swe", "sv"}, pair{"tam", "ta"}, pair{"tel", "te"}, pair{"tha", "th"}, pair{"tur", "tr"}, pair{"ukr", "uk"},
-    pair{"vie", "vi"}, pair{"zho", "zh"}, pair{"chi", "zh"}};
-  if (language == "und" || language.size() < 2 || language.size() > 35)
-    return {};
-  if (!std::all_of(language.begin(), language.end(), [](unsigned char c) { return std::isalnum(c) || c == '-'; }))
-    return {};
-  auto found = std::find_if(known.begin(), known.end(), [&](auto& p) { return p.three == language; });
-  return found == known.end() ? language : std::string(found->two);
 }
 
 } // namespace troupe::media

@@ -40,7 +40,10 @@ struct hls_rendition {
   bool forced = false;
 };
 
-std::string media_playlist(const hls_rendition& r);
+/// Seconds of the longest segment of all these: the media playlists of one film have to tell the same (RFC 8216, 6.2.4).
+long target_duration(const std::vector<std::vector<hls_rendition>>& groups);
+
+std::string media_playlist(const hls_rendition& r, long target_duration);
 /// EXT-X-I-FRAMES-ONLY.
 std::string keyframe_playlist(const hls_rendition& r);
 /// One WebVTT file, `seconds` long.
@@ -52,9 +55,5 @@ std::string master_playlist(const std::vector<hls_rendition>& videos, const std:
 /// Bits a second of the segment that needs most, and of all on average (RFC 8216 section 4.3.4.2).
 int64_t peak_bandwidth(const std::vector<hls_segment>& segments);
 int64_t average_bandwidth(const std::vector<hls_segment>& segments);
-
-/// The language tag of BCP 47 for what containers say ("eng" → "en"); unknown ones as they are, "und" and what is no
-/// tag at all become empty.
-std::string language_tag(const std::string& language);
 
 } // namespace troupe::media

@@ -29,6 +29,9 @@ constexpr int low_score = 5;
 
 constexpr int64_t probe_bytes = 5'000'000;
 
+/// Read to find the streams of a file, with all that is in it beside packets.
+constexpr int64_t finding_bytes = 256 << 20;
+
 int refuse_open(AVFormatContext*, AVIOContext**, const char*, int, AVDictionary**) noexcept {
   return AVERROR(EPERM);
 }
@@ -98,6 +101,7 @@ result<void> input::find_streams(depth how_deep) {
     TROUPE_TRY(open_format(true));
     stream_completion completion(*format_, io_.fd());
     completion.limit_pixels(limits_.max_pixels);
+    io_.allow(finding_bytes);
     TROUPE_TRY(after_finding(completion.find_stream_info()));
     bool confirmed = completion.confirmed();
     if (io_.failure() || cancelled())
@@ -110,6 +114,7 @@ result<void> input::find_streams(depth how_deep) {
   }
   TROUPE_TRY(open_format(false));
   first_decode_options first(*format_, limits_);
+  io_.allow(finding_bytes);
   return after_finding(avformat_find_stream_info(format_.get(), first.out()));
 }
 
@@ -146,6 +151,7 @@ result<void> input::open_format(bool prepared) {
 }
 
 result<void> input::after_finding(int code) {
+  io_.allow(INT64_MAX);
   if (io_.failure() || code == AVERROR_EXIT || cancelled())
     return read_error(cancelled() ? AVERROR_EXIT : code);
   if (code < 0)

@@ -2,6 +2,7 @@
 
 #include "media/faults.hpp"
 #include "media/film_description.hpp"
+#include "media/film_length.hpp"
 #include "media/log_capture.hpp"
 #include "media/muxer.hpp"
 #include "media/piece_reader.hpp"
@@ -17,10 +18,8 @@ namespace troupe::media {
 
 namespace {
 
-/// As transcode judges the whole: more damaged packets than this part make the result useless, as does a source that
-/// ends before that part of its announced duration.
+/// As transcode judges the whole: more damaged packets than this part make the result useless.
 constexpr double tolerated_damage = 0.10;
-constexpr double tolerated_shortness = 0.90;
 
 bool is_cover(const AVStream& s) noexcept {
   return s.disposition & AV_DISPOSITION_ATTACHED_PIC;
@@ -39,16 +38,19 @@ public:
   result<exec::transcode_answer> run() {
     TROUPE_TRY(judge_damage());
     copy_film_description(*output_.format(), *source_.format());
-    copy_chapters(*output_.format(), *source_.format());
+    copy_chapters(*output_.format(), *source_.format(), duration_);
     TROUPE_TRY(add_streams());
     TROUPE_TRY(output_.write_header());
+    spans_.resize(output_.format()->nb_streams);
     TROUPE_TRY(write_packets());
-    TROUPE_TRY(judge_length());
+    TROUPE_TRY(judge_length(*source_.format(), length(), warnings_));
     TROUPE_TRY(output_.finish());
     meter_.finish(position_, video_.frames(), output_.bytes());
     exec::transcode_answer answer;
     answer.frames = video_.frames();
     answer.seconds = meter_.seconds();
+    answer.film_seconds = found_seconds(*source_.format(), length());
+    answer.spans = spans_;
     answer.warnings = std::move(warnings_);
     return answer;
   }
@@ -170,7 +172,7 @@ private:
   result<void> write_picture(AVPacket& packet) {
     // The length to the next frame shows in its timestamp; the last one needs one of its own.
     packet.duration = frame_length_;
-    advance(packet.pts + frame_length_, video_.time_base());
+    advance(packet, video_index_, video_.time_base());
     auto written = output_.write(packet, video_index_, video_.time_base());
     av_packet_unref(&packet);
     return written;
@@ -178,16 +180,21 @@ private:
 
   result<void> write_other(AVPacket& packet) {
     auto& stream = *audio_->stream(static_cast<unsigned>(packet.stream_index));
+    const auto index = static_cast<unsigned>(audio_index_[static_cast<size_t>(packet.stream_index)]);
     if (packet.pts != AV_NOPTS_VALUE && !is_cover(stream))
-      advance(packet.pts + packet.duration, stream.time_base);
-    auto index = audio_index_[static_cast<size_t>(packet.stream_index)];
-    auto written = output_.write(packet, static_cast<unsigned>(index), stream.time_base);
+      advance(packet, index, stream.time_base);
+    auto written = output_.write(packet, index, stream.time_base);
     av_packet_unref(&packet);
     return written;
   }
 
-  void advance(int64_t time, AVRational time_base) {
-    position_ = std::max(position_, static_cast<double>(time) * av_q2d(time_base));
+  void advance(const AVPacket& packet, unsigned stream, AVRational time_base) {
+    const auto begin = std::max(static_cast<double>(packet.pts) * av_q2d(time_base), 0.0);
+    const auto end = static_cast<double>(packet.pts + packet.duration) * av_q2d(time_base);
+    auto& span = spans_[stream];
+    const bool first = span.begin > span.end;
+    span = first ? exec::span{begin, end} : exec::span{std::min(span.begin, begin), std::max(span.end, end)};
+    position_ = std::max(position_, end);
     meter_.at(position_, video_.frames(), output_.bytes());
   }
 
@@ -207,18 +214,10 @@ private:
     return {};
   }
 
-  result<void> judge_length() {
-    // A recording's duration counts jumps of its timestamps as film.
+  film_length length() const noexcept {
+    // A recording's duration counts jumps of its timestamps as film, and nobody told whether there are any.
     const bool may_jump = source_.format()->iformat->flags & AVFMT_TS_DISCONT;
-    if (duration_ < 2 || position_ > 0.99 * duration_ || may_jump)
-      return {};
-    char text[160];
-    std::snprintf(text, sizeof text, "the source is cut off: it ends at %.1f of %.1f seconds", position_, duration_);
-    if (position_ < tolerated_shortness * duration_)
-      return {errc::bad_media, text};
-    if (duration_ - position_ > 1)
-      warnings_.push_back(text);
-    return {};
+    return {duration_, position_, may_jump};
   }
 
   input& source_;
@@ -235,6 +234,8 @@ private:
   int64_t frame_length_ = 0;
   /// Of the audio piece's streams in the output.
   std::vector<int> audio_index_;
+  /// Of the output's streams, as far as they are written.
+  std::vector<exec::span> spans_;
   std::vector<std::string> warnings_;
 };
 

@@ -29,8 +29,8 @@ bool is_format(const AVFormatContext& format, const char* family) {
 class sought_keyframes final : public keyframe_index {
 public:
   sought_keyframes(input& source, unsigned stream) :
-    source_(source), stream_(stream),
-    time_base_(source.stream(stream)->time_base), shifts_{{0, timeline(*source.format()).shift()}},
+    source_(source), stream_(stream), time_base_(source.stream(stream)->time_base),
+    shifts_{{0, timeline(*source.format()).shift(static_cast<int>(stream))}},
     shift_(av_rescale_q(shifts_[0].microseconds, {1, AV_TIME_BASE}, time_base_)), packet_(av::make_packet()) {
   }
 
@@ -39,6 +39,9 @@ public:
     auto duration = s.duration;
     if (duration == AV_NOPTS_VALUE || duration <= 0)
       duration = av_rescale_q(std::max<int64_t>(source_.format()->duration, 0), {1, AV_TIME_BASE}, time_base_);
+    // Matroska announces the end of a film that begins late, not its length.
+    if (is_format(*source_.format(), "matroska,"))
+      duration += std::min<int64_t>(shift_, 0);
     return {0, duration, av_q2d(time_base_)};
   }
 
@@ -209,15 +212,16 @@ private:
   void note_shift(int64_t position) {
     if (timeline_.turned())
       objection_ = "the file's clock runs over";
-    if (!shifts_.empty() && shifts_.back().microseconds == timeline_.shift())
+    const auto shift = timeline_.shift(static_cast<int>(stream_));
+    if (!shifts_.empty() && shifts_.back().microseconds == shift)
       return;
     if (shifts_.empty())
       position = 0;
-    else if (position <= shifts_.back().position)
+    else if (!by_position_ || position <= shifts_.back().position)
       objection_ = "the timestamps jump at a place that can't be told";
     if (shifts_.size() == max_shifts)
       objection_ = "the timestamps jump at more than " + std::to_string(max_shifts) + " places";
-    shifts_.push_back({position, timeline_.shift()});
+    shifts_.push_back({position, shift});
   }
 
   input& source_;

@@ -79,6 +79,11 @@ int64_t first_sample_size(std::string_view moof) noexcept {
            : 0;
 }
 
+int64_t sample_count(std::string_view moof) {
+  auto run = find_box(find_box(moof, "traf"), "trun");
+  return run.size() >= 8 ? static_cast<int64_t>(big_endian(run.data() + 4, 4)) : 0;
+}
+
 /// RFC 6381 and ISO/IEC 14496-15 annex E: "hvc1.2.4.L120.90".
 std::string hevc_codec(std::string_view record) {
   auto byte = [&](size_t i) { return static_cast<unsigned char>(record[i]); };
@@ -159,7 +164,7 @@ result<mp4_fragments> read_fragments(int fd) {
         out.codec = codec_of(*content);
       else
         // Its end is the header of the mdat that follows (8 bytes) and the sample.
-        out.fragments.push_back({at, size, size + 8 + first_sample_size(*content)});
+        out.fragments.push_back({at, size, size + 8 + first_sample_size(*content), sample_count(*content)});
     } else if (name == "mdat") {
       if (out.fragments.empty())
         return unexpected(at);

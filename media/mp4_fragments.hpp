@@ -14,6 +14,7 @@ struct mp4_fragment {
   int64_t size = 0;
   /// From the beginning of the fragment to the end of its first sample: what a player reads for one keyframe.
   int64_t first_sample_end = 0;
+  int64_t samples = 0;
 };
 
 struct mp4_fragments {

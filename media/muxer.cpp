@@ -1,14 +1,24 @@
 #include "media/muxer.hpp"
 
 #include "media/faults.hpp"
+#include "media/languages.hpp"
+#include "media/stream_description.hpp"
 
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <string_view>
 
 namespace troupe::media {
+
+namespace {
+
+/// Bytes of other tracks that wait for the next packet of one.
+constexpr int64_t most_held = 32 << 20;
+
+} // namespace
 
 result<std::unique_ptr<muxer>> muxer::open(int fd, const media_profile& profile, const task& job) {
   std::unique_ptr<muxer> self{new muxer(fd, job.cancelled)};
@@ -27,6 +37,7 @@ result<void> muxer::prepare(const std::string& container, const std::string& ext
   format_.reset(context);
   const std::string_view name = context->oformat->name;
   is_matroska_ = name == "matroska" || name == "webm";
+  is_mp4_ = name == "mp4" || name == "mov" || name == "ipod";
   context->pb = sink_.context();
   context->flags |= AVFMT_FLAG_CUSTOM_IO;
   context->opaque = this;
@@ -55,10 +66,45 @@ int muxer::reclose(AVFormatContext* format, AVIOContext*) noexcept {
 
 AVStream* muxer::add_stream() {
   last_dts_.push_back(AV_NOPTS_VALUE);
+  waiting_.push_back(0);
   return av::checked(avformat_new_stream(format_.get(), nullptr));
 }
 
+/// The mp4 family has room for three letters, "und" for anything else. Others take what they find or know how to turn
+/// it into theirs.
+void muxer::name_languages() {
+  if (!is_mp4_)
+    return;
+  const bool quicktime = std::string_view(format_->oformat->name) == "mov";
+  for (unsigned i = 0; i < format_->nb_streams; ++i)
+    if (auto* said = av_dict_get(format_->streams[i]->metadata, "language", nullptr, 0)) {
+      const auto three = quicktime ? quicktime_letters(said->value) : three_letters(said->value);
+      av_dict_set(&format_->streams[i]->metadata, "language", three.c_str(), 0);
+    }
+}
+
+/// libav's muxer of Matroska moves all tracks so that the priming of sound does not begin before 0, and leaves the
+/// chapters where they are.
+void muxer::delay_chapters() noexcept {
+  double delay = 0;
+  for (unsigned i = 0; is_matroska_ && i < format_->nb_streams; ++i)
+    if (auto& par = *format_->streams[i]->codecpar; par.codec_id != AV_CODEC_ID_OPUS && par.sample_rate > 0)
+      delay = std::max(delay, static_cast<double>(par.initial_padding) / par.sample_rate);
+  for (unsigned i = 0; i < format_->nb_chapters; ++i) {
+    auto& c = *format_->chapters[i];
+    const auto ticks = std::llround(delay / av_q2d(c.time_base));
+    // What begins with the film begins with its sound.
+    if (c.start > 0)
+      c.start += ticks;
+    c.end += ticks;
+  }
+}
+
 result<void> muxer::write_header() {
+  delay_chapters();
+  name_languages();
+  for (unsigned i = 0; i < format_->nb_streams; ++i)
+    format_->strict_std_compliance = std::min(format_->strict_std_compliance, strictness_for(*format_->streams[i]));
   av::options options;
   // Only the mp4 family has these options; others leave them in the dictionary, which is no error.
   // Where a track begins is told in units of this: the default of a millisecond moves sound against picture.
@@ -81,6 +127,25 @@ void muxer::delay_sound(AVPacket& packet, const AVStream& stream) const noexcept
       *time += delay;
 }
 
+/// libav sorts packets by time, and so keeps all of the others until a track goes on; of VP9 and AV1 without end, though
+/// the track may have ended long ago. What is flushed stands a little too early in the file: players bear that.
+bool muxer::holds_too_much(unsigned index, int64_t bytes) noexcept {
+  bool too_much = false;
+  for (unsigned i = 0; i < format_->nb_streams; ++i) {
+    auto& s = *format_->streams[i];
+    const auto type = s.codecpar->codec_type;
+    if (i == index || (type != AVMEDIA_TYPE_VIDEO && type != AVMEDIA_TYPE_AUDIO)
+        || (s.disposition & AV_DISPOSITION_ATTACHED_PIC))
+      waiting_[i] = 0;
+    else
+      waiting_[i] += bytes;
+    too_much |= waiting_[i] > most_held;
+  }
+  if (too_much)
+    std::fill(waiting_.begin(), waiting_.end(), 0);
+  return too_much;
+}
+
 result<void> muxer::write(AVPacket& packet, unsigned index, AVRational time_base) {
   auto* stream = format_->streams[index];
   av_packet_rescale_ts(&packet, time_base, stream->time_base);
@@ -98,7 +163,10 @@ result<void> muxer::write(AVPacket& packet, unsigned index, AVRational time_base
     packet.dts = last + 1;
   packet.pts = std::max(packet.pts, packet.dts);
   last = packet.dts;
+  const bool flush = holds_too_much(index, packet.size);
   int code = av_interleaved_write_frame(format_.get(), &packet);
+  if (code >= 0 && flush)
+    code = av_interleaved_write_frame(format_.get(), nullptr);
   return code < 0 ? result<void>(failed(code, "the output can't be written")) : result<void>();
 }
 

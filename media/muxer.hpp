@@ -43,8 +43,11 @@ public:
 protected:
   muxer(int fd, const std::atomic<bool>& cancelled) : cancelled_(cancelled), sink_(fd) {
   }
-  /// Empties the file and makes the context. unprocessable for a container that libav does not know.
   void delay_sound(AVPacket& packet, const AVStream& stream) const noexcept;
+  void delay_chapters() noexcept;
+  void name_languages();
+  bool holds_too_much(unsigned index, int64_t bytes) noexcept;
+  /// Empties the file and makes the context. unprocessable for a container that libav does not know.
   result<void> prepare(const std::string& container, const std::string& extension);
   error failed(int code, const char* what) const;
   int fd() const noexcept {
@@ -60,7 +63,10 @@ private:
   std::unique_ptr<source_io> rereading_;
   bool faststart_ = false;
   bool is_matroska_ = false;
+  bool is_mp4_ = false;
   std::vector<int64_t> last_dts_;
+  /// Bytes of the others that came since each stream's last packet.
+  std::vector<int64_t> waiting_;
   // Last: freed before what it writes to.
   av::output_context format_;
 };

@@ -3,6 +3,7 @@
 #include "media/hls.hpp"
 #include "media/chunk_encode.hpp"
 #include "media/chunk_plan.hpp"
+#include "media/hardware_encoders.hpp"
 #include "media/join.hpp"
 #include "media/log_capture.hpp"
 #include "media/probe.hpp"
@@ -94,6 +95,8 @@ result<std::string> run_operation(const exec::request& request, const std::vecto
                                   const task& job) noexcept {
   try {
     log_capture::clear();
+    // Of an operation that nobody asked.
+    (void)withdrawn_hardware_encoder();
     return dispatch(request, descriptors, job);
   } catch (const std::bad_alloc&) {
     return {errc::unavailable, "not enough memory for this file; raise the executor's memory limit"};

@@ -35,7 +35,8 @@ std::vector<media_chapter> chapters_of(const AVFormatContext& format) {
 }
 
 /// Reads packets to the end, or for scan_bytes and then by proportion: the only way to the duration of files that
-/// were written as a stream (a browser's recorder, a broken-off recording).
+/// were written as a stream (a browser's recorder, a broken-off recording). Behind a packet may come a hole that is
+/// longer than that.
 double scanned_duration(input& source, bool& exact) {
   auto* format = source.format();
   auto packet = av::make_packet();
@@ -43,13 +44,14 @@ double scanned_duration(input& source, bool& exact) {
   double last = 0;
   int64_t position = 0;
   exact = false;
+  source.io().allow(scan_bytes);
   while (position < scan_bytes) {
     int code = source.read(*packet);
     if (code == AVERROR(EAGAIN))
       continue;
     if (code < 0) {
-      exact = code == AVERROR_EOF && !source.io().failure();
-      position = std::max<int64_t>(source.io().size(), 1);
+      exact = code == AVERROR_EOF && !source.io().failure() && !source.io().spent();
+      position = source.io().spent() ? avio_tell(format->pb) : source.io().size();
       break;
     }
     position = std::max(position, avio_tell(format->pb));
@@ -62,6 +64,7 @@ double scanned_duration(input& source, bool& exact) {
     }
     av_packet_unref(packet.get());
   }
+  source.io().allow(INT64_MAX);
   double read = std::max(last - std::max(first, 0.0), 0.0);
   return exact ? read
                : read * static_cast<double>(source.io().size()) / static_cast<double>(std::max<int64_t>(position, 1));

@@ -38,16 +38,15 @@ bool rate_fits(input& source, const AVStream& s, const media_profile& profile) {
   return rate > 0 && static_cast<double>(rate) <= tolerance * profile.max_bit_rate;
 }
 
-/// An edit list that hides pictures: a copy would show them, or begin with what can't be decoded.
+} // namespace
+
 bool hides_pictures(const AVStream& s) {
   const int n = avformat_index_get_entries_count(&s);
-  for (int i = 0; i < std::min(n, 1000); ++i)
+  for (int i = 0; i < n; ++i)
     if (auto* e = avformat_index_get_entry(const_cast<AVStream*>(&s), i); e && (e->flags & AVINDEX_DISCARD_FRAME))
       return true;
   return false;
 }
-
-} // namespace
 
 bool video_fits(input& source, const AVStream& s, const media_profile& profile) {
   auto& par = *s.codecpar;

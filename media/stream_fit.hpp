@@ -10,4 +10,8 @@ namespace troupe::media {
 bool video_fits(input& source, const AVStream& stream, const media_profile& profile);
 bool audio_fits(const AVStream& stream, const media_profile& profile);
 
+/// An edit list that hides pictures: a copy in a container without such lists would show them, or begin with what can't
+/// be decoded.
+bool hides_pictures(const AVStream& stream);
+
 } // namespace troupe::media

@@ -6,8 +6,13 @@ namespace troupe::media {
 
 void stream_watch::see(const AVPacket& packet) noexcept {
   ++packets_;
-  group_ = packet.flags & AV_PKT_FLAG_KEY ? 1 : group_ + 1;
+  const bool key = packet.flags & AV_PKT_FLAG_KEY;
+  group_ = key ? 1 : group_ + 1;
   longest_group_ = std::max(longest_group_, group_);
+  if (key)
+    keyframe_ = packet.pts;
+  if (keyframe_ != AV_NOPTS_VALUE && packet.pts != AV_NOPTS_VALUE)
+    longest_group_seconds_ = std::max(longest_group_seconds_, static_cast<double>(packet.pts - keyframe_) * unit_);
   if (packet.dts != AV_NOPTS_VALUE) {
     const bool late = packet.pts != AV_NOPTS_VALUE && packet.dts > packet.pts;
     disordered_ += late || (last_dts_ != AV_NOPTS_VALUE && packet.dts <= last_dts_);

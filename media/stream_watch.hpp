@@ -23,9 +23,12 @@ public:
   int64_t disordered() const noexcept {
     return disordered_;
   }
-  /// Packets from one keyframe to the next, at most.
+  /// From one keyframe to the last packet before the next: packets and seconds, at most.
   int64_t longest_group() const noexcept {
     return longest_group_;
+  }
+  double longest_group_seconds() const noexcept {
+    return longest_group_seconds_;
   }
   /// When the first of it is shown, and when the last ends, in seconds; what players cut off is not counted. Nothing
   /// was seen: begin is after end.
@@ -42,6 +45,8 @@ private:
   int64_t disordered_ = 0;
   int64_t group_ = 0;
   int64_t longest_group_ = 0;
+  int64_t keyframe_ = AV_NOPTS_VALUE;
+  double longest_group_seconds_ = 0;
   int64_t last_dts_ = AV_NOPTS_VALUE;
   double begin_ = 1e18;
   double end_ = -1e18;

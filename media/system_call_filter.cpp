@@ -163,8 +163,8 @@ void allow_threads(rules& r) {
 
 void allow_descriptors(rules& r) {
   r.add(SCMP_ACT_ALLOW, {SCMP_SYS(read), SCMP_SYS(pread64), SCMP_SYS(write), SCMP_SYS(pwrite64), SCMP_SYS(lseek),
-                         SCMP_SYS(fstat), SCMP_SYS(ftruncate), SCMP_SYS(fsync), SCMP_SYS(fdatasync), SCMP_SYS(close),
-                         SCMP_SYS(recvmsg), SCMP_SYS(sendmsg)});
+                         SCMP_SYS(fstat), SCMP_SYS(ftruncate), SCMP_SYS(fsync), SCMP_SYS(fdatasync),
+                         SCMP_SYS(sync_file_range), SCMP_SYS(close), SCMP_SYS(recvmsg), SCMP_SYS(sendmsg)});
   // libav marks what it has opened as not for other programs.
   for (int command : {F_GETFD, F_SETFD, F_GETFL})
     r.add_when(SCMP_ACT_ALLOW, SCMP_SYS(fcntl), {SCMP_A1(SCMP_CMP_EQ, static_cast<scmp_datum_t>(command))});

@@ -11,24 +11,23 @@ namespace troupe::media {
 namespace {
 
 constexpr std::chrono::milliseconds report_interval{100};
-/// More damaged packets than this part make the result useless.
+/// More damaged packets, or frames without a time of their own, than this part make the result useless.
 constexpr double tolerated_damage = 0.10;
-/// Ending before this part of the announced duration is a source that was cut off.
-constexpr double tolerated_shortness = 0.90;
 
 } // namespace
 
 track_runner::track_runner(input& source, const task& job, double duration, double from) :
   source_(source), duration_(duration), meter_(job, duration, from), timeline_(*source.format()) {
-  by_stream_.resize(source.format()->nb_streams, nullptr);
+  by_stream_.resize(source.format()->nb_streams, -1);
   for (unsigned i = 0; i < source.format()->nb_streams; ++i)
     source.stream(i)->discard = AVDISCARD_ALL;
 }
 
 void track_runner::add(const planned_track& plan, std::unique_ptr<track> made) {
-  source_.stream(plan.stream)->discard = AVDISCARD_DEFAULT;
-  by_stream_[plan.stream] = made.get();
-  tracks_.push_back({plan.stream, plan.way, std::move(made)});
+  auto& stream = *source_.stream(plan.stream);
+  stream.discard = AVDISCARD_DEFAULT;
+  by_stream_[plan.stream] = static_cast<int>(tracks_.size());
+  tracks_.push_back({plan.stream, plan.way, std::move(made), stream_watch(stream)});
 }
 
 result<void> track_runner::run() {
@@ -87,9 +86,10 @@ result<void> track_runner::pump() {
 
 result<void> track_runner::take(AVPacket& packet) {
   auto index = static_cast<size_t>(packet.stream_index);
-  auto* t = index < by_stream_.size() ? by_stream_[index] : nullptr;
-  if (!t)
+  const int place = index < by_stream_.size() ? by_stream_[index] : -1;
+  if (place < 0)
     return {};
+  auto& t = tracks_[static_cast<size_t>(place)];
   auto& stream = *source_.stream(static_cast<unsigned>(index));
   if (stream.disposition & AV_DISPOSITION_ATTACHED_PIC)
     packet.pts = packet.dts = 0;
@@ -98,7 +98,11 @@ result<void> track_runner::take(AVPacket& packet) {
   auto ts = packet.pts != AV_NOPTS_VALUE ? packet.pts : packet.dts;
   if (ts != AV_NOPTS_VALUE)
     read_ = std::max(read_, static_cast<double>(ts + packet.duration) * av_q2d(stream.time_base));
-  return t->take(packet);
+  // What comes before the first keyframe is not shown.
+  const bool key = (packet.flags & AV_PKT_FLAG_KEY) || stream.codecpar->codec_type != AVMEDIA_TYPE_VIDEO;
+  if (key || t.seen.packets() > 0)
+    t.seen.see(packet);
+  return t.made->take(packet);
 }
 
 /// Is the result worth keeping?
@@ -106,44 +110,53 @@ result<void> track_runner::judge() {
   for (auto& e : tracks_) {
     if (e.way == track_way::cover)
       continue;
-    auto& t = *e.made;
-    char text[160];
-    std::snprintf(text, sizeof text, "%lld of %lld packets of stream %u are damaged",
-                  static_cast<long long>(t.damaged()), static_cast<long long>(t.packets()), e.stream);
-    // A film is not lost with its subtitles.
-    const bool av = type_of(e) == AVMEDIA_TYPE_VIDEO || type_of(e) == AVMEDIA_TYPE_AUDIO;
-    if (av && static_cast<double>(t.damaged()) > tolerated_damage * static_cast<double>(t.packets()) && t.damaged() > 2)
-      return {errc::bad_media, std::string("the source is too damaged: ") + text};
-    if (av && t.frames() == 0 && t.packets() > 0)
-      return {errc::bad_media, "nothing of stream " + std::to_string(e.stream) + " can be decoded"};
-    if (t.damaged() > 0)
-      warnings_.push_back(text);
+    TROUPE_TRY(judge_damage(e));
+    TROUPE_TRY(judge_order(e));
   }
-  return judge_length();
-}
-
-result<void> track_runner::judge_length() {
   if (frames() == 0)
     return {errc::bad_media, "the source holds no frame that can be read"};
-  if (duration_ < 2 || read_ > 0.99 * duration_ || film_seconds() > 0)
-    return {};
+  return judge_length(*source_.format(), length(), warnings_);
+}
+
+result<void> track_runner::judge_damage(const entry& e) {
+  auto& t = *e.made;
   char text[160];
-  std::snprintf(text, sizeof text, "the source is cut off: it ends at %.1f of %.1f seconds", read_, duration_);
-  if (read_ < tolerated_shortness * duration_)
-    return {errc::bad_media, text};
-  if (duration_ - read_ > 1)
+  std::snprintf(text, sizeof text, "%lld of %lld packets of stream %u are damaged",
+                static_cast<long long>(t.damaged()), static_cast<long long>(t.packets()), e.stream);
+  // A film is not lost with its subtitles.
+  const bool av = type_of(e) == AVMEDIA_TYPE_VIDEO || type_of(e) == AVMEDIA_TYPE_AUDIO;
+  if (av && static_cast<double>(t.damaged()) > tolerated_damage * static_cast<double>(t.packets()) && t.damaged() > 2)
+    return {errc::bad_media, std::string("the source is too damaged: ") + text};
+  if (av && t.frames() == 0 && t.packets() > 0)
+    return {errc::bad_media, "nothing of stream " + std::to_string(e.stream) + " can be decoded"};
+  if (t.damaged() > 0)
     warnings_.push_back(text);
   return {};
 }
 
+result<void> track_runner::judge_order(const entry& e) {
+  const auto dropped = e.made->dropped();
+  const auto all = dropped + e.made->frames();
+  if (dropped == 0)
+    return {};
+  char text[160];
+  std::snprintf(text, sizeof text, "%lld of %lld frames of stream %u were left out: the timestamps go back there",
+                static_cast<long long>(dropped), static_cast<long long>(all), e.stream);
+  if (static_cast<double>(dropped) > tolerated_damage * static_cast<double>(all) && dropped > 2)
+    return {errc::bad_media, std::string("the source is too damaged: ") + text};
+  warnings_.push_back(text);
+  return {};
+}
+
 double track_runner::film_seconds() const {
-  // Where timestamps jump, the announced duration counts the jumps as film; where nothing announces one, it is a guess
-  // by the rate of the first bits.
-  const bool guessed = source_.format()->duration_estimation_method == AVFMT_DURATION_FROM_BITRATE;
-  // Matroska announces the end of a film that begins late, not its length.
-  const double start = static_cast<double>(film_start(*source_.format())) / AV_TIME_BASE;
-  const bool late = start > 1 && read_ < duration_ && read_ + start > 0.99 * duration_;
-  return guessed || late || timeline_.jumped() ? read_ : 0;
+  return found_seconds(*source_.format(), length());
+}
+
+std::vector<exec::span> track_runner::spans() const {
+  std::vector<exec::span> out;
+  for (auto& t : tracks_)
+    out.push_back({t.seen.begin(), t.seen.end()});
+  return out;
 }
 
 AVMediaType track_runner::type_of(const entry& e) const {

@@ -1,6 +1,8 @@
 #pragma once
 
+#include "media/film_length.hpp"
 #include "media/progress_meter.hpp"
+#include "media/stream_watch.hpp"
 #include "media/timeline.hpp"
 #include "media/tracks.hpp"
 
@@ -39,6 +41,8 @@ public:
   int64_t frames() const;
   /// How long the film was found to be where what its container announces is not to be trusted; else 0. After run.
   double film_seconds() const;
+  /// When each track begins and ends in the source, in the order in which they were added. After run.
+  std::vector<exec::span> spans() const;
   /// Since the start.
   double seconds() const {
     return meter_.seconds();
@@ -53,6 +57,7 @@ private:
     unsigned stream = 0;
     track_way way = track_way::copy;
     std::unique_ptr<track> made;
+    stream_watch seen;
   };
 
   result<void> work();
@@ -60,7 +65,11 @@ private:
   result<void> pump();
   result<void> take(AVPacket& packet);
   result<void> judge();
-  result<void> judge_length();
+  result<void> judge_damage(const entry& e);
+  result<void> judge_order(const entry& e);
+  film_length length() const {
+    return {duration_, read_, timeline_.jumped()};
+  }
   AVMediaType type_of(const entry& e) const;
   double position() const;
   int64_t bytes() const;
@@ -71,7 +80,8 @@ private:
   std::vector<packet_writer*> outputs_;
   std::vector<packet_writer*> aside_;
   std::vector<entry> tracks_;
-  std::vector<track*> by_stream_;
+  /// Places in tracks_ by the source's streams; -1: not read.
+  std::vector<int> by_stream_;
   // The reading thread's until it has ended.
   timeline timeline_;
   /// How far the source was read, seconds.

@@ -102,8 +102,7 @@ result<std::unique_ptr<track>> make_copy(const planned_track& plan, input& sourc
   out->r_frame_rate = in.r_frame_rate;
   out->sample_aspect_ratio = in.sample_aspect_ratio;
   copy_description(*out, in);
-  TROUPE_TRY(copy_rotation(*out, in));
-  TROUPE_TRY(copy_hdr_metadata(*out, in));
+  TROUPE_TRY(copy_side_data(*out, in));
   if (plan.way == track_way::cover && std::strcmp(muxer.format()->oformat->name, "matroska") == 0) {
     TROUPE_TRY(attach_cover(*out, in));
     return std::unique_ptr<track>(std::make_unique<aside_track>());

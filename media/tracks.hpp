@@ -28,6 +28,10 @@ public:
   // Once the pipeline has ended; frames at any time.
   virtual int64_t packets() const noexcept = 0;
   virtual int64_t damaged() const noexcept = 0;
+  /// Frames that were left out, because others are shown at their time already.
+  virtual int64_t dropped() const noexcept {
+    return 0;
+  }
   /// Frames that were written; for a copied track its packets.
   virtual int64_t frames() const noexcept = 0;
 };

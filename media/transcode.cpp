@@ -35,7 +35,7 @@ const AVCodec& coder_of(const planned_track& t) noexcept {
 result<exec::transcode_answer> work(input& source, muxer& output, const transcode_plan& plan, const task& job,
                                     double duration, double from) {
   copy_film_description(*output.format(), *source.format());
-  copy_chapters(*output.format(), *source.format());
+  copy_chapters(*output.format(), *source.format(), duration);
   packet_writer writer(output);
   track_runner runner(source, job, duration, from);
   runner.add(writer);
@@ -56,6 +56,7 @@ result<exec::transcode_answer> work(input& source, muxer& output, const transcod
   answer.frames = runner.frames();
   answer.seconds = runner.seconds();
   answer.film_seconds = runner.film_seconds();
+  answer.spans = runner.spans();
   answer.warnings = runner.warnings();
   return answer;
 }

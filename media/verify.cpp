@@ -48,6 +48,7 @@ public:
       found_.add("the index (moov) stands behind the data (mdat): it can't be played while it loads");
     TROUPE_TRY(open_decoders());
     TROUPE_TRY(request_.full ? read_to(INFINITY) : read_samples());
+    check_duration(request_, facts, last_end(), found_);
     check_packets();
     check_against_source(facts);
     answer_.frames = frames();
@@ -141,6 +142,15 @@ private:
     return {};
   }
 
+  /// Of pictures and sound, seconds; 0: none were seen.
+  double last_end() const {
+    double end = 0;
+    for (auto& s : streams_)
+      if (s.codec)
+        end = std::max(end, s.watch.end());
+    return end;
+  }
+
   double unit(const AVPacket& packet) {
     return av_q2d(file_.stream(static_cast<unsigned>(packet.stream_index))->time_base);
   }
@@ -195,7 +205,8 @@ private:
 
   stream_pair pair_of(const media_stream& made, const media_stream& source) const {
     auto& s = streams_[made.index];
-    return {made, source, s.watch, s.copied};
+    const bool read = made.index < request_.spans.size();
+    return {made, source, s.watch, s.copied, read ? request_.spans[made.index] : exec::span{}};
   }
 
   /// Of the video, or of the first sound.

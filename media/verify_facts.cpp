@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <optional>
 
 namespace troupe::media {
 
@@ -68,19 +69,6 @@ void check_streams(const exec::request& request, const media_info& file, finding
       out.add("the picture is larger than the profile allows");
 }
 
-void check_duration(const exec::request& request, const media_info& file, findings& out) {
-  auto expected = request.film_seconds > 0 ? request.film_seconds
-                                           : expected_duration(request.source, request.profile);
-  // The number of frames is the better measure then.
-  if (expected <= 0 || (is_recording(request.source) && request.frames > 0))
-    return;
-  if (std::fabs(file.duration - expected) <= std::max(1.0, expected * duration_tolerance))
-    return;
-  char text[120];
-  std::snprintf(text, sizeof text, "it lasts %.2f instead of %.2f seconds", file.duration, expected);
-  out.add(text);
-}
-
 /// Frames of the source between the edges of what was made of it; 0: its header does not tell.
 double frames_of_source(const exec::request& request, const stream_pair& video) {
   const auto rate = number(video.source.average_frame_rate);
@@ -91,11 +79,43 @@ double frames_of_source(const exec::request& request, const stream_pair& video) 
   return std::min(static_cast<double>(video.source.frames), rate * (video.seen.end() - video.seen.begin()));
 }
 
+/// When the stream has to begin and end, as far as that is known; an infinite end: it is not.
+std::optional<exec::span> expected_span(const exec::request& request, const stream_pair& stream) {
+  auto& source = request.source;
+  if (is_recording(source))
+    return std::nullopt;
+  const bool is_matroska = source.format == "matroska,webm";
+  const auto& read = stream.read;
+  // Matroska tells no tracks' times, and where the film's length is not to be trusted neither are its tracks'.
+  if ((is_matroska || request.film_seconds > 0) && read.begin <= read.end)
+    return read;
+  // libav gives the film's start to a stream that begins unseen.
+  if (!stream.source.start_ticks || (is_matroska && stream.source.start_time <= source.start_time))
+    return std::nullopt;
+  const auto begin = std::max(stream.source.start_time - source.start_time, 0.0);
+  const bool ends = stream.source.duration > 0 && !is_matroska && request.film_seconds <= 0;
+  return exec::span{begin, ends ? begin + stream.source.duration : INFINITY};
+}
+
 } // namespace
 
 void check_facts(const exec::request& request, const media_info& file, findings& out) {
   check_streams(request, file, out);
-  check_duration(request, file, out);
+}
+
+void check_duration(const exec::request& request, const media_info& file, double seen, findings& out) {
+  auto expected = request.film_seconds > 0 ? request.film_seconds
+                                           : expected_duration(request.source, request.profile);
+  // The number of frames is the better measure then.
+  if (expected <= 0 || (is_recording(request.source) && request.frames > 0))
+    return;
+  auto fits = [&](double x) { return std::fabs(x - expected) <= std::max(1.0, expected * duration_tolerance); };
+  // Text may outlast the film, which containers count; the last packet's length is told by them alone.
+  if (fits(file.duration) || fits(seen))
+    return;
+  char text[120];
+  std::snprintf(text, sizeof text, "it lasts %.2f instead of %.2f seconds", file.duration, expected);
+  out.add(text);
 }
 
 void check_frames(const exec::request& request, const stream_pair& video, findings& out) {
@@ -110,29 +130,29 @@ void check_frames(const exec::request& request, const stream_pair& video, findin
   const auto interval = request.profile.keyframe_interval;
   if (video.copied || interval <= 0)
     return;
-  // Encoders count frames, not time.
   const auto rate = std::max(number(video.made.average_frame_rate), number(video.made.base_frame_rate));
+  if (rate <= 0)
+    return;
+  // Some encoders count frames and others time: where the rate changes, only one of the two is kept.
   const auto longest = std::ceil(interval * rate * (1 + duration_tolerance)) + 1;
-  if (rate > 0 && static_cast<double>(video.seen.longest_group()) > longest)
+  const auto seconds = interval * (1 + duration_tolerance) + 1 / rate;
+  if (static_cast<double>(video.seen.longest_group()) > longest && video.seen.longest_group_seconds() > seconds)
     out.add("there are " + std::to_string(video.seen.longest_group())
             + " frames from one keyframe to the next: more than " + std::to_string(std::lround(interval * 1000))
             + " ms");
 }
 
 void check_edges(const exec::request& request, const stream_pair& stream, findings& out) {
-  if (is_recording(request.source) || !stream.source.start_ticks || stream.seen.begin() > stream.seen.end())
+  const auto expected = expected_span(request, stream);
+  if (!expected || stream.seen.begin() > stream.seen.end())
     return;
-  const auto begin = std::max(stream.source.start_time - request.source.start_time, 0.0);
   char text[160];
-  if (std::fabs(stream.seen.begin() - begin) > step_seconds) {
-    std::snprintf(text, sizeof text, " begins at %.3f instead of %.3f seconds", stream.seen.begin(), begin);
+  if (std::fabs(stream.seen.begin() - expected->begin) > step_seconds) {
+    std::snprintf(text, sizeof text, " begins at %.3f instead of %.3f seconds", stream.seen.begin(), expected->begin);
     out.add(name_of(stream.made) + text);
   }
-  // Matroska tells no tracks' lengths; libav gives the film's to one that begins unseen.
-  if (stream.source.duration <= 0 || request.source.format == "matroska,webm")
-    return;
-  const auto end = begin + stream.source.duration;
-  if (std::fabs(stream.seen.end() - end) > std::max(end_seconds, end * duration_tolerance)) {
+  const auto end = expected->end;
+  if (std::isfinite(end) && std::fabs(stream.seen.end() - end) > std::max(end_seconds, end * duration_tolerance)) {
     std::snprintf(text, sizeof text, " ends at %.2f instead of %.2f seconds", stream.seen.end(), end);
     out.add(name_of(stream.made) + text);
   }

@@ -26,8 +26,10 @@ private:
 
 // Checks of a file against a verify request: the profile, and the source that it was made of.
 
-/// Kinds, numbers and codecs of the streams, the picture's size, the duration. `file` is the file's own probe.
+/// Kinds, numbers and codecs of the streams, the picture's size. `file` is the file's own probe.
 void check_facts(const exec::request& request, const media_info& file, findings& out);
+/// `seen`: where the last picture or sound ends, seconds.
+void check_duration(const exec::request& request, const media_info& file, double seen, findings& out);
 
 /// One stream of the file beside the stream of the source that it was made of.
 struct stream_pair {
@@ -35,6 +37,8 @@ struct stream_pair {
   const media_stream& source;
   const stream_watch& seen;
   bool copied = false;
+  /// When it begins and ends in what was read of the source.
+  exec::span read{};
 };
 
 /// Number of frames and distance of keyframes of a video that was seen from beginning to end.

@@ -164,6 +164,14 @@ struct limits {
   uint64_t long_cpu = 4 * 86400;
 };
 
+/// When a stream begins and ends in a film, seconds. `begin` after `end`: nothing is known.
+struct span {
+  double begin = 0;
+  double end = -1;
+
+  bool operator==(const span&) const = default;
+};
+
 /// One request for all operations: the fields that an operation does not name are not looked at.
 /// Descriptors: probe, verify, plan_chunks: source. thumbnail: source, one output for each picture. transcode,
 /// encode_audio: source, output. encode_chunk: source, piece. join: source, output, audio if `has_audio`, pieces.
@@ -188,6 +196,8 @@ struct request {
   int64_t frames = 0;
   /// What the film lasts (a transcode_answer's); 0: as long as `source`.
   double film_seconds = 0;
+  /// Of each stream of the output, as the source was read (a transcode_answer's); empty: not known.
+  std::vector<span> spans;
   // plan_chunks
   chunk_wishes wishes;
   // encode_chunk
@@ -257,6 +267,8 @@ struct transcode_answer {
   /// What the film was found to last where the duration that the source announces is not to be trusted (timestamps that
   /// jump); 0: as announced.
   double film_seconds = 0;
+  /// When each stream of the output begins and ends in what was read of the source.
+  std::vector<span> spans;
   /// The same operation as an ffmpeg command line, for the attempt's record.
   std::string operation;
   std::vector<std::string> warnings;

@@ -68,6 +68,7 @@ std::string encode(const transcode_answer& x) {
                {"seconds", finite(x.seconds)},
                {"copied", x.copied},
                {"filmSeconds", finite(x.film_seconds)},
+               {"spans", to_value(x.spans)},
                {"operation", x.operation},
                {"warnings", x.warnings}});
 }
@@ -79,6 +80,8 @@ result<transcode_answer> decode_transcode_answer(std::string_view body) {
     read(value, "seconds", x.seconds);
     read(value, "copied", x.copied);
     read(value, "filmSeconds", x.film_seconds);
+    if (auto it = value.find("spans"); it != value.end())
+      x.spans = spans_from(*it);
     read(value, "operation", x.operation);
     read(value, "warnings", x.warnings);
   });

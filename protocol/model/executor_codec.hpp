@@ -26,6 +26,20 @@ void read(const json& value, const char* name, T& out) {
     it->get_to(out);
 }
 
+inline json to_value(const std::vector<span>& spans) {
+  json out = json::array();
+  for (auto& s : spans)
+    out.push_back(json::array({finite(s.begin), finite(s.end)}));
+  return out;
+}
+
+inline std::vector<span> spans_from(const json& value) {
+  std::vector<span> out;
+  for (auto& s : value)
+    out.push_back({s.at(0).get<double>(), s.at(1).get<double>()});
+  return out;
+}
+
 /// Parses, demands an object, and turns what nlohmann throws into an error.
 template <class T, class F>
 result<T> decode(std::string_view what, std::string_view body, F&& fill) {

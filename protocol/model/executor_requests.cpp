@@ -98,6 +98,7 @@ std::string encode(const request& x) {
                 {"source", to_value(x.source)},
                 {"copied", x.copied},
                 {"filmSeconds", finite(x.film_seconds)},
+                {"spans", to_value(x.spans)},
                 {"full", x.full},
                 {"frames", x.frames},
                 {"wishes", to_value(x.wishes)},
@@ -122,6 +123,8 @@ result<request> decode_request(std::string_view body) {
       x.source = media_info_from(*it);
     read(value, "copied", x.copied);
     read(value, "filmSeconds", x.film_seconds);
+    if (auto it = value.find("spans"); it != value.end())
+      x.spans = spans_from(*it);
     read(value, "full", x.full);
     if (auto it = value.find("limits"); it != value.end())
       x.limits = limits_from(*it);

@@ -4,6 +4,7 @@
 // good. TROUPE_SOAK=1 runs all films in 1 to 40 chunks, else a selection.
 
 #include "media/chunk_plan.hpp"
+#include "media/verify.hpp"
 #include "tests/support/seeds.hpp"
 #include "tests/support/unit_test.hpp"
 #include "tests/unit/media/chunked.hpp"
@@ -195,6 +196,40 @@ CAF_TEST(a film that does not tell when its pictures are shown is not cut) {
   CAF_REQUIRE(plan.has_value());
   CAF_CHECK(plan->chunks.empty());
   CAF_CHECK(plan->reason.find("does not tell when its pictures are shown") != std::string::npos);
+}
+
+CAF_TEST(Matroska that begins late) {
+  struct source {
+    const char* name;
+    const char* arguments;
+    /// Of each of the four pieces.
+    int64_t frames;
+  };
+  const std::string coded = " -c:v libx264 -preset ultrafast -g 25 -pix_fmt yuv420p -c:a aac ";
+  for (auto& s : {source{"all", "-f lavfi -i testsrc=s=64x48:r=25:d=8 -f lavfi -i sine=d=8 -output_ts_offset 100", 50},
+                  source{"sound", "-f lavfi -i testsrc=s=64x48:r=25:d=32 -itsoffset 30 -f lavfi -i sine=d=2", 200},
+                  source{"picture", "-itsoffset 4 -f lavfi -i testsrc=s=64x48:r=25:d=8 -f lavfi -i sine=d=12", 0}}) {
+    const auto path = scratch("begins-late.mkv");
+    ffmpeg(s.arguments + coded + path);
+    CAF_MESSAGE(s.name);
+    auto request = chunk_request(path, small_profile());
+    auto made = make_chunked(request, path, 4, scratch("begins-late.mp4"));
+    if (s.frames > 0)
+      CAF_CHECK_EQUAL(made.pieces.size(), 4u);
+    for (auto& piece : made.pieces)
+      CAF_CHECK(s.frames == 0 || piece.frames == s.frames);
+    request.frames = made.joined.frames;
+    request.film_seconds = made.joined.film_seconds;
+    request.spans = made.joined.spans;
+    auto check = media::verify(open_source(made.path).get(), request, quiet_task());
+    CAF_REQUIRE(check.has_value());
+    for (auto& reason : check->reasons)
+      CAF_MESSAGE(reason);
+    CAF_CHECK(check->ok);
+    const auto whole = scratch("begins-late-whole.mp4");
+    make_whole(request, path, whole);
+    CAF_CHECK(look_at(made.path).frames == look_at(whole).frames);
+  }
 }
 
 CAF_TEST(the first frame of a chunk is deinterlaced with the one before it) {

@@ -2,11 +2,19 @@
 
 // Graphics cards that fail, on machines that have none: the encoder is taken for one that works, and does not open.
 
-#include "media/hardware_encoders.hpp"
 #include "media/chunk_plan.hpp"
+#include "media/encoder_options.hpp"
+#include "media/hardware_encoders.hpp"
+#include "media/hls.hpp"
 #include "media/operations.hpp"
 #include "tests/support/unit_test.hpp"
 #include "tests/unit/media/lab.hpp"
+
+extern "C" {
+#include <libavutil/opt.h>
+}
+
+#include <algorithm>
 
 using namespace troupe;
 using namespace media_test;
@@ -87,4 +95,56 @@ CAF_TEST(a film for a card is not cut and pieces are never made by one) {
   CAF_CHECK(exec::decode_encode_chunk_answer(*body)->operation.find("libx264") != std::string::npos);
   media::withdraw_hardware_encoder("h264_nvenc", "the test is over");
   media::withdrawn_hardware_encoder();
+}
+
+CAF_TEST(a card that fails in a ladder costs a warning) {
+  const auto path = small_film();
+  media::offer_hardware_encoder("h264_nvenc");
+  exec::request request;
+  request.op = exec::op::hls;
+  request.name_hint = "mp4";
+  request.profile = on_a_card("hls");
+  request.profile.ladder = {{320, 180, 400'000}, {160, 90, 100'000}};
+  auto task = quiet_task();
+  task.create = [](const std::string& name) -> result<media::owned_fd> { return open_output(scratch("card-" + name)); };
+  auto answer = media::hls(open_source(path).get(), request, task);
+  if (!answer)
+    CAF_FAIL(answer.error().message);
+  CAF_CHECK_EQUAL(answer->variants.size(), 2u);
+  auto told = [&](const char* text) {
+    return std::count_if(answer->warnings.begin(), answer->warnings.end(),
+                         [&](auto& line) { return line.find(text) != std::string::npos; });
+  };
+  CAF_CHECK_EQUAL(told("the hardware encoder h264_nvenc failed: "), 1);
+  CAF_CHECK_EQUAL(told("encoded in software"), 1);
+  for (auto* name : {"card-v0.mp4", "card-v1.mp4"})
+    CAF_CHECK_EQUAL(times(scratch(name)).size(), 50u);
+}
+
+CAF_TEST(an operation is not told of what failed before it) {
+  media::withdraw_hardware_encoder("h264_qsv", "in another one");
+  exec::request request;
+  request.op = exec::op::probe;
+  request.name_hint = "mp4";
+  std::vector<media::owned_fd> files;
+  files.push_back(open_source(small_film()));
+  CAF_CHECK(media::run_operation(request, files, quiet_task()).has_value());
+  CAF_CHECK(!media::withdrawn_hardware_encoder());
+}
+
+CAF_TEST(keyframes that are asked for are places to begin at) {
+  media::video_settings settings;
+  settings.keyframe_interval = 2;
+  settings.frame_rate = {25, 1};
+  for (auto [encoder, option] : {std::pair{"h264_nvenc", "forced-idr"}, {"libx264", "forced-idr"},
+                                 {"h264_qsv", "forced_idr"}, {"hevc_qsv", "forced_idr"}}) {
+    settings.encoder = encoder;
+    auto options = media::video_options(settings, 320);
+    CAF_CHECK(std::find(options.begin(), options.end(), std::pair<std::string, std::string>(option, "1"))
+              != options.end());
+    // libavcodec has it by that name, and would pass over any other.
+    auto* codec = avcodec_find_encoder_by_name(encoder);
+    if (codec && codec->priv_class)
+      CAF_CHECK(av_opt_find(const_cast<AVClass**>(&codec->priv_class), option, nullptr, 0, AV_OPT_SEARCH_FAKE_OBJ));
+  }
 }

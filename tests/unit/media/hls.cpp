@@ -3,6 +3,7 @@
 #include "media/hls.hpp"
 
 #include "media/hls_playlist.hpp"
+#include "media/languages.hpp"
 #include "media/probe.hpp"
 #include "tests/support/unit_test.hpp"
 #include "tests/unit/media/samples.hpp"
@@ -219,6 +220,9 @@ CAF_TEST(the numbers of a playlist) {
   CAF_CHECK_EQUAL(media::language_tag("pt-BR"), "pt-BR");
   CAF_CHECK_EQUAL(media::language_tag("und"), "");
   CAF_CHECK_EQUAL(media::language_tag("e\"n"), "");
+  for (auto [tag, three] : {std::pair{"de", "deu"}, {"pt-BR", "por"}, {"ger", "ger"}, {"EN", "eng"}, {"gsw", "gsw"},
+                            {"x", "und"}, {"zz", "und"}, {"und", "und"}, {"German", "und"}})
+    CAF_CHECK_EQUAL(media::three_letters(tag), three);
   media::hls_rendition one;
   one.name = "a0";
   one.title = "a \"quoted\"\nname";
@@ -226,4 +230,75 @@ CAF_TEST(the numbers of a playlist) {
   const auto master = media::master_playlist({media::hls_rendition{}}, {one, two}, {});
   CAF_CHECK(master.find("NAME=\"a quotedname\"") != std::string::npos);
   CAF_CHECK(master.find("NAME=\"a quotedname (2)\"") != std::string::npos);
+}
+
+CAF_TEST(a track may be longer or begin later than the others) {
+  struct source {
+    const char* name;
+    std::string arguments;
+    const char* file;
+    double seconds;
+  };
+  const std::string picture = "-f lavfi -i testsrc=s=64x48:r=25:d=6 ";
+  const std::string coded = " -c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac ";
+  write_file(scratch("stray.srt"), "1\n00:00:30,000 --> 00:00:31,000\nBye\n");
+  for (auto& s : std::vector<source>{
+         {"longer sound", picture + "-f lavfi -i sine=d=9" + coded, "f.mkv", 6},
+         {"longer picture", picture + "-f lavfi -i sine=d=3" + coded, "f.mkv", 6},
+         {"a stray subtitle", picture + "-i " + scratch("stray.srt") + coded + "-c:s srt", "f.mkv", 6},
+         {"a picture that begins late", "-itsoffset 5 " + picture + "-f lavfi -i sine=d=11" + coded, "f.mkv", 11},
+         {"a sound that begins late", picture + "-itsoffset 3 -f lavfi -i sine=d=3" + coded, "f.mp4", 6},
+         {"a film that begins late", picture + "-f lavfi -i sine=d=6" + coded + "-output_ts_offset 100", "f.mkv", 6},
+       }) {
+    const auto path = scratch(s.file);
+    ffmpeg(s.arguments + " " + path);
+    auto p = small_ladder();
+    p.ladder = {{64, 48, 100'000}};
+    auto answer = make(path, p);
+    if (!answer)
+      CAF_FAIL(s.name << ": " << answer.error().message);
+    CAF_CHECK_EQUAL(answer->frames, 150);
+    if (std::fabs(answer->duration - s.seconds) > 0.1)
+      CAF_FAIL(s.name << ": " << answer->duration << " s");
+  }
+  // The clock of a recording jumps by an hour.
+  const auto part = picture + "-f lavfi -i sine=d=6" + coded;
+  ffmpeg(part + scratch("a.ts"));
+  ffmpeg(part + "-output_ts_offset 3600 " + scratch("b.ts"));
+  write_file(scratch("jump.ts"), read_file(scratch("a.ts")) + read_file(scratch("b.ts")));
+  auto p = small_ladder();
+  p.ladder = {{64, 48, 100'000}};
+  auto answer = make(scratch("jump.ts"), p);
+  if (!answer)
+    CAF_FAIL("a jump: " << answer.error().message);
+  CAF_CHECK(std::fabs(answer->duration - 12) < 0.2);
+}
+
+CAF_TEST(what RFC 8216 allows once is told once) {
+  write_file(scratch("o.srt"), "1\n00:00:01,000 --> 00:00:02,000\nHello\n");
+  const auto path = scratch("marked.mkv");
+  ffmpeg("-f lavfi -i testsrc=s=64x48:r=25:d=3 -f lavfi -i sine=d=3 -i " + scratch("o.srt")
+         + " -map 0 -map 1 -map 1 -map 2 -map 2 -c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a flac "
+           "-disposition:a default+forced -disposition:s default+forced "
+         + path);
+  CAF_REQUIRE(make(path, small_ladder()).has_value());
+  const auto master = playlist("master.m3u8");
+  auto count = [&](const char* type, const char* attribute) {
+    auto lines = lines_with(master, std::string("#EXT-X-MEDIA:TYPE=") + type);
+    CAF_REQUIRE_EQUAL(lines.size(), 2u);
+    return std::count_if(lines.begin(), lines.end(), [&](auto& l) { return l.find(attribute) != std::string::npos; });
+  };
+  CAF_CHECK_EQUAL(count("AUDIO", "DEFAULT=YES"), 1);
+  CAF_CHECK_EQUAL(count("SUBTITLES", "DEFAULT=YES"), 1);
+  CAF_CHECK_EQUAL(count("AUDIO", "FORCED"), 0);
+  CAF_CHECK_EQUAL(count("SUBTITLES", "FORCED=YES"), 2);
+  // The sound's segments are longer than the pictures' by a part of a packet.
+  media::hls_rendition pictures;
+  pictures.segments = {{6, 0, 1}, {5, 1, 1}};
+  auto sound = pictures;
+  sound.segments = {{6.016, 0, 1}, {5.984, 1, 1}};
+  CAF_CHECK_EQUAL(media::target_duration({{pictures}, {sound}}), 6);
+  sound.segments.push_back({6.5, 2, 1});
+  CAF_CHECK_EQUAL(media::target_duration({{pictures}, {sound}}), 7);
+  CAF_CHECK(media::media_playlist(pictures, 7).find("#EXT-X-TARGETDURATION:7\n") != std::string::npos);
 }

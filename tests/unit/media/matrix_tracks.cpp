@@ -141,7 +141,9 @@ CAF_TEST(all tracks and what is said of them go along) {
     CAF_CHECK_EQUAL(text[1]["tags"]["language"], "ger");
     CAF_REQUIRE_EQUAL(o.seen["chapters"].size(), 2u);
     CAF_CHECK_EQUAL(o.seen["chapters"][1]["tags"]["title"], "Two");
-    CAF_CHECK_EQUAL(o.seen["chapters"][1]["start_time"].get<std::string>().substr(0, 5), "1.000");
+    // Beside the picture as it was: Matroska moves both for the priming of sound.
+    const double moved = times(scratch("out." + p.extension)).at(0) - times(path).at(0);
+    CAF_CHECK(std::fabs(std::stod(o.seen["chapters"][1]["start_time"].get<std::string>()) - moved - 1) < 0.002);
     auto tags = o.seen["format"]["tags"];
     CAF_CHECK_EQUAL(tags.value("title", ""), "Many");
     if (mkv)

@@ -130,6 +130,35 @@ void write_turned(const std::string& from, const std::string& to, int degrees) {
   write_matrix(from, to, cosine, sine, -sine, cosine);
 }
 
+void write_box(const std::string& from, const std::string& to, const std::vector<std::string>& place,
+               const std::string& name, const std::string& content) {
+  auto file = read_file(from);
+  auto size_at = [&](size_t at) {
+    uint32_t size = 0;
+    for (size_t i = 0; i < 4; ++i)
+      size = size << 8 | static_cast<unsigned char>(file[at + i]);
+    return size;
+  };
+  auto bytes = [](uint32_t size) {
+    std::string out;
+    for (int shift = 24; shift >= 0; shift -= 8)
+      out += static_cast<char>(size >> shift);
+    return out;
+  };
+  const auto added = static_cast<uint32_t>(8 + content.size());
+  size_t end = file.size();
+  size_t at = 0;
+  for (auto& box : place) {
+    at = file.find(box, at);
+    if (at == std::string::npos || at < 4)
+      throw std::runtime_error(from + " has no " + box);
+    end = at - 4 + size_at(at - 4);
+    file.replace(at - 4, 4, bytes(size_at(at - 4) + added));
+  }
+  file.insert(end, bytes(added) + name + content);
+  write_file(to, file);
+}
+
 std::string extension(const std::string& path) {
   auto e = fs::path(path).extension().string();
   return e.empty() ? e : e.substr(1);

@@ -47,6 +47,11 @@ void write_turned(const std::string& from, const std::string& to, int degrees);
 /// A copy of an mp4 with this display matrix in its first track: a point (x, y) is shown at (a x + c y, b x + d y).
 void write_matrix(const std::string& from, const std::string& to, int a, int b, int c, int d);
 
+/// A copy of an mp4 of one track, its moov at the end, with one more box in one that it has (named by its place:
+/// "moov", "trak"), behind what is in there.
+void write_box(const std::string& from, const std::string& to, const std::vector<std::string>& place,
+               const std::string& name, const std::string& content);
+
 /// 2 seconds of 320x240 H.264 with AAC, made once: the simplest ordinary file.
 std::string ordinary();
 

@@ -2,6 +2,7 @@
 
 #include "media/transcode.hpp"
 #include "media/mp4_layout.hpp"
+#include "media/muxer.hpp"
 #include "media/probe.hpp"
 #include "media/verify.hpp"
 #include "tests/support/unit_test.hpp"
@@ -251,4 +252,44 @@ CAF_TEST(verify finds what is wrong) {
   CAF_CHECK(wrong(""));
   write_file(scratch("wrong.mp4"), "no film");
   CAF_CHECK(wrong(""));
+}
+
+CAF_TEST(a picture that ends early does not keep the sound in memory) {
+  media_profile mkv;
+  mkv.container = "matroska";
+  mkv.extension = "mkv";
+  auto file = open_output(scratch("held.mkv"));
+  auto muxer = media::muxer::open(file.get(), mkv, quiet_task());
+  CAF_REQUIRE(muxer.has_value());
+  auto add = [&](AVMediaType type, AVCodecID codec) -> AVCodecParameters& {
+    auto* s = (*muxer)->add_stream();
+    s->codecpar->codec_type = type;
+    s->codecpar->codec_id = codec;
+    s->time_base = {1, 1000};
+    return *s->codecpar;
+  };
+  auto& picture = add(AVMEDIA_TYPE_VIDEO, AV_CODEC_ID_VP9);
+  picture.width = picture.height = 64;
+  auto& sound = add(AVMEDIA_TYPE_AUDIO, AV_CODEC_ID_PCM_S16LE);
+  sound.sample_rate = 48'000;
+  sound.ch_layout.nb_channels = 2;
+  CAF_REQUIRE((*muxer)->write_header().has_value());
+  constexpr int64_t part = 1 << 20;
+  auto write = [&](unsigned stream, int64_t time, int64_t size) {
+    auto packet = media::av::make_packet();
+    CAF_REQUIRE(av_new_packet(packet.get(), static_cast<int>(size)) == 0);
+    std::fill_n(packet->data, size, uint8_t{0});
+    packet->pts = packet->dts = time;
+    packet->flags = AV_PKT_FLAG_KEY;
+    CAF_REQUIRE((*muxer)->write(*packet, stream, {1, 1000}).has_value());
+  };
+  write(0, 0, 100);
+  int64_t most = 0;
+  for (int64_t i = 0; i < 100; ++i) {
+    write(1, 5000 * i, part);
+    most = std::max(most, (i + 1) * part - (*muxer)->bytes());
+  }
+  CAF_MESSAGE(most << " bytes");
+  CAF_CHECK(most < 48 * part);
+  CAF_CHECK((*muxer)->finish().has_value());
 }

@@ -44,6 +44,7 @@ made_film make(const media_profile& profile) {
   if (!answer)
     CAF_FAIL(profile.name << ": " << answer.error().message);
   r.frames = answer->frames;
+  r.spans = answer->spans;
   return film;
 }
 

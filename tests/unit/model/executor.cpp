@@ -131,6 +131,7 @@ CAF_TEST(requests and answers come back whole) {
   r.chunk = {"0123456789abcdef", 3, 5, {1, 90000}, INT64_MIN, INT64_MAX, false, 77, -1, {{0, -5}, {1000, INT64_MAX}}};
   r.pieces = {{"p", 0, 2, 100, -3, 4000, {1001, 30000}, 2, 101, 1}, {"p", 1, 2, 0, 0, 0, {}, 0, 0, 0}};
   r.has_audio = true;
+  r.spans = {{0.25, 10}, {}};
   auto request = exec::decode_request(exec::encode(r));
   CAF_REQUIRE(request.has_value());
   CAF_CHECK(request->op == r.op);
@@ -139,6 +140,7 @@ CAF_TEST(requests and answers come back whole) {
   CAF_CHECK(request->storyboard == r.storyboard);
   CAF_CHECK(request->profile == r.profile);
   CAF_CHECK(request->source == r.source);
+  CAF_CHECK(request->spans == r.spans);
   CAF_CHECK_EQUAL(request->full, false);
   CAF_CHECK_EQUAL(request->fault, "abort");
   CAF_CHECK_EQUAL(request->frames, 1234);
@@ -171,12 +173,13 @@ CAF_TEST(requests and answers come back whole) {
   CAF_CHECK_EQUAL(storyboard->interval_ms, 5000);
   CAF_CHECK_EQUAL(storyboard->count, 104u);
   CAF_CHECK(!exec::decode_storyboard_answer("{}"));
-  auto transcode =
-    exec::decode_transcode_answer(exec::encode(exec::transcode_answer{some_info(), 7, 8, {3}, 9.5, "ffmpeg", {"w"}}));
+  auto transcode = exec::decode_transcode_answer(
+    exec::encode(exec::transcode_answer{some_info(), 7, 8, {3}, 9.5, {{0.5, 2}}, "ffmpeg", {"w"}}));
   CAF_REQUIRE(transcode.has_value());
   CAF_CHECK(transcode->output == some_info());
   CAF_CHECK_EQUAL(transcode->frames, 7);
   CAF_CHECK_EQUAL(transcode->film_seconds, 9.5);
+  CAF_CHECK(transcode->spans == std::vector<exec::span>({{0.5, 2}}));
   CAF_CHECK_EQUAL(transcode->operation, "ffmpeg");
   CAF_CHECK_EQUAL(transcode->warnings.size(), 1u);
   auto plan = exec::decode_plan_chunks_answer(exec::encode(exec::plan_chunks_answer{{r.chunk, {}}, "why"}));
