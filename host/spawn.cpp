@@ -93,18 +93,20 @@ int apply(pid_t pid, const ports::child_limits& limits) {
 } // namespace
 
 std::vector<std::string> child_environment(char* const* ours) {
-  // What is preloaded for a test has to be told whom to spare.
-  constexpr std::array<std::string_view, 13> names{
+  constexpr std::array<std::string_view, 12> names{
     "PATH",       "HOME",         "LANG",          "TZ",           "TMPDIR",          "LD_LIBRARY_PATH",
-    "LD_PRELOAD", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "FONTCONFIG_PATH", "FONTCONFIG_FILE",
-    "FAKETIME_SKIP_CMDS"};
+    "LD_PRELOAD", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "FONTCONFIG_PATH", "FONTCONFIG_FILE"};
+  // What a test preloads into a node is not always for its children.
+  bool preload = true;
+  for (auto entry = ours; entry != nullptr && *entry != nullptr; ++entry)
+    preload = preload && !std::string_view{*entry}.starts_with("TROUPE_TEST_NO_PRELOAD=");
   std::vector<std::string> out;
   for (auto entry = ours; entry != nullptr && *entry != nullptr; ++entry) {
     std::string_view line{*entry};
     auto name = line.substr(0, line.find('='));
     bool wanted = name.starts_with("LC_") || name.starts_with("TROUPE_TEST_");
     for (auto known : names)
-      wanted = wanted || known == name;
+      wanted = wanted || (known == name && (preload || name != "LD_PRELOAD"));
     if (wanted)
       out.emplace_back(line);
   }

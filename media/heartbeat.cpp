@@ -4,10 +4,18 @@
 
 #include <pthread.h>
 
+#include <system_error>
+
 namespace troupe::media {
 
-heartbeat::heartbeat(sink send, std::chrono::milliseconds interval) :
-  send_(std::move(send)), interval_(interval), thread_([this] { run(); }) {
+heartbeat::heartbeat(sink send, std::chrono::milliseconds interval) : send_(std::move(send)), interval_(interval) {
+  if (interval_.count() == 0)
+    return;
+  try {
+    thread_ = std::thread([this] { run(); });
+  } catch (const std::system_error&) {
+    // No room for its stack: whoever has so little is not long at work.
+  }
 }
 
 heartbeat::~heartbeat() {
@@ -16,7 +24,8 @@ heartbeat::~heartbeat() {
     ending_ = true;
   }
   changed_.notify_one();
-  thread_.join();
+  if (thread_.joinable())
+    thread_.join();
 }
 
 void heartbeat::report(const exec::progress& p) {

@@ -18,7 +18,7 @@ class heartbeat {
 public:
   using sink = std::function<void(const exec::progress&)>;
 
-  /// `send` is called by one thread at a time.
+  /// `send` is called by one thread at a time. `interval` 0: nothing is said again, and no thread is started.
   explicit heartbeat(sink send, std::chrono::milliseconds interval = std::chrono::seconds(1));
   /// Nothing is sent afterwards.
   ~heartbeat();

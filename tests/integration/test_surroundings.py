@@ -90,7 +90,7 @@ def faked(clock):
     """The environment of a node whose wall clock is moved by what the file says. Executors are spared: the library would
     open that file inside their sandbox."""
     return {"FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            "DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1", "FAKETIME_SKIP_CMDS": "troupe-executor"}
+            "DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1", "TROUPE_TEST_NO_PRELOAD": "1"}
 
 
 class Clock(FaultTest):
