@@ -33,6 +33,8 @@ result<decoder> decoder::open(const AVStream& stream, const decoder_settings& se
   context->thread_count = settings.threads;
   if (settings.rough)
     context->skip_loop_filter = AVDISCARD_ALL;
+  if (settings.strict)
+    context->err_recognition |= AV_EF_AGGRESSIVE;
   context->max_pixels = largest_picture;
   if (int code = avcodec_open2(context.get(), codec, nullptr); code < 0)
     return av_error(code, "the " + name + " decoder can't be opened");

@@ -20,6 +20,9 @@ struct decoder_settings {
   /// Packets tell when they are decoded and not when they are shown: the first frame is shown when its packet is decoded,
   /// and the decoder's delay is none of the film's.
   bool decoding_times = false;
+  /// A picture that ends before its bits do is damaged too (AV_EF_AGGRESSIVE). For what we encoded; there are encoders
+  /// that pad.
+  bool strict = false;
 };
 
 /// Packets in, frames out. A damaged packet is counted, not an error: what can be decoded of the rest goes on.

@@ -54,18 +54,26 @@ void keyframe_reader::read_index() {
     index_.clear();
 }
 
+result<bool> keyframe_reader::read() {
+  av_packet_unref(packet_.get());
+  const int code = source_->read(*packet_);
+  if (code == AVERROR_EXIT || source_->io().failure())
+    return source_->read_error(code);
+  // Nothing this time, and not the end: as a packet of no stream, so that callers' limits count it.
+  if (code == AVERROR(EAGAIN))
+    packet_->stream_index = -1;
+  return code >= 0 || code == AVERROR(EAGAIN);
+}
+
 result<void> keyframe_reader::scan() {
   index_.clear();
   index_end_ = AV_NOPTS_VALUE;
   to_start();
   for (int64_t packets = 0; packets < max_scanned_packets; ++packets) {
-    av_packet_unref(packet_.get());
-    const int code = source_->read(*packet_);
-    if (code == AVERROR_EXIT || source_->io().failure())
-      return source_->read_error(code);
-    if (code == AVERROR(EAGAIN))
-      continue;
-    if (code < 0)
+    auto more = read();
+    if (!more)
+      return more.error();
+    if (!*more)
       break;
     const auto time = packet_->dts != AV_NOPTS_VALUE ? packet_->dts : packet_->pts;
     if (packet_->stream_index != stream_->index || time == AV_NOPTS_VALUE)
@@ -84,13 +92,10 @@ result<int64_t> keyframe_reader::last_time(int64_t claimed) {
   last_time_ = AV_NOPTS_VALUE;
   int64_t bytes = 0;
   for (int packets = 0; packets < max_packets && bytes < max_bytes; ++packets) {
-    av_packet_unref(packet_.get());
-    const int code = source_->read(*packet_);
-    if (code == AVERROR_EXIT || source_->io().failure())
-      return source_->read_error(code);
-    if (code == AVERROR(EAGAIN))
-      continue;
-    if (code < 0)
+    auto more = read();
+    if (!more)
+      return more.error();
+    if (!*more)
       return last;
     bytes += packet_->size;
     if (packet_->stream_index == stream_->index && packet_->dts != AV_NOPTS_VALUE)
@@ -132,13 +137,10 @@ result<keyframe_reader::found> keyframe_reader::next_keyframe() {
   int64_t bytes = 0;
   int tries = 0;
   for (int packets = 0; packets < max_packets && bytes < max_bytes && tries < max_tries; ++packets) {
-    av_packet_unref(packet_.get());
-    const int code = source_->read(*packet_);
-    if (code == AVERROR_EXIT || source_->io().failure())
-      return source_->read_error(code);
-    if (code == AVERROR(EAGAIN))
-      continue;
-    if (code < 0)
+    auto more = read();
+    if (!more)
+      return more.error();
+    if (!*more)
       break;
     bytes += packet_->size;
     if (packet_->stream_index != stream_->index || !(packet_->flags & AV_PKT_FLAG_KEY))
@@ -170,13 +172,10 @@ result<void> keyframe_reader::forward(int64_t packets, const frame_sink& sink, c
   codec_.skip(AVDISCARD_NONREF);
   int64_t bytes = 0;
   while (packets > 0 && bytes < 4 * max_bytes && !enough()) {
-    av_packet_unref(packet_.get());
-    const int code = source_->read(*packet_);
-    if (code == AVERROR_EXIT || source_->io().failure())
-      return source_->read_error(code);
-    if (code == AVERROR(EAGAIN))
-      continue;
-    if (code < 0) {
+    auto more = read();
+    if (!more)
+      return more.error();
+    if (!*more) {
       TROUPE_TRY(codec_.send(nullptr, sink));
       break;
     }

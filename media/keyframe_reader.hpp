@@ -47,6 +47,8 @@ private:
   keyframe_reader(input& source, AVStream& stream, decoder codec);
   void read_index();
   void to_start() noexcept;
+  /// The next packet into packet_; false at the end.
+  result<bool> read();
   result<found> next_keyframe();
 
   input* source_;

@@ -82,7 +82,7 @@ private:
         continue;
       // Whether the bits make sense shows without the filter that smooths the picture, which is a good part of the
       // work.
-      auto codec = decoder::open(s, decoder_settings{video ? 0 : 1, true});
+      auto codec = decoder::open(s, {.threads = video ? 0 : 1, .rough = true, .strict = !checked.copied});
       if (!codec && codec.error().code == errc::unavailable)
         return codec.error();
       if (!codec)

@@ -73,16 +73,6 @@ result<source> open_source(const workshop& shop, const std::string& path) {
   return source{std::make_shared<const unique_fd>(std::move(file->fd)), file->version, path, extension_of(path)};
 }
 
-result<source> open_scanned(const workshop& shop, video_id id) {
-  auto where = shop.find_source(id);
-  if (!where)
-    return std::move(where).error();
-  auto out = open_source(shop, where->path);
-  if (out && out->version != where->version)
-    return {errc::conflict, where->path + ": the file has changed since its last scan; scan its library"};
-  return out;
-}
-
 result<void> check_unchanged(const workshop& shop, const source& src) {
   auto now = shop.files->version_of(src.path);
   if (!now && now.error().code == errc::not_found)
@@ -113,6 +103,22 @@ result<media_info> extract_metadata(attempt& a, const source& src) {
   if (!body)
     return std::move(body).error();
   return decode_media_info(*body);
+}
+
+result<examined_source> examine(attempt& a, const workshop& shop, video_id id, content wanted) {
+  a.stage(0, "probe", "reading the source");
+  auto where = shop.find_source(id);
+  if (!where)
+    return std::move(where).error();
+  auto file = open_source(shop, where->path);
+  if (!file)
+    return std::move(file).error();
+  if (wanted == content::as_scanned && file->version != where->version)
+    return {errc::conflict, where->path + ": the file has changed since its last scan; scan its library"};
+  auto media = extract_metadata(a, *file);
+  if (!media)
+    return reason_of(a, shop, *file, std::move(media).error());
+  return examined_source{std::move(*file), std::move(*media)};
 }
 
 std::function<void(const exec::progress&)> within(attempt& a, double from, double to, std::string stage,

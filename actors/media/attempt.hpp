@@ -99,8 +99,6 @@ struct source {
   std::string hint;
 };
 result<source> open_source(const workshop& shop, const std::string& path);
-/// For what is shown of one content only: errc::conflict when the file has another one than the catalogue knows.
-result<source> open_scanned(const workshop& shop, video_id id);
 /// errc::io (transient) when the name means another content by now; errc::not_found when the file is gone.
 result<void> check_unchanged(const workshop& shop, const source& src);
 /// Why an operation on the source failed: that the file was changed or removed meanwhile, if it was; else `failed`.
@@ -108,6 +106,19 @@ error reason_of(attempt& a, const workshop& shop, const source& src, error faile
 
 /// A probe of the source on an executor.
 result<media_info> extract_metadata(attempt& a, const source& src);
+
+/// A video's file and what it is: how work on a video begins.
+struct examined_source {
+  source file;
+  media_info media;
+};
+enum class content {
+  present,
+  /// For what is shown of one content only: errc::conflict when the file has another one than the catalogue knows.
+  as_scanned,
+};
+/// Opens and probes it; the stage is told.
+result<examined_source> examine(attempt& a, const workshop& shop, video_id id, content wanted);
 
 /// Progress of an executor's operation as the job's, between two fractions of the whole. Counters: "speed" (×1000 of
 /// real time), "etaMs", "frames", "bytes", "outMs". For attempt::execute; `a` outlives it.

@@ -80,38 +80,35 @@ result<std::string> make_hls(attempt& a, const workshop& shop) {
   auto asked = decode_hls_payload(a.what().payload);
   if (!asked)
     return std::move(asked).error();
-  a.stage(0, "probe", "reading the source");
-  auto src = open_scanned(shop, asked->video);
-  if (!src)
-    return std::move(src).error();
-  auto media = extract_metadata(a, *src);
-  if (!media)
-    return reason_of(a, shop, *src, std::move(media).error());
+  auto seen = examine(a, shop, asked->video, content::as_scanned);
+  if (!seen)
+    return std::move(seen).error();
+  const auto& [src, media] = *seen;
   scratch_folder scratch{shop, a.what().token};
   output_folder out{shop, scratch.file("hls")};
   exec::request request;
   request.op = exec::op::hls;
-  request.name_hint = src->hint;
+  request.name_hint = src.hint;
   request.profile = asked->profile;
-  request.source = *media;
+  request.source = media;
   a.stage(encode_from, "transcode", "making " + asked->profile.name);
   auto body =
-    a.execute(std::move(request), {src->fd},
+    a.execute(std::move(request), {src.fd},
               within(a, encode_from, publish_from, "transcode", "making " + asked->profile.name), out.maker());
   if (!body)
-    return reason_of(a, shop, *src, std::move(body).error());
+    return reason_of(a, shop, src, std::move(body).error());
   auto made = exec::decode_hls_answer(*body);
   if (!made)
     return std::move(made).error();
   a.operation = made->operation;
   TROUPE_TRY(out.check(files_of(*made)));
   TROUPE_TRY(check_playlists(shop, out, *made));
-  TROUPE_TRY(check_unchanged(shop, *src));
+  TROUPE_TRY(check_unchanged(shop, src));
   if (a.stopped())
     return error{errc::cancelled};
   a.stage(publish_from, "publish", "putting the result in place");
-  auto row = describe(a.what().token, *asked, *media, *made);
-  row.version = src->version;
+  auto row = describe(a.what().token, *asked, media, *made);
+  row.version = src.version;
   row.size = out.bytes();
   TROUPE_TRY(out.publish(row.file));
   return encode(transcode_result{row});

@@ -70,31 +70,28 @@ result<std::string> make_storyboard(attempt& a, const workshop& shop) {
   auto asked = decode_storyboard_payload(a.what().payload);
   if (!asked)
     return std::move(asked).error();
-  a.stage(0, "probe", "reading the source");
-  auto src = open_scanned(shop, asked->video);
-  if (!src)
-    return std::move(src).error();
-  auto media = extract_metadata(a, *src);
-  if (!media)
-    return reason_of(a, shop, *src, std::move(media).error());
-  if (media->first("video") == nullptr)
+  auto seen = examine(a, shop, asked->video, content::as_scanned);
+  if (!seen)
+    return std::move(seen).error();
+  const auto& [src, media] = *seen;
+  if (media.first("video") == nullptr)
     return {errc::unprocessable, "the file has no film, and so no storyboard can be made of it"};
   scratch_folder scratch{shop, a.what().token};
   output_folder out{shop, scratch.file("storyboard")};
   a.stage(pictures_from, "storyboard", "taking pictures");
-  auto body = a.execute(request_for(*asked, *src, *media), {src->fd},
+  auto body = a.execute(request_for(*asked, src, media), {src.fd},
                         within(a, pictures_from, publish_from, "storyboard", "taking pictures"), out.maker());
   if (!body)
-    return reason_of(a, shop, *src, std::move(body).error());
+    return reason_of(a, shop, src, std::move(body).error());
   auto made = exec::decode_storyboard_answer(*body);
   if (!made)
     return std::move(made).error();
-  auto row = describe(a.what().token, *asked, *src, *made);
+  auto row = describe(a.what().token, *asked, src, *made);
   auto files = files_of(*made, row);
   if (!files)
     return std::move(files).error();
   TROUPE_TRY(out.check(*files));
-  TROUPE_TRY(check_unchanged(shop, *src));
+  TROUPE_TRY(check_unchanged(shop, src));
   if (a.stopped())
     return error{errc::cancelled};
   a.stage(publish_from, "publish", "putting the sheets in place");

@@ -82,29 +82,23 @@ result<std::string> transcode(attempt& a, const workshop& shop) {
   auto extension = extension_of("x." + asked->profile.extension);
   if (extension.empty())
     return {errc::validation, "the extension of the profile has to be letters and digits, at most 8"};
-  a.stage(0, "probe", "reading the source");
-  auto where = shop.find_source(asked->video);
-  if (!where)
-    return std::move(where).error();
-  auto src = open_source(shop, where->path);
-  if (!src)
-    return std::move(src).error();
-  auto media = extract_metadata(a, *src);
-  if (!media)
-    return reason_of(a, shop, *src, std::move(media).error());
+  auto seen = examine(a, shop, asked->video, content::present);
+  if (!seen)
+    return std::move(seen).error();
+  const auto& [src, media] = *seen;
   scratch_folder scratch{shop, a.what().token};
   auto path = scratch.file("out." + extension);
   a.stage(encode_from, "transcode", "making " + asked->profile.name);
-  auto encoded = encode_to(a, shop, *src, *media, asked->profile, path);
+  auto encoded = encode_to(a, shop, src, media, asked->profile, path);
   if (!encoded)
-    return reason_of(a, shop, *src, std::move(encoded).error());
+    return reason_of(a, shop, src, std::move(encoded).error());
   a.operation = encoded->operation;
-  TROUPE_TRY(check_unchanged(shop, *src));
+  TROUPE_TRY(check_unchanged(shop, src));
   a.stage(verify_from, "verify", "reading the result to its end");
   auto made = open_source(shop, path);
   if (!made)
     return std::move(made).error();
-  if (auto verified = verify(a, *made, *media, asked->profile, *encoded); !verified)
+  if (auto verified = verify(a, *made, media, asked->profile, *encoded); !verified)
     return std::move(verified).error();
   if (a.stopped())
     return error{errc::cancelled};

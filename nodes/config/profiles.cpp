@@ -144,22 +144,11 @@ private:
 };
 
 /// One overload for each type of member.
-struct printer {
-  const media_profile& x;
+struct printer : plain_field {
+  using plain_field::operator();
 
   std::string operator()(std::string media_profile::*place) const {
     return json_quote(x.*place);
-  }
-  std::string operator()(uint32_t media_profile::*place) const {
-    return std::to_string(x.*place);
-  }
-  std::string operator()(double media_profile::*place) const {
-    std::string out;
-    append_number(out, x.*place);
-    return out;
-  }
-  std::string operator()(bool media_profile::*place) const {
-    return x.*place ? "true" : "false";
   }
   std::string operator()(std::vector<ladder_rung> media_profile::*place) const {
     return json_array(x.*place, [](const ladder_rung& r) {
@@ -197,7 +186,7 @@ std::vector<media_profile> read_profiles(const std::string& file, const toml::no
 std::string to_toml(const media_profile& x) {
   std::string out = "[[profiles]]\n";
   for (auto& f : profile_fields())
-    out += toml_name(f.name) + " = " + std::visit(printer{x}, f.place) + "\n";
+    out += toml_name(f.name) + " = " + std::visit(printer{{x}}, f.place) + "\n";
   return out;
 }
 

@@ -20,22 +20,11 @@ std::string size_of(const media_profile& x) {
 }
 
 /// As a person writes it.
-struct shown {
-  const media_profile& x;
+struct shown : plain_field {
+  using plain_field::operator();
 
   std::string operator()(std::string media_profile::*place) const {
     return x.*place;
-  }
-  std::string operator()(uint32_t media_profile::*place) const {
-    return std::to_string(x.*place);
-  }
-  std::string operator()(double media_profile::*place) const {
-    std::string out;
-    append_number(out, x.*place);
-    return out;
-  }
-  std::string operator()(bool media_profile::*place) const {
-    return x.*place ? "true" : "false";
   }
   std::string operator()(std::vector<ladder_rung> media_profile::*place) const {
     std::string out;
@@ -86,7 +75,7 @@ exit_code show(session& s, std::string name) {
   }
   table t{{"FIELD", "VALUE", "MEANING"}};
   for (auto& f : profile_fields())
-    t.row({std::string{f.name}, std::visit(shown{*x}, f.place),
+    t.row({std::string{f.name}, std::visit(shown{{*x}}, f.place),
            std::string{f.about} + (range_of(f).empty() ? "" : "; " + range_of(f))});
   print_table(s, t, {});
   return exit_code::ok;

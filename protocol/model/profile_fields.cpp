@@ -1,5 +1,7 @@
 #include "protocol/model/profile_fields.hpp"
 
+#include "protocol/model/json_writer.hpp"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -163,6 +165,20 @@ std::string range_of(const profile_field& f) {
     return {};
   return number_text(f.min) + " to " + number_text(f.max)
          + (f.zero.empty() ? "" : ", or 0 (" + std::string{f.zero} + ")");
+}
+
+std::string plain_field::operator()(uint32_t media_profile::*place) const {
+  return std::to_string(x.*place);
+}
+
+std::string plain_field::operator()(double media_profile::*place) const {
+  std::string out;
+  append_number(out, x.*place);
+  return out;
+}
+
+std::string plain_field::operator()(bool media_profile::*place) const {
+  return x.*place ? "true" : "false";
 }
 
 std::optional<std::string> assign(media_profile& x, const profile_field& f, const profile_value& value) {

@@ -30,6 +30,15 @@ struct profile_field {
   std::string_view zero = {};
 };
 
+/// What a field of numbers or of yes and no holds, as text: overloads for std::visit over `place`.
+struct plain_field {
+  const media_profile& x;
+
+  std::string operator()(uint32_t media_profile::*place) const;
+  std::string operator()(double media_profile::*place) const;
+  std::string operator()(bool media_profile::*place) const;
+};
+
 /// In the order in which people want to read them.
 std::span<const profile_field> profile_fields() noexcept;
 /// nullptr when there is none of this (JSON) name.

@@ -272,8 +272,9 @@ CAF_TEST(no more bits than the profile allows) {
     auto sizes = output_of("ffprobe -v quiet -select_streams v:0 -show_entries packet=size -of csv=p=0 " + scratch("out." + p.extension)
                            + " | awk -F, '{s+=$1} END {print s*8/6}'");
     CAF_MESSAGE(name << ": " << sizes);
-    // A full buffer of two seconds comes on top, and not every encoder keeps to it exactly.
-    CAF_CHECK(std::stod(sizes) < 400'000 * 1.5);
+    // A full buffer of two seconds comes on top of six. SVT-AV1 goes over it by up to a quarter, and not twice alike.
+    const double buffers = name == std::string("av1") ? 2.5 : 2.0;
+    CAF_CHECK(std::stod(sizes) <= 400'000 * (6 + buffers) / 6);
     CAF_CHECK(std::stod(sizes) > 400'000 * 0.4);
   }
 }

@@ -138,7 +138,6 @@ CAF_TEST(damage shows though pictures are not finished) {
   auto film = make(quick("web-720p"));
   const auto content = read_file(film.path);
   const auto data = content.find("mdat");
-  size_t found = 0;
   for (int place = 1; place <= 40; ++place) {
     auto damaged = content;
     const auto at = data + (content.size() - data) * static_cast<size_t>(place) / 42;
@@ -146,9 +145,7 @@ CAF_TEST(damage shows though pictures are not finished) {
     std::mt19937 random(static_cast<unsigned>(place));
     std::generate_n(damaged.begin() + static_cast<long>(at), 300, [&] { return static_cast<char>(random()); });
     write_file(scratch("verify-damaged.mp4"), damaged);
-    found += !reasons(film.request, scratch("verify-damaged.mp4")).empty();
+    CAF_MESSAGE("place " << place << ", byte " << at);
+    CAF_CHECK(!reasons(film.request, scratch("verify-damaged.mp4")).empty());
   }
-  // Now and then what chance writes is the code of another picture.
-  CAF_CHECK(found >= 37);
-  CAF_MESSAGE(found << " of 40");
 }
