@@ -136,6 +136,7 @@ CAF_TEST(progress comes at most ten times a second and rises) {
     CAF_CHECK(p.fraction >= last);
     // The first packet may be written while the film still stands at its beginning.
     CAF_CHECK_EQUAL(p.speed > 0, p.out_ms > 0);
+    CAF_CHECK(p.fraction == 0 || p.speed > 0);
     last = p.fraction;
     ++reports;
   }

@@ -345,7 +345,7 @@ CAF_TEST(streams that come late do not fill the memory) {
   const auto grown = (status("VmHWM") - before) / 1000;
   CAF_MESSAGE("grew by " << grown << " MB");
   // Ten seconds of it (30 MB) may wait in the muxer, and 16 MB before it.
-  CAF_CHECK(grown < 60);
+  CAF_CHECK(grown < 50);
 }
 
 CAF_TEST(memory that runs out is no fault of the film) {
