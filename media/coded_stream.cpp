@@ -122,7 +122,7 @@ result<void> coded_stream::renew_graph(const AVFrame& f, const frame_sink& next)
   TROUPE_TRY(graph_.push(nullptr, next));
   // The container's word counts until the pictures themselves change their mind.
   const bool changed = av_cmp_q(f.sample_aspect_ratio, first_aspect_) != 0;
-  auto filters = fit_filters(plan_.fit, f.width, f.height, changed ? f.sample_aspect_ratio : aspect_);
+  auto filters = fit_filters(plan_.fit, static_cast<AVPixelFormat>(f.format), f.width, f.height, changed ? f.sample_aspect_ratio : aspect_);
   auto made = make_graph(plan_, f, in_, filters, deinterlaces_);
   if (!made)
     return made.error();

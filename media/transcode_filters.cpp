@@ -63,6 +63,28 @@ std::string scaling(const AVCodecParameters& par, AVColorSpace matrix) {
   return options;
 }
 
+/// Whether zimg takes pictures of that kind and makes the format from them: it has no odd sizes, and no dither worth
+/// the name for fewer bits.
+bool suits_zimg(AVPixelFormat from, AVPixelFormat to, int width, int height) noexcept {
+  constexpr AVPixelFormat kinds[][4] = {
+    {AV_PIX_FMT_YUV420P, AV_PIX_FMT_YUV420P, AV_PIX_FMT_YUV422P, AV_PIX_FMT_YUV444P},
+    {AV_PIX_FMT_YUV420P10LE, AV_PIX_FMT_YUV420P10LE, AV_PIX_FMT_YUV422P10LE, AV_PIX_FMT_YUV444P10LE}};
+  for (auto& [result, a, b, c] : kinds)
+    if (to == result)
+      return (from == a || from == b || from == c) && width % 2 == 0 && height % 2 == 0;
+  return false;
+}
+
+/// From pictures of that kind to `wide`×`high`.
+std::string scale_filter(const picture_fit& fit, AVPixelFormat format, int width, int height, int wide, int high) {
+  const auto size = std::to_string(wide) + ":" + std::to_string(high);
+  const bool same = width == wide && height == high;
+  // zimg needs two thirds of libswscale's time with the same kernel (libswscale's bicubic: B 0, C 0.6).
+  if (!same && suits_zimg(format, fit.format, width, height))
+    return "zscale=" + size + ":filter=bicubic:param_a=0:param_b=0.6:range=limited";
+  return "scale=" + size + ":" + fit.scaling;
+}
+
 /// Static metadata that stands in the pictures only, to where the encoder and the container look for it.
 result<void> keep_metadata(AVStream& stream, const AVFrame& picture) {
   const std::pair<AVFrameSideDataType, AVPacketSideDataType> kinds[]{
@@ -102,7 +124,7 @@ bool is_hdr(const AVCodecParameters& par) noexcept {
   return par.color_trc == AVCOL_TRC_SMPTE2084 || par.color_trc == AVCOL_TRC_ARIB_STD_B67;
 }
 
-std::string fit_filters(const picture_fit& fit, int width, int height, AVRational aspect) {
+std::string fit_filters(const picture_fit& fit, AVPixelFormat format, int width, int height, AVRational aspect) {
   double wide = 0;
   double high = 0;
   shown_size(width, height, aspect, fit.swaps, wide, high);
@@ -115,8 +137,10 @@ std::string fit_filters(const picture_fit& fit, int width, int height, AVRationa
     inner_width = fit.width;
     inner_height = fit.height;
   }
-  auto chain = fit.upright + (fit.upright.empty() ? "" : ",") + "scale=" + std::to_string(inner_width) + ":"
-               + std::to_string(inner_height) + ":" + fit.scaling + ",setsar=1,";
+  auto chain =
+    fit.upright + (fit.upright.empty() ? "" : ",")
+    + scale_filter(fit, format, fit.swaps ? height : width, fit.swaps ? width : height, inner_width, inner_height)
+    + ",setsar=1,";
   if (!fills)
     chain += "pad=" + std::to_string(fit.width) + ":" + std::to_string(fit.height) + ":"
              + std::to_string((fit.width - inner_width) / 4 * 2) + ":"
@@ -146,10 +170,11 @@ result<video_filters> make_video_filters(input& source, AVStream& stream, const 
   out.hdr = is_hdr(par) && profile.keep_hdr && deep;
   out.colors = colors_of(par);
   out.fit.scaling = scaling(par, out.colors.space);
+  out.fit.format = format;
   out.fit.rest = std::string("format=") + av_get_pix_fmt_name(format);
   if (is_hdr(par))
     TROUPE_TRY(settle_hdr(source, stream, out));
-  out.chain = fit_filters(out.fit, par.width, par.height, aspect);
+  out.chain = fit_filters(out.fit, static_cast<AVPixelFormat>(par.format), par.width, par.height, aspect);
   return out;
 }
 

@@ -20,14 +20,15 @@ struct picture_fit {
   /// The output's frame, square pixels.
   int width = 0;
   int height = 0;
-  /// Options of the scaler, and what comes behind it: tone mapping, the encoder's format.
+  /// Options of libswscale, and what comes behind the scaler: tone mapping, the encoder's format.
   std::string scaling;
   std::string rest;
+  AVPixelFormat format = AV_PIX_FMT_NONE;
 };
 
-/// The filters for pictures of that size and sample aspect: turned, scaled into the frame, with black beside them where
-/// they are of another shape.
-std::string fit_filters(const picture_fit& fit, int width, int height, AVRational aspect);
+/// The filters for pictures of that format, size and sample aspect: turned, scaled into the frame, with black beside
+/// them where they are of another shape.
+std::string fit_filters(const picture_fit& fit, AVPixelFormat format, int width, int height, AVRational aspect);
 
 struct video_filters {
   picture_fit fit;
