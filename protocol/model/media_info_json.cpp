@@ -225,6 +225,17 @@ json written(const T& x) {
   return out;
 }
 
+/// What a field holds that is not written.
+template <class T, class M>
+void take_usual(T&, M T::*) {
+}
+
+void take_usual(media_stream& x, std::string media_stream::*field) {
+  // Written after frameRate, so that is known here.
+  if (field == &media_stream::average_frame_rate || field == &media_stream::base_frame_rate)
+    x.*field = x.frame_rate;
+}
+
 template <has_fields T>
 T parsed(const json& value) {
   if (!value.is_object())
@@ -233,10 +244,8 @@ T parsed(const json& value) {
   auto take = [&](auto f) {
     if (auto it = value.find(f.name); it != value.end() && !it->is_null())
       read(*it, x.*f.member);
-    else if constexpr (std::is_same_v<decltype(f.member), std::string media_stream::*>)
-      // Written after frameRate, so that is known here.
-      if (f.member == &media_stream::average_frame_rate || f.member == &media_stream::base_frame_rate)
-        x.*f.member = x.frame_rate;
+    else
+      take_usual(x, f.member);
   };
   std::apply([&](auto... f) { (take(f), ...); }, fields(&x));
   return x;
