@@ -68,16 +68,15 @@ result<std::unique_ptr<coded_stream>> coded_stream::make(const planned_track& pl
   }
   copy_description(*stream, in);
   out.expect();
-  return std::unique_ptr<coded_stream>(
-    new coded_stream(plan, source, in, out, static_cast<unsigned>(stream->index), std::move(*graph),
-                     std::move(*coder)));
+  return std::unique_ptr<coded_stream>(new coded_stream(plan, source, in, out, static_cast<unsigned>(stream->index),
+                                                        std::move(*graph), std::move(*coder)));
 }
 
 coded_stream::coded_stream(const planned_track& plan, input& source, AVStream& in, packet_writer& out, unsigned index,
                            filter_graph graph, encoder coder) :
   plan_(plan),
-  in_(in), aspect_(av_guess_sample_aspect_ratio(source.format(), &in, nullptr)), out_(out), index_(index), graph_(std::move(graph)), deinterlaces_(interlaced(in.codecpar->field_order)),
-  encoder_(std::move(coder)) {
+  in_(in), aspect_(av_guess_sample_aspect_ratio(source.format(), &in, nullptr)), out_(out), index_(index),
+  graph_(std::move(graph)), deinterlaces_(interlaced(in.codecpar->field_order)), encoder_(std::move(coder)) {
   graph_.set_frame_size(frame_size());
   auto& par = *in.codecpar;
   if (!video())
@@ -108,8 +107,8 @@ bool coded_stream::too_soon(const AVFrame& f) noexcept {
   const double length = 1 / av_q2d(plan_.frame_rate);
   // Half a frame of the source: timestamps are rounded.
   const double slack = length - plan_.min_frame_time;
-  const auto slot = static_cast<int64_t>(
-    std::floor((static_cast<double>(f.pts) * av_q2d(in_.time_base) + slack) / length));
+  const auto slot =
+    static_cast<int64_t>(std::floor((static_cast<double>(f.pts) * av_q2d(in_.time_base) + slack) / length));
   if (slot == kept_slot_)
     return true;
   kept_slot_ = slot;
@@ -122,7 +121,8 @@ result<void> coded_stream::renew_graph(const AVFrame& f, const frame_sink& next)
   TROUPE_TRY(graph_.push(nullptr, next));
   // The container's word counts until the pictures themselves change their mind.
   const bool changed = av_cmp_q(f.sample_aspect_ratio, first_aspect_) != 0;
-  auto filters = fit_filters(plan_.fit, static_cast<AVPixelFormat>(f.format), f.width, f.height, changed ? f.sample_aspect_ratio : aspect_);
+  auto filters = fit_filters(plan_.fit, static_cast<AVPixelFormat>(f.format), f.width, f.height,
+                             changed ? f.sample_aspect_ratio : aspect_);
   auto made = make_graph(plan_, f, in_, filters, deinterlaces_);
   if (!made)
     return made.error();

@@ -39,8 +39,8 @@ public:
   }
 
 private:
-  coded_stream(const planned_track& plan, input& source, AVStream& in, packet_writer& out, unsigned index, filter_graph graph,
-               encoder coder);
+  coded_stream(const planned_track& plan, input& source, AVStream& in, packet_writer& out, unsigned index,
+               filter_graph graph, encoder coder);
   bool video() const noexcept {
     return in_.codecpar->codec_type == AVMEDIA_TYPE_VIDEO;
   }

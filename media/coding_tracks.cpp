@@ -32,7 +32,9 @@ av::frame taken(AVFrame& f) {
 /// A decoder that is fed through a queue.
 class decoding {
 public:
-  explicit decoding(decoder d) : decoder_(std::move(d)), queue_(queue_packets, queue_bytes, [](const av::packet& p) { return static_cast<size_t>(p->size); }) {
+  explicit decoding(decoder d) :
+    decoder_(std::move(d)),
+    queue_(queue_packets, queue_bytes, [](const av::packet& p) { return static_cast<size_t>(p->size); }) {
   }
 
   result<void> take(AVPacket& p) {

@@ -50,7 +50,8 @@ bool muxer_starts(const AVOutputFormat& container, const AVCodecParameters& stre
 bool container_holds(const AVOutputFormat& container, const AVCodecParameters& stream) {
   // 1: yes, 0: no. Muxers of one codec (mp3) answer that they do not know.
   const int listed = avformat_query_codec(&container, stream.codec_id, FF_COMPLIANCE_NORMAL);
-  if (listed == 0 || (listed < 0 && stream.codec_id != container.audio_codec && stream.codec_id != container.video_codec))
+  if (listed == 0
+      || (listed < 0 && stream.codec_id != container.audio_codec && stream.codec_id != container.video_codec))
     return false;
   // The mp4 family's list names more than each of its members takes: AV1 and Opus are on that of mov, which refuses
   // them. Only the muxer itself knows, and it says so before the header.

@@ -17,8 +17,8 @@ struct decoder_settings {
   int threads = 1;
   /// Leave out the filter that smooths the edges of blocks: enough for pictures that are made much smaller.
   bool rough = false;
-  /// Packets tell when they are decoded and not when they are shown: the first frame is shown when its packet is decoded,
-  /// and the decoder's delay is none of the film's.
+  /// Packets tell when they are decoded and not when they are shown: the first frame is shown when its packet is
+  /// decoded, and the decoder's delay is none of the film's.
   bool decoding_times = false;
   /// A picture that ends before its bits do is damaged too (AV_EF_AGGRESSIVE). For what we encoded; there are encoders
   /// that pad.
@@ -72,8 +72,8 @@ private:
 
   av::codec_context context_;
   av::frame frame_;
-  /// Where the times are those of decoding: how much later the decoder's times are; until that is known the times of the
-  /// packets by their place in the file.
+  /// Where the times are those of decoding: how much later the decoder's times are; until that is known the times of
+  /// the packets by their place in the file.
   bool decoding_times_ = false;
   std::optional<int64_t> delay_;
   std::map<int64_t, int64_t> undelayed_;

@@ -12,7 +12,6 @@ extern "C" {
 
 #include <cstring>
 
-
 namespace troupe::media {
 
 namespace {

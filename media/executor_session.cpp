@@ -138,8 +138,9 @@ result<std::string> executor_session::answer(const received_frame& got) {
     return request.error();
   // Probes and thumbnails are over before anybody would ask, and there are many of them.
   const bool brief = request->op == exec::op::probe || request->op == exec::op::thumbnail;
-  heartbeat beat([&](const exec::progress& p) { channel_.send(exec::frame_type::progress, operation, exec::encode(p)); },
-                 std::chrono::seconds(brief ? 0 : 1));
+  heartbeat beat(
+    [&](const exec::progress& p) { channel_.send(exec::frame_type::progress, operation, exec::encode(p)); },
+    std::chrono::seconds(brief ? 0 : 1));
   task job{cancelled_, [&](const exec::progress& p) { beat.report(p); },
            [&](const std::string& name) { return outputs_.create(operation, name); }, request->limits};
   processor_time clock(processor_seconds(*request), cancelled_);

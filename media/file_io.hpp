@@ -40,8 +40,8 @@ public:
   int fd() const noexcept {
     return fd_;
   }
-  /// So many bytes may be read from here on; then the file seems to end. A hole of gigabytes would be searched to its end
-  /// for the next packet. INT64_MAX: as many as there are.
+  /// So many bytes may be read from here on; then the file seems to end. A hole of gigabytes would be searched to its
+  /// end for the next packet. INT64_MAX: as many as there are.
   void allow(int64_t bytes) noexcept {
     allowed_ = bytes;
   }
@@ -67,8 +67,8 @@ private:
   av::io_context context_;
 };
 
-/// Writes a regular file by pwrite from offset 0; the muxer may seek back to finish its header. What was written goes to
-/// the disk on the way, so that little is left for the sync at the end.
+/// Writes a regular file by pwrite from offset 0; the muxer may seek back to finish its header. What was written goes
+/// to the disk on the way, so that little is left for the sync at the end.
 class sink_io {
 public:
   explicit sink_io(int fd);

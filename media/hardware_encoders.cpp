@@ -23,9 +23,9 @@ struct row {
 };
 
 // In the order of preference.
-constexpr std::array known{row{"h264", "h264_nvenc"}, row{"h264", "h264_qsv"},   row{"h264", "h264_vaapi"},
-                           row{"hevc", "hevc_nvenc"}, row{"hevc", "hevc_qsv"},   row{"hevc", "hevc_vaapi"},
-                           row{"av1", "av1_nvenc"},   row{"av1", "av1_qsv"},     row{"vp9", "vp9_qsv"},
+constexpr std::array known{row{"h264", "h264_nvenc"}, row{"h264", "h264_qsv"}, row{"h264", "h264_vaapi"},
+                           row{"hevc", "hevc_nvenc"}, row{"hevc", "hevc_qsv"}, row{"hevc", "hevc_vaapi"},
+                           row{"av1", "av1_nvenc"},   row{"av1", "av1_qsv"},   row{"vp9", "vp9_qsv"},
                            row{"vp9", "vp9_vaapi"}};
 
 constexpr int test_side = 256;

@@ -7,8 +7,8 @@
 
 namespace troupe::media {
 
-/// The hardware encoders that work: each has just encoded a few pictures to the end on an open card (open_graphics). The
-/// only proof there is: drivers, cards and their limits fail at any step.
+/// The hardware encoders that work: each has just encoded a few pictures to the end on an open card (open_graphics).
+/// The only proof there is: drivers, cards and their limits fail at any step.
 std::vector<std::string> tested_hardware_encoders();
 
 /// The first hardware encoder for a codec of a profile ("h264") that passed its test and was not withdrawn since; empty

@@ -11,9 +11,9 @@
 
 namespace troupe::media {
 
-/// Hands an operation's reports on, and says the last one again while files are read and written with nothing to report:
-/// libav searches a hole for the next packet, or an index is moved to the front. Whoever watches takes a report for a
-/// sign of life. Silent while nothing is read or written.
+/// Hands an operation's reports on, and says the last one again while files are read and written with nothing to
+/// report: libav searches a hole for the next packet, or an index is moved to the front. Whoever watches takes a report
+/// for a sign of life. Silent while nothing is read or written.
 class heartbeat {
 public:
   using sink = std::function<void(const exec::progress&)>;

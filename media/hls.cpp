@@ -43,9 +43,12 @@ public:
       for (auto& r : *group)
         TROUPE_TRY(r.output->write_header());
     TROUPE_TRY(runner_.run());
+    leave_out_empty();
     for (auto* group : {&videos_, &sounds_, &texts_})
       for (auto& r : *group)
         TROUPE_TRY(r.output->finish());
+    for (auto& r : empty_)
+      TROUPE_TRY(r.output->finish());
     for (auto* group : {&videos_, &sounds_})
       for (auto& r : *group) {
         TROUPE_TRY(describe(r, profile_.segment_seconds));
@@ -252,6 +255,20 @@ private:
     return {};
   }
 
+  /// Sound that never came is in no playlist. Its file, a header, stays.
+  void leave_out_empty() {
+    for (auto it = sounds_.begin(); it != sounds_.end();) {
+      if (it->fragments().packets() > 0) {
+        ++it;
+        continue;
+      }
+      empty_.push_back(std::move(*it));
+      it = sounds_.erase(it);
+    }
+    if (!sounds_.empty() && !keep_one_default(sounds_))
+      sounds_.front().facts.is_default = true;
+  }
+
   static std::vector<hls_rendition> facts_of_all(const std::deque<rendition>& group) {
     std::vector<hls_rendition> out;
     for (auto& r : group)
@@ -265,7 +282,7 @@ private:
   }
 
   result<void> write_playlists() {
-    for (auto* group : {&videos_, &sounds_, &texts_})
+    for (auto* group : {&videos_, &sounds_, &texts_, &empty_})
       for (auto& r : *group)
         set_size(r.facts.name + (group == &texts_ ? ".vtt" : ".mp4"), r.output->bytes());
     const auto target = target_duration({facts_of_all(videos_), facts_of_all(sounds_)});
@@ -315,6 +332,8 @@ private:
   std::deque<rendition> videos_;
   std::deque<rendition> sounds_;
   std::deque<rendition> texts_;
+  /// Files that were begun for what never came.
+  std::deque<rendition> empty_;
   // Last: its tracks write to the renditions.
   track_runner runner_;
 };

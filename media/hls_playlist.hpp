@@ -40,7 +40,8 @@ struct hls_rendition {
   bool forced = false;
 };
 
-/// Seconds of the longest segment of all these: the media playlists of one film have to tell the same (RFC 8216, 6.2.4).
+/// Seconds of the longest segment of all these: the media playlists of one film have to tell the same (RFC
+/// 8216, 6.2.4).
 long target_duration(const std::vector<std::vector<hls_rendition>>& groups);
 
 std::string media_playlist(const hls_rendition& r, long target_duration);

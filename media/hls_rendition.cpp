@@ -15,8 +15,8 @@ result<void> describe(rendition& r, double segment_seconds) {
     return boxes.error();
   auto& starts = r.fragments().starts();
   if (boxes->fragments.size() != starts.size() || starts.empty())
-    return {errc::internal, r.facts.name + ": " + std::to_string(boxes->fragments.size())
-                              + " fragments were written, " + std::to_string(starts.size()) + " were begun"};
+    return {errc::internal, r.facts.name + ": " + std::to_string(boxes->fragments.size()) + " fragments were written, "
+                              + std::to_string(starts.size()) + " were begun"};
   int64_t samples = 0;
   for (auto& f : boxes->fragments)
     samples += f.samples;

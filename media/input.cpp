@@ -50,8 +50,8 @@ std::string hinted_name(const std::string& hint) {
   return name;
 }
 
-/// Codecs of which libav can't tell from the order of the packets when each is shown, as it can for MPEG-2. MPEG-4 in AVI
-/// comes in packets of two pictures, followed by empty ones.
+/// Codecs of which libav can't tell from the order of the packets when each is shown, as it can for MPEG-2. MPEG-4 in
+/// AVI comes in packets of two pictures, followed by empty ones.
 bool hides_order(const AVFormatContext& format, AVCodecID codec) noexcept {
   const std::string_view name = format.iformat->name;
   if (name == "avi" && codec == AV_CODEC_ID_MPEG4)
@@ -188,8 +188,8 @@ int input::read(AVPacket& packet) noexcept {
   return AVERROR_EXIT;
 }
 
-/// What libav makes up where nothing is told (AVFMT_FLAG_GENPTS): each picture one later than it is decoded, in the order
-/// of the file.
+/// What libav makes up where nothing is told (AVFMT_FLAG_GENPTS): each picture one later than it is decoded, in the
+/// order of the file.
 void input::undo_generated_time(AVPacket& packet) const noexcept {
   auto& s = *format_->streams[packet.stream_index];
   if (s.codecpar->codec_type == AVMEDIA_TYPE_VIDEO && hides_order(*format_, s.codecpar->codec_id))

@@ -53,8 +53,8 @@ public:
     auto found = marks_.find(index);
     return found == marks_.end() ? packet_marks{} : found->second;
   }
-  /// Whether the container does not tell when the stream's pictures are shown (AVI, bare streams), and they are shown in
-  /// another order than they are decoded in: packets come without that time, and decoders find it.
+  /// Whether the container does not tell when the stream's pictures are shown (AVI, bare streams), and they are shown
+  /// in another order than they are decoded in: packets come without that time, and decoders find it.
   bool lacks_display_times(const AVStream& stream) const noexcept;
   /// The same file once more, from its beginning; this one stays where it is. Errors as of `open`.
   result<std::unique_ptr<input>> again() const;

@@ -32,8 +32,8 @@ public:
   /// Makes the index by reading the whole file without decoding, for one that has neither an index nor a duration.
   result<void> scan();
 
-  /// The time of the last frame behind `claimed`, which a header says is near the end; AV_NOPTS_VALUE when the end is not
-  /// reached within a bounded amount of data.
+  /// The time of the last frame behind `claimed`, which a header says is near the end; AV_NOPTS_VALUE when the end is
+  /// not reached within a bounded amount of data.
   result<int64_t> last_time(int64_t claimed);
 
   /// The keyframe at or before `time`, or the first behind it that can be decoded within a bounded amount of data.

@@ -127,8 +127,8 @@ void muxer::delay_sound(AVPacket& packet, const AVStream& stream) const noexcept
       *time += delay;
 }
 
-/// libav sorts packets by time, and so keeps all of the others until a track goes on; of VP9 and AV1 without end, though
-/// the track may have ended long ago. What is flushed stands a little too early in the file: players bear that.
+/// libav sorts packets by time, and so keeps all of the others until a track goes on; of VP9 and AV1 without end,
+/// though the track may have ended long ago. What is flushed stands a little too early in the file: players bear that.
 bool muxer::holds_too_much(unsigned index, int64_t bytes) noexcept {
   bool too_much = false;
   for (unsigned i = 0; i < format_->nb_streams; ++i) {

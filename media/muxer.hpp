@@ -20,7 +20,6 @@ public:
   muxer(const muxer&) = delete;
   muxer& operator=(const muxer&) = delete;
 
-
   /// Empties the file. Borrows `fd` and `job.cancelled`. unprocessable for a container that libav does not know.
   static result<std::unique_ptr<muxer>> open(int fd, const media_profile& profile, const task& job);
 

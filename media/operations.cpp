@@ -1,9 +1,9 @@
 #include "media/operations.hpp"
 
-#include "media/hls.hpp"
 #include "media/chunk_encode.hpp"
 #include "media/chunk_plan.hpp"
 #include "media/hardware_encoders.hpp"
+#include "media/hls.hpp"
 #include "media/join.hpp"
 #include "media/log_capture.hpp"
 #include "media/probe.hpp"

@@ -11,7 +11,9 @@ namespace troupe::media {
 /// A muxer with a thread of its own: the packets of all streams come in through one queue, from any thread.
 class packet_writer {
 public:
-  explicit packet_writer(muxer& output) : output_(output), queue_(queue_packets, queue_bytes, [](const item& x) { return static_cast<size_t>(x.packet->size); }) {
+  explicit packet_writer(muxer& output) :
+    output_(output),
+    queue_(queue_packets, queue_bytes, [](const item& x) { return static_cast<size_t>(x.packet->size); }) {
   }
 
   muxer& output() noexcept {

@@ -55,9 +55,9 @@ bool drivers_allowed = false;
 void allow_drivers(const std::vector<std::string>& devices) {
   drivers_allowed = true;
   // What else is in /etc is nobody's here. /sys and /proc tell drivers which card and which version there is.
-  static const std::vector<std::string> readable{"/usr",         "/lib",          "/lib64",     "/opt",
-                                                 "/etc/ld.so.cache", "/etc/nvidia", "/etc/libva.conf", "/etc/drirc",
-                                                 "/etc/OpenCL",  "/sys",          "/proc"};
+  static const std::vector<std::string> readable{
+    "/usr",       "/lib",        "/lib64", "/opt", "/etc/ld.so.cache", "/etc/nvidia", "/etc/libva.conf",
+    "/etc/drirc", "/etc/OpenCL", "/sys",   "/proc"};
   // Landlock asks for it.
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
     restrict_to(readable, devices);

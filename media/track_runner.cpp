@@ -121,14 +121,17 @@ result<void> track_runner::judge() {
 result<void> track_runner::judge_damage(const entry& e) {
   auto& t = *e.made;
   char text[160];
-  std::snprintf(text, sizeof text, "%lld of %lld packets of stream %u are damaged",
-                static_cast<long long>(t.damaged()), static_cast<long long>(t.packets()), e.stream);
+  std::snprintf(text, sizeof text, "%lld of %lld packets of stream %u are damaged", static_cast<long long>(t.damaged()),
+                static_cast<long long>(t.packets()), e.stream);
   // A film is not lost with its subtitles.
   const bool av = type_of(e) == AVMEDIA_TYPE_VIDEO || type_of(e) == AVMEDIA_TYPE_AUDIO;
   if (av && static_cast<double>(t.damaged()) > tolerated_damage * static_cast<double>(t.packets()) && t.damaged() > 2)
     return {errc::bad_media, std::string("the source is too damaged: ") + text};
   if (av && t.frames() == 0 && t.packets() > 0)
     return {errc::bad_media, "nothing of stream " + std::to_string(e.stream) + " can be decoded"};
+  if (av && t.packets() == 0)
+    warnings_.push_back("stream " + std::to_string(e.stream)
+                        + " is left out: nothing of what its header promises came");
   if (t.damaged() > 0)
     warnings_.push_back(text);
   return {};
@@ -159,6 +162,14 @@ std::vector<exec::span> track_runner::spans() const {
   return out;
 }
 
+std::vector<size_t> track_runner::unseen() const {
+  std::vector<size_t> out;
+  for (size_t i = 0; i < tracks_.size(); ++i)
+    if (tracks_[i].way != track_way::cover && tracks_[i].way != track_way::aside && tracks_[i].seen.packets() == 0)
+      out.push_back(i);
+  return out;
+}
+
 AVMediaType track_runner::type_of(const entry& e) const {
   return source_.stream(e.stream)->codecpar->codec_type;
 }
@@ -180,7 +191,9 @@ int64_t track_runner::frames() const {
 double track_runner::position() const {
   double least = -1;
   for (auto* output : outputs_)
-    least = least < 0 ? output->position() : std::min(least, output->position());
+    // One that has not begun may never begin.
+    if (auto at = output->position(); at > 0)
+      least = least < 0 ? at : std::min(least, at);
   return std::max(least, 0.0);
 }
 

@@ -43,6 +43,8 @@ public:
   double film_seconds() const;
   /// When each track begins and ends in the source, in the order in which they were added. After run.
   std::vector<exec::span> spans() const;
+  /// The tracks of which nothing came, as places in the order in which they were added. After run.
+  std::vector<size_t> unseen() const;
   /// Since the start.
   double seconds() const {
     return meter_.seconds();

@@ -58,7 +58,45 @@ result<exec::transcode_answer> work(input& source, muxer& output, const transcod
   answer.film_seconds = runner.film_seconds();
   answer.spans = runner.spans();
   answer.warnings = runner.warnings();
+  for (auto place : runner.unseen())
+    answer.empty.push_back(plan.tracks[place].stream);
   return answer;
+}
+
+/// Which of the planned tracks the output has. Containers differ in the kinds of empty tracks that they keep.
+std::vector<bool> kept_tracks(const exec::transcode_answer& answer, const transcode_plan& plan,
+                              const media_info& source) {
+  auto kind_of = [&](const planned_track& t) {
+    return t.stream < source.streams.size() ? source.streams[t.stream].kind : std::string();
+  };
+  auto is_empty = [&](const planned_track& t) {
+    return std::find(answer.empty.begin(), answer.empty.end(), t.stream) != answer.empty.end();
+  };
+  auto all_there = [&](const std::string& kind) {
+    auto& made = answer.output.streams;
+    return std::count_if(made.begin(), made.end(), [&](auto& s) { return s.kind == kind; })
+           == std::count_if(plan.tracks.begin(), plan.tracks.end(), [&](auto& t) { return kind_of(t) == kind; });
+  };
+  std::vector<bool> out;
+  for (auto& t : plan.tracks)
+    out.push_back(!is_empty(t) || all_there(kind_of(t)));
+  return out;
+}
+
+/// What was said of the planned tracks is said of the output's streams.
+void renumber(exec::transcode_answer& answer, const transcode_plan& plan, const media_info& source) {
+  const auto kept = kept_tracks(answer, plan, source);
+  std::vector<uint32_t> copied;
+  std::vector<exec::span> spans;
+  for (uint32_t i = 0; i < kept.size(); ++i) {
+    if (!kept[i])
+      continue;
+    if (std::find(answer.copied.begin(), answer.copied.end(), i) != answer.copied.end())
+      copied.push_back(static_cast<uint32_t>(spans.size()));
+    spans.push_back(answer.spans[i]);
+  }
+  answer.copied = std::move(copied);
+  answer.spans = std::move(spans);
 }
 
 result<std::unique_ptr<input>> open_source(int fd, const exec::request& request, const task& job) {
@@ -143,6 +181,8 @@ result<exec::transcode_answer> attempt(int source_fd, int output_fd, const exec:
   if (!made)
     return made.error();
   answer->output = std::move(*made);
+  if (!answer->empty.empty())
+    renumber(*answer, *plan, facts);
   return answer;
 }
 

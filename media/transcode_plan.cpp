@@ -50,8 +50,7 @@ std::string video_encoder(const media_profile& profile, std::vector<std::string>
   auto hardware = hardware_encoder_for(profile.video_codec);
   if (!hardware.empty() && (profile.bit_depth <= 8 || takes_ten_bits(hardware)))
     return hardware;
-  warnings.push_back("no hardware encoder for " + profile.video_codec
-                     + (profile.bit_depth > 8 ? " in 10 bits" : "")
+  warnings.push_back("no hardware encoder for " + profile.video_codec + (profile.bit_depth > 8 ? " in 10 bits" : "")
                      + " works on this machine: it is encoded in software");
   return software;
 }
@@ -153,10 +152,12 @@ private:
     if (profile_.video_codec == "none")
       return {};
     if (profile_.video_codec == "copy" && source_.lacks_display_times(s))
-      return {errc::unprocessable, name_of(s) + " can't be copied: a " + source_.format()->iformat->name
-                                     + " file does not tell when its pictures are shown; choose a profile that transcodes it"};
+      return {errc::unprocessable,
+              name_of(s) + " can't be copied: a " + source_.format()->iformat->name
+                + " file does not tell when its pictures are shown; choose a profile that transcodes it"};
     if (profile_.video_codec == "copy" && hides_pictures(s) && !is({"mp4", "mov"}))
-      return {errc::unprocessable, name_of(s) + " can't be copied: its edit list hides pictures, which a " + container_.name
+      return {errc::unprocessable, name_of(s) + " can't be copied: its edit list hides pictures, which a "
+                                     + container_.name
                                      + " file would show; choose mp4, or a profile that transcodes it"};
     if (profile_.video_codec == "copy" || (video_fits(source_, s, profile_) && holds(*s.codecpar)))
       return add_copy(s);
@@ -227,8 +228,9 @@ bool is_text_subtitle(const AVStream& s) noexcept {
 result<planned_track> plan_video(input& source, AVStream& s, const media_profile& profile, uint32_t max_width,
                                  uint32_t max_height, std::vector<std::string>& warnings) {
   if (is_dolby_vision_alone(s))
-    return {errc::unsupported_media, name_of(s) + " is Dolby Vision without a picture for other players: its colours "
-                                                  "can't be decoded; choose a profile that copies it"};
+    return {errc::unsupported_media, name_of(s)
+                                       + " is Dolby Vision without a picture for other players: its colours "
+                                         "can't be decoded; choose a profile that copies it"};
   auto codec = find_encoder(video_encoder(profile, warnings), profile.video_codec, profile);
   if (!codec)
     return codec.error();

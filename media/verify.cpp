@@ -37,6 +37,10 @@ class verifier {
 public:
   verifier(input& file, const exec::request& request, const task& job) :
     file_(file), request_(request), meter_(job, seconds_of(file)) {
+    auto is_empty = [&](auto& s) {
+      return std::find(request.empty.begin(), request.empty.end(), s.index) != request.empty.end();
+    };
+    std::erase_if(request_.source.streams, is_empty);
   }
 
   result<exec::verify_answer> run() {
@@ -169,7 +173,8 @@ private:
       if (static_cast<double>(s.codec->damaged()) > std::max(tolerated, s.copied ? 2.0 : 0.0))
         found_.add(name + ": " + std::to_string(s.codec->damaged()) + " of " + std::to_string(s.codec->packets())
                    + " packets can't be decoded");
-      if (s.codec->frames() == 0)
+      const bool empty = s.watch.packets() == 0 && kept_empty(request_, static_cast<uint32_t>(i));
+      if (s.codec->frames() == 0 && !empty)
         found_.add(name + ": nothing of it can be decoded");
     }
   }
@@ -185,7 +190,7 @@ private:
     }
     auto next = request_.source.streams.begin();
     for (auto& made : facts.streams) {
-      if (made.kind != "audio")
+      if (made.kind != "audio" || kept_empty(request_, made.index))
         continue;
       auto is_sound = [](auto& s) { return s.kind == "audio" && s.sample_rate > 0 && s.channels > 0; };
       next = std::find_if(next, request_.source.streams.end(), is_sound);
@@ -224,7 +229,7 @@ private:
   }
 
   input& file_;
-  const exec::request& request_;
+  exec::request request_;
   progress_meter meter_;
   exec::verify_answer answer_;
   findings found_;

@@ -44,9 +44,8 @@ void check_codec(const media_stream& s, const std::string& wanted, findings& out
     out.add("stream " + std::to_string(s.index) + " is " + s.codec + " instead of " + wanted);
 }
 
-auto count_sound(const media_info& m) {
-  return std::count_if(m.streams.begin(), m.streams.end(),
-                       [](auto& s) { return s.kind == "audio" && s.sample_rate > 0 && s.channels > 0; });
+bool is_sound(const media_stream& s) {
+  return s.kind == "audio" && s.sample_rate > 0 && s.channels > 0;
 }
 
 void check_streams(const exec::request& request, const media_info& file, findings& out) {
@@ -55,9 +54,13 @@ void check_streams(const exec::request& request, const media_info& file, finding
   auto* video = file.first("video");
   if (wants_video != (video != nullptr))
     out.add(wants_video ? "the video is missing" : "there is a video where none belongs");
-  auto wanted = profile.audio_codec == "none" ? 0 : count_sound(request.source);
-  if (count_sound(file) != wanted)
-    out.add(std::to_string(count_sound(file)) + " audio tracks instead of " + std::to_string(wanted));
+  const auto wanted = profile.audio_codec == "none"
+                        ? 0
+                        : std::count_if(request.source.streams.begin(), request.source.streams.end(), is_sound);
+  const auto there = std::count_if(file.streams.begin(), file.streams.end(),
+                                   [&](auto& s) { return is_sound(s) && !kept_empty(request, s.index); });
+  if (there != wanted)
+    out.add(std::to_string(there) + " audio tracks instead of " + std::to_string(wanted));
   if (video)
     check_codec(*video, profile.video_codec, out);
   for (auto& s : file.streams)
@@ -99,13 +102,17 @@ std::optional<exec::span> expected_span(const exec::request& request, const stre
 
 } // namespace
 
+bool kept_empty(const exec::request& request, uint32_t stream) {
+  return !request.empty.empty() && stream < request.spans.size()
+         && request.spans[stream].begin > request.spans[stream].end;
+}
+
 void check_facts(const exec::request& request, const media_info& file, findings& out) {
   check_streams(request, file, out);
 }
 
 void check_duration(const exec::request& request, const media_info& file, double seen, findings& out) {
-  auto expected = request.film_seconds > 0 ? request.film_seconds
-                                           : expected_duration(request.source, request.profile);
+  auto expected = request.film_seconds > 0 ? request.film_seconds : expected_duration(request.source, request.profile);
   // The number of frames is the better measure then.
   if (expected <= 0 || (is_recording(request.source) && request.frames > 0))
     return;

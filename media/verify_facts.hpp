@@ -26,6 +26,9 @@ private:
 
 // Checks of a file against a verify request: the profile, and the source that it was made of.
 
+/// Whether the output has a stream of that number because the source has an empty one.
+bool kept_empty(const exec::request& request, uint32_t stream);
+
 /// Kinds, numbers and codecs of the streams, the picture's size. `file` is the file's own probe.
 void check_facts(const exec::request& request, const media_info& file, findings& out);
 /// `seen`: where the last picture or sound ends, seconds.

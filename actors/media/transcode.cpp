@@ -39,6 +39,7 @@ result<exec::verify_answer> verify(attempt& a, const source& made, const media_i
   request.frames = encoded.frames;
   request.film_seconds = encoded.film_seconds;
   request.spans = encoded.spans;
+  request.empty = encoded.empty;
   request.full = true;
   auto body = a.execute(std::move(request), {made.fd},
                         within(a, verify_from, publish_from, "verify", "reading the result to its end"));

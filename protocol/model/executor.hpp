@@ -198,6 +198,8 @@ struct request {
   double film_seconds = 0;
   /// Of each stream of the output, as the source was read (a transcode_answer's); empty: not known.
   std::vector<span> spans;
+  /// Streams of `source` that hold nothing (a transcode_answer's): not every container keeps them.
+  std::vector<uint32_t> empty;
   // plan_chunks
   chunk_wishes wishes;
   // encode_chunk
@@ -269,6 +271,8 @@ struct transcode_answer {
   double film_seconds = 0;
   /// When each stream of the output begins and ends in what was read of the source.
   std::vector<span> spans;
+  /// Streams of the source whose header promises what never came.
+  std::vector<uint32_t> empty;
   /// The same operation as an ffmpeg command line, for the attempt's record.
   std::string operation;
   std::vector<std::string> warnings;

@@ -69,6 +69,7 @@ std::string encode(const transcode_answer& x) {
                {"copied", x.copied},
                {"filmSeconds", finite(x.film_seconds)},
                {"spans", to_value(x.spans)},
+               {"empty", x.empty},
                {"operation", x.operation},
                {"warnings", x.warnings}});
 }
@@ -82,6 +83,7 @@ result<transcode_answer> decode_transcode_answer(std::string_view body) {
     read(value, "filmSeconds", x.film_seconds);
     if (auto it = value.find("spans"); it != value.end())
       x.spans = spans_from(*it);
+    read(value, "empty", x.empty);
     read(value, "operation", x.operation);
     read(value, "warnings", x.warnings);
   });

@@ -99,6 +99,7 @@ std::string encode(const request& x) {
                 {"copied", x.copied},
                 {"filmSeconds", finite(x.film_seconds)},
                 {"spans", to_value(x.spans)},
+                {"empty", x.empty},
                 {"full", x.full},
                 {"frames", x.frames},
                 {"wishes", to_value(x.wishes)},
@@ -125,6 +126,7 @@ result<request> decode_request(std::string_view body) {
     read(value, "filmSeconds", x.film_seconds);
     if (auto it = value.find("spans"); it != value.end())
       x.spans = spans_from(*it);
+    read(value, "empty", x.empty);
     read(value, "full", x.full);
     if (auto it = value.find("limits"); it != value.end())
       x.limits = limits_from(*it);

@@ -179,9 +179,9 @@ CAF_TEST(sound keeps its place beside the pictures) {
   CAF_REQUIRE(make(path, small_ladder()).has_value());
   // On the file's own clock: the sound of the encoder's delay lies before 0.
   auto start_of_sound = [](const std::string& file) {
-    auto text =
-      output_of("ffmpeg -hide_banner -nostats -copyts " + std::string(file.ends_with("m3u8") ? "-allowed_extensions ALL" : "")
-                + " -i " + file + " -map 0:a:0 -af silencedetect=n=-30dB:d=0.5 -f null - 2>&1");
+    auto text = output_of("ffmpeg -hide_banner -nostats -copyts "
+                          + std::string(file.ends_with("m3u8") ? "-allowed_extensions ALL" : "") + " -i " + file
+                          + " -map 0:a:0 -af silencedetect=n=-30dB:d=0.5 -f null - 2>&1");
     auto at = text.find("silence_end: ");
     CAF_REQUIRE(at != std::string::npos);
     return std::stod(text.substr(at + 13));
@@ -220,8 +220,15 @@ CAF_TEST(the numbers of a playlist) {
   CAF_CHECK_EQUAL(media::language_tag("pt-BR"), "pt-BR");
   CAF_CHECK_EQUAL(media::language_tag("und"), "");
   CAF_CHECK_EQUAL(media::language_tag("e\"n"), "");
-  for (auto [tag, three] : {std::pair{"de", "deu"}, {"pt-BR", "por"}, {"ger", "ger"}, {"EN", "eng"}, {"gsw", "gsw"},
-                            {"x", "und"}, {"zz", "und"}, {"und", "und"}, {"German", "und"}})
+  for (auto [tag, three] : {std::pair{"de", "deu"},
+                            {"pt-BR", "por"},
+                            {"ger", "ger"},
+                            {"EN", "eng"},
+                            {"gsw", "gsw"},
+                            {"x", "und"},
+                            {"zz", "und"},
+                            {"und", "und"},
+                            {"German", "und"}})
     CAF_CHECK_EQUAL(media::three_letters(tag), three);
   media::hls_rendition one;
   one.name = "a0";
@@ -272,6 +279,33 @@ CAF_TEST(a track may be longer or begin later than the others) {
   if (!answer)
     CAF_FAIL("a jump: " << answer.error().message);
   CAF_CHECK(std::fabs(answer->duration - 12) < 0.2);
+}
+
+CAF_TEST(sound of which nothing comes is in no playlist) {
+  const auto promised = scratch("promised.mkv");
+  const auto path = scratch("never.mkv");
+  ffmpeg(
+    "-f lavfi -i testsrc=s=64x48:r=25:d=6 -f lavfi -i sine=d=6 -map 0 -map 1 -map 1 -c:v libx264 -preset ultrafast "
+    "-pix_fmt yuv420p -c:a aac -disposition:a:0 default "
+    + promised);
+  for (auto* drop : {"-bsf:a:0 noise=drop=1", "-bsf:a noise=drop=1"}) {
+    ffmpeg("-i " + promised + " -map 0 -c copy " + drop + " " + path);
+    auto answer = make(path, small_ladder());
+    if (!answer)
+      CAF_FAIL(drop << ": " << answer.error().message);
+    CAF_CHECK_EQUAL(answer->frames, 150);
+    const auto sounds = lines_with(playlist("master.m3u8"), "#EXT-X-MEDIA:TYPE=AUDIO");
+    const bool one = drop == std::string("-bsf:a:0 noise=drop=1");
+    CAF_REQUIRE_EQUAL(sounds.size(), one ? 1u : 0u);
+    if (one)
+      CAF_CHECK(sounds[0].find("DEFAULT=YES") != std::string::npos && sounds[0].find("a1.m3u8") != std::string::npos);
+    CAF_CHECK(std::any_of(answer->warnings.begin(), answer->warnings.end(),
+                          [](auto& w) { return w.starts_with("stream 1 is left out"); }));
+    // The worker wants a size of every file that it gave.
+    for (auto& f : answer->files)
+      CAF_CHECK(f.bytes > 0 && f.bytes == std::filesystem::file_size(folder() + "/" + f.name));
+    CAF_CHECK_EQUAL(times("master.m3u8", "v:0").size(), 150u);
+  }
 }
 
 CAF_TEST(what RFC 8216 allows once is told once) {

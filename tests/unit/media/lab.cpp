@@ -111,6 +111,7 @@ outcome run(const std::string& path, const media_profile& profile, const std::st
   r.copied = o.answer->copied;
   r.film_seconds = o.answer->film_seconds;
   r.spans = o.answer->spans;
+  r.empty = o.answer->empty;
   r.frames = o.answer->frames;
   auto check = media::verify(output.get(), r, quiet_task());
   CAF_REQUIRE(check.has_value());

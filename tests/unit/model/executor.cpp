@@ -132,6 +132,7 @@ CAF_TEST(requests and answers come back whole) {
   r.pieces = {{"p", 0, 2, 100, -3, 4000, {1001, 30000}, 2, 101, 1}, {"p", 1, 2, 0, 0, 0, {}, 0, 0, 0}};
   r.has_audio = true;
   r.spans = {{0.25, 10}, {}};
+  r.empty = {1};
   auto request = exec::decode_request(exec::encode(r));
   CAF_REQUIRE(request.has_value());
   CAF_CHECK(request->op == r.op);
@@ -141,6 +142,7 @@ CAF_TEST(requests and answers come back whole) {
   CAF_CHECK(request->profile == r.profile);
   CAF_CHECK(request->source == r.source);
   CAF_CHECK(request->spans == r.spans);
+  CAF_CHECK(request->empty == r.empty);
   CAF_CHECK_EQUAL(request->full, false);
   CAF_CHECK_EQUAL(request->fault, "abort");
   CAF_CHECK_EQUAL(request->frames, 1234);
@@ -174,19 +176,21 @@ CAF_TEST(requests and answers come back whole) {
   CAF_CHECK_EQUAL(storyboard->count, 104u);
   CAF_CHECK(!exec::decode_storyboard_answer("{}"));
   auto transcode = exec::decode_transcode_answer(
-    exec::encode(exec::transcode_answer{some_info(), 7, 8, {3}, 9.5, {{0.5, 2}}, "ffmpeg", {"w"}}));
+    exec::encode(exec::transcode_answer{some_info(), 7, 8, {3}, 9.5, {{0.5, 2}}, {4}, "ffmpeg", {"w"}}));
   CAF_REQUIRE(transcode.has_value());
   CAF_CHECK(transcode->output == some_info());
   CAF_CHECK_EQUAL(transcode->frames, 7);
   CAF_CHECK_EQUAL(transcode->film_seconds, 9.5);
   CAF_CHECK(transcode->spans == std::vector<exec::span>({{0.5, 2}}));
+  CAF_CHECK(transcode->empty == std::vector<uint32_t>({4}));
   CAF_CHECK_EQUAL(transcode->operation, "ffmpeg");
   CAF_CHECK_EQUAL(transcode->warnings.size(), 1u);
   auto plan = exec::decode_plan_chunks_answer(exec::encode(exec::plan_chunks_answer{{r.chunk, {}}, "why"}));
   CAF_REQUIRE(plan.has_value());
   CAF_CHECK(plan->chunks == std::vector<media_chunk>({r.chunk, {}}));
   CAF_CHECK_EQUAL(plan->reason, "why");
-  auto piece = exec::decode_encode_chunk_answer(exec::encode(exec::encode_chunk_answer{r.pieces[0], 2, "ffmpeg", {"w"}}));
+  auto piece =
+    exec::decode_encode_chunk_answer(exec::encode(exec::encode_chunk_answer{r.pieces[0], 2, "ffmpeg", {"w"}}));
   CAF_REQUIRE(piece.has_value());
   CAF_CHECK(piece->piece == r.pieces[0]);
   CAF_CHECK_EQUAL(piece->operation, "ffmpeg");
