@@ -33,9 +33,13 @@ std::string master_display(const AVMasteringDisplayMetadata& m) {
          + std::to_string(scaled(m.min_luminance, 10'000)) + ")";
 }
 
-std::string x265_parameters(const video_settings& s) {
+std::string x265_parameters(const video_settings& s, int width) {
   // It writes what it thinks to standard error, past libav's log.
   std::string out = "log-level=error";
+  // Its CU tree (x265 3.5, AVX2) writes behind its buffer where a row has fewer than four blocks of 16.
+  constexpr int narrow = 64;
+  if (width < narrow)
+    out += ":cutree=0";
   if (s.fixed_keyframes)
     out += ":open-gop=0:scenecut=0";
   auto* m = side_data<AVMasteringDisplayMetadata>(s.hdr_from, AV_PKT_DATA_MASTERING_DISPLAY_METADATA);
@@ -108,7 +112,7 @@ option_list video_options(const video_settings& s, int width) {
   else if (!s.preset.empty() && s.encoder.starts_with("lib"))
     out.emplace_back("preset", s.preset);
   if (s.encoder == "libx265")
-    out.emplace_back("x265-params", x265_parameters(s));
+    out.emplace_back("x265-params", x265_parameters(s, width));
   return out;
 }
 

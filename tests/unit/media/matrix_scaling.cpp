@@ -57,3 +57,16 @@ CAF_TEST(scaled pictures of extreme shape) {
       CAF_CHECK(distance(shown(scratch("out.mp4")).at(0.5, 0.5), {255, 0, 0}) <= 24);
   }
 }
+
+CAF_TEST(pictures too narrow for an encoder) {
+  // libx265 wrote into memory that was not its own.
+  for (auto* size : {"40x64", "48x48", "34x200", "32x64", "62x64"})
+    for (auto* name : {"hevc", "av1", "webm", "web-720p"}) {
+      auto path = scratch("narrow.mkv");
+      ffmpeg(std::string("-f lavfi -i testsrc2=d=1:s=") + size + " -c:v ffv1 " + path);
+      auto o = run(path, encoding(name));
+      CAF_MESSAGE(name << " " << size << ": " << o.text());
+      CAF_CHECK(o.text() == "ok" || (!o.answer && o.answer.error().code == errc::unprocessable));
+      CAF_CHECK(o.answer || name == std::string("av1"));
+    }
+}
