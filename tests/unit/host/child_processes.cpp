@@ -163,13 +163,12 @@ CAF_TEST(a child sees nothing but its channel its limits and a clean environment
   auto what = spec({"surroundings"});
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   // A sanitizer's shadow memory is larger than any limit.
-  uint64_t memory = 0;
-  std::string seen = "18446744073709551615";
+  what.limits = {0, 1 << 20, 77, 5, 0};
+  const std::string memory = "as=18446744073709551615 data=18446744073709551615";
 #else
-  uint64_t memory = uint64_t{1} << 33;
-  std::string seen = "8589934592";
+  what.limits = {uint64_t{1} << 33, 1 << 20, 77, 5, uint64_t{1} << 34};
+  const std::string memory = "as=8589934592 data=17179869184";
 #endif
-  what.limits = {memory, 1 << 20, 77, 5, uint64_t{1} << 34};
   auto child = children->spawn(what, w.callbacks());
   CAF_REQUIRE(child.has_value());
   CAF_CHECK((*child)->send({exec::frame_type::request, 0, {}}, {}).has_value());
@@ -178,7 +177,7 @@ CAF_TEST(a child sees nothing but its channel its limits and a clean environment
   // It is added to what this test runs at.
   auto nice = std::to_string(std::min(19, ::getpriority(PRIO_PROCESS, 0) + 5));
   CAF_CHECK_EQUAL(w.frames[0].body,
-                  "fd0 fd1 fd2 fd3 as=" + seen + " data=17179869184 nofile=77 nice=" + nice + " leader=1 secret=hidden path=seen");
+                  "fd0 fd1 fd2 fd3 " + memory + " nofile=77 nice=" + nice + " leader=1 secret=hidden path=seen");
 }
 
 CAF_TEST(every way to end is told once with its cause) {
