@@ -11,6 +11,7 @@ extern "C" {
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 namespace troupe::media {
 
@@ -72,8 +73,8 @@ void color_facts(media_stream& out, const AVCodecParameters& par) {
     out.color_primaries = text(av_color_primaries_name(par.color_primaries));
   if (par.color_range != AVCOL_RANGE_UNSPECIFIED)
     out.color_range = text(av_color_range_name(par.color_range));
-  if (par.chroma_location != AVCHROMA_LOC_UNSPECIFIED)
-    out.chroma_location = text(av_chroma_location_name(par.chroma_location));
+  if (auto location = chroma_location(par); location != AVCHROMA_LOC_UNSPECIFIED)
+    out.chroma_location = text(av_chroma_location_name(location));
 }
 
 void aspect_facts(media_stream& out, AVFormatContext& format, AVStream& stream) {
@@ -181,6 +182,14 @@ std::map<std::string, std::string> tags_of(const AVDictionary* dict) {
   while ((entry = av_dict_get(dict, "", entry, AV_DICT_IGNORE_SUFFIX)) && tags.size() < max_tags)
     tags.emplace(entry->key, std::string(entry->value).substr(0, max_tag_bytes));
   return tags;
+}
+
+AVChromaLocation chroma_location(const AVCodecParameters& par) noexcept {
+  // Even to look at a value that an enumeration does not have is undefined.
+  static_assert(sizeof(int) == sizeof(par.chroma_location));
+  int number = 0;
+  std::memcpy(&number, &par.chroma_location, sizeof number);
+  return number > 0 && number < AVCHROMA_LOC_NB ? static_cast<AVChromaLocation>(number) : AVCHROMA_LOC_UNSPECIFIED;
 }
 
 media_stream stream_facts(AVFormatContext& format, AVStream& stream) {

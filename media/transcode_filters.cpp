@@ -3,6 +3,7 @@
 #include "media/filter_graph.hpp"
 #include "media/first_picture.hpp"
 #include "media/picture.hpp"
+#include "media/stream_facts.hpp"
 #include "media/tone_map.hpp"
 
 extern "C" {
@@ -46,7 +47,7 @@ AVColorSpace usual_matrix(const AVCodecParameters& par) noexcept {
 }
 
 color_description colors_of(const AVCodecParameters& par) noexcept {
-  color_description out{par.color_primaries, par.color_trc, par.color_space, par.chroma_location};
+  color_description out{par.color_primaries, par.color_trc, par.color_space, chroma_location(par)};
   // RGB sources arrive at the encoder as YUV.
   if (out.space == AVCOL_SPC_UNSPECIFIED || out.space == AVCOL_SPC_RGB || out.space == AVCOL_SPC_RESERVED)
     out.space = usual_matrix(par);
