@@ -29,9 +29,8 @@ bool is_format(const AVFormatContext& format, const char* family) {
 class sought_keyframes final : public keyframe_index {
 public:
   sought_keyframes(input& source, unsigned stream) :
-    source_(source), stream_(stream),
-    time_base_(source.stream(stream)->time_base), shifts_{{0,
-                                                           timeline(*source.format()).shift(static_cast<int>(stream))}},
+    source_(source), stream_(stream), time_base_(source.stream(stream)->time_base),
+    shifts_(1, time_shift{0, timeline(*source.format()).shift(static_cast<int>(stream))}),
     shift_(av_rescale_q(shifts_[0].microseconds, {1, AV_TIME_BASE}, time_base_)), packet_(av::make_packet()) {
   }
 

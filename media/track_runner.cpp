@@ -130,8 +130,7 @@ result<void> track_runner::judge_damage(const entry& e) {
   if (av && t.frames() == 0 && t.packets() > 0)
     return {errc::bad_media, "nothing of stream " + std::to_string(e.stream) + " can be decoded"};
   if (av && t.packets() == 0)
-    warnings_.push_back("stream " + std::to_string(e.stream)
-                        + " is left out: nothing of what its header promises came");
+    warnings_.push_back("stream " + std::to_string(e.stream) + " is empty: nothing of what its header promises came");
   if (t.damaged() > 0)
     warnings_.push_back(text);
   return {};
@@ -164,9 +163,12 @@ std::vector<exec::span> track_runner::spans() const {
 
 std::vector<size_t> track_runner::unseen() const {
   std::vector<size_t> out;
-  for (size_t i = 0; i < tracks_.size(); ++i)
-    if (tracks_[i].way != track_way::cover && tracks_[i].way != track_way::aside && tracks_[i].seen.packets() == 0)
+  for (size_t i = 0; i < tracks_.size(); ++i) {
+    auto& t = tracks_[i];
+    // Not those that were not watched: pictures none of which is marked as a keyframe may be decoded all the same.
+    if (t.way != track_way::cover && t.way != track_way::aside && t.made->packets() == 0)
       out.push_back(i);
+  }
   return out;
 }
 

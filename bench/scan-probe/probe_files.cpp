@@ -42,7 +42,8 @@ options parse(int argc, char** argv) {
   for (int i = 1; i + 1 < argc; i += 2) {
     std::string name = argv[i], value = argv[i + 1];
     if (name == "--executor")
-      out.executor = value;
+      // Executors are started in a folder of their own.
+      out.executor = std::filesystem::absolute(value);
     else if (name == "--answers")
       out.answers = value;
     else if (name == "--executors")

@@ -16,6 +16,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
+#include <filesystem>
 #include <iostream>
 #include <mutex>
 
@@ -37,7 +38,8 @@ options parse(int argc, char** argv) {
     std::string name = argv[i];
     std::string value = argv[i + 1];
     if (name == "--executor")
-      out.executor = value;
+      // Executors are started in a folder of their own.
+      out.executor = std::filesystem::absolute(value);
     else if (name == "--out")
       out.out = value;
     else if (name == "--executors")

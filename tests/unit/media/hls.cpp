@@ -300,7 +300,7 @@ CAF_TEST(sound of which nothing comes is in no playlist) {
     if (one)
       CAF_CHECK(sounds[0].find("DEFAULT=YES") != std::string::npos && sounds[0].find("a1.m3u8") != std::string::npos);
     CAF_CHECK(std::any_of(answer->warnings.begin(), answer->warnings.end(),
-                          [](auto& w) { return w.starts_with("stream 1 is left out"); }));
+                          [](auto& w) { return w.starts_with("stream 1 is empty"); }));
     // The worker wants a size of every file that it gave.
     for (auto& f : answer->files)
       CAF_CHECK(f.bytes > 0 && f.bytes == std::filesystem::file_size(folder() + "/" + f.name));

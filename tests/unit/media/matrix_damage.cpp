@@ -155,7 +155,7 @@ CAF_TEST(tracks of which nothing comes) {
     CAF_CHECK_EQUAL(o.text(), "ok");
     if (!o.answer)
       continue;
-    CAF_CHECK(warned(o, "stream 2 is left out"));
+    CAF_CHECK(warned(o, "stream 2 is empty"));
     CAF_CHECK(std::find(o.answer->empty.begin(), o.answer->empty.end(), 2u) != o.answer->empty.end());
     // Those around it are whole and themselves.
     const bool kept = profile.container == "matroska" || profile.container == "webm";
@@ -165,4 +165,20 @@ CAF_TEST(tracks of which nothing comes) {
     if (profile.loudness == 0)
       CAF_CHECK(std::fabs(first.level(0, pitch(0)) / last.level(0, pitch(0)) - 4) < 0.3);
   }
+}
+
+CAF_TEST(pictures none of which is a keyframe beside a sound of which nothing comes) {
+  // As a recording that was begun in the middle: decoders make a picture of what changes.
+  auto path = scratch("begun.mkv");
+  ffmpeg(
+    "-f lavfi -i testsrc=s=128x96:r=25:d=2 -f lavfi -i sine=d=2 -c:v flv1 -g 1000 -sc_threshold 1000000000 -c:a aac "
+    + scratch("whole.mkv"));
+  ffmpeg("-i " + scratch("whole.mkv") + " -map 0 -c copy -copyinkf -bsf:a noise=drop=1 -bsf:v 'noise=drop=not(n)' "
+         + path);
+  auto o = run(path, "web-480p");
+  CAF_CHECK_EQUAL(o.text(), "ok");
+  if (!o.answer)
+    return;
+  CAF_CHECK(o.answer->empty == std::vector<uint32_t>{1});
+  CAF_CHECK_EQUAL(times(scratch("out.mp4")).size(), 49u);
 }

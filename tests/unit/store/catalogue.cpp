@@ -8,48 +8,12 @@
 using namespace troupe;
 using namespace troupe::test;
 
-namespace {
-
-library make_library(std::mt19937_64& rng, library_origin origin = library_origin::folder) {
-  return {library_id{random_raw_id(rng)},
-          random_text(rng),
-          "films",
-          "/media/" + random_text(rng),
-          origin,
-          from_ms(5),
-          from_ms(6)};
-}
-
-ports::unit_of_work changes(ports::catalogue_changes x) {
-  ports::unit_of_work unit;
-  unit.catalogue = std::move(x);
-  return unit;
-}
-
-/// A database with an open writer and reader.
-struct opened {
-  explicit opened(database_under_test& db) :
-    store(db.open()), writer(must(store->open_writer())), reader(must(store->open_reader())) {
-  }
-  void apply(ports::catalogue_changes x) {
-    must(commit(*writer, changes(std::move(x))));
-  }
-  video read(const video& x) {
-    return must(reader->find_video(x.id)).item;
-  }
-  std::unique_ptr<ports::database> store;
-  std::unique_ptr<ports::store_writer> writer;
-  std::unique_ptr<ports::store_reader> reader;
-};
-
-} // namespace
-
 CAF_TEST(rows are read back as they were written and replaced) {
   on_both([](database_under_test& db) {
     std::mt19937_64 rng{21};
     opened o{db};
     for (int i = 0; i < 50; ++i) {
-      auto lib = make_library(rng);
+      auto lib = random_library(rng);
       auto v = random_video(rng, lib.id);
       if (v.state == video_state::removed)
         v.state = video_state::ready;
@@ -94,7 +58,7 @@ CAF_TEST(each writer changes only what is its own) {
   on_both([](database_under_test& db) {
     std::mt19937_64 rng{22};
     opened o{db};
-    auto lib = make_library(rng);
+    auto lib = random_library(rng);
     auto v = random_video(rng, lib.id);
     v.state = video_state::pending;
     ports::catalogue_changes x;
@@ -180,7 +144,7 @@ CAF_TEST(paths are unique in a library and may be exchanged) {
   on_both([](database_under_test& db) {
     std::mt19937_64 rng{23};
     opened o{db};
-    auto lib = make_library(rng);
+    auto lib = random_library(rng);
     auto a = random_video(rng, lib.id);
     auto b = random_video(rng, lib.id);
     ports::catalogue_changes x;
@@ -194,7 +158,7 @@ CAF_TEST(paths are unique in a library and may be exchanged) {
     auto c = random_video(rng, lib.id);
     c.path = a.path;
     x.found = {c};
-    CHECK_CODE(commit(*o.writer, changes(x)), errc::conflict);
+    CHECK_CODE(commit(*o.writer, unit_with(x)), errc::conflict);
     c.library = library_id{random_raw_id(rng)};
     x.found = {c};
     o.apply(x);
@@ -206,159 +170,11 @@ CAF_TEST(paths are unique in a library and may be exchanged) {
   });
 }
 
-CAF_TEST(a video has one storyboard and only of its present content) {
-  on_both([](database_under_test& db) {
-    std::mt19937_64 rng{26};
-    opened o{db};
-    auto lib = make_library(rng);
-    auto v = random_video(rng, lib.id);
-    v.state = video_state::ready;
-    v.thumbnails.clear();
-    auto board = [&] { return must(o.reader->find_video(v.id)).board; };
-    auto first = random_storyboard(rng, v);
-    first.made_by = "1";
-    auto late = random_storyboard(rng, v);
-    late.version.mtime_ns += 1;
-    late.made_by = "9";
-    auto for_nobody = random_storyboard(rng, random_video(rng, lib.id));
-    ports::catalogue_changes x;
-    x.libraries = {lib};
-    x.added = {v};
-    x.storyboards = {first, late, for_nobody};
-    o.apply(x);
-    CAF_CHECK(board() == first);
-    CAF_CHECK((must(o.reader->referenced_files()) == std::vector{first.folder}));
-    // What is superseded is named by no row any more.
-    auto second = random_storyboard(rng, v);
-    second.made_by = "2";
-    x = {};
-    x.storyboards = {second};
-    o.apply(x);
-    CAF_CHECK(board() == second);
-    CAF_CHECK((must(o.reader->referenced_files()) == std::vector{second.folder}));
-    // The job that was asked for first has ended last.
-    x.storyboards = {first};
-    o.apply(x);
-    CAF_CHECK(board() == second);
-    // The file has another content: what is shown of the old one is not of it.
-    auto before = v.version;
-    v.version.size += 1;
-    x = {};
-    x.found = {v};
-    o.apply(x);
-    CAF_CHECK(!board().exists());
-    CAF_CHECK(must(o.reader->referenced_files()).empty());
-    v.version = before;
-    x.found = {v};
-    o.apply(x);
-    CAF_CHECK(board() == second);
-    x = {};
-    x.removed_storyboards = {v.id};
-    x.states = {{v.id, video_state::removed, from_ms(1)}};
-    o.apply(x);
-    CAF_CHECK(!board().exists());
-    x = {};
-    x.storyboards = {first};
-    o.apply(x);
-    CAF_CHECK(!board().exists());
-    x = {};
-    x.states = {{v.id, video_state::ready, from_ms(2)}};
-    o.apply(x);
-    x = {};
-    x.storyboards = {first};
-    o.apply(x);
-    CAF_CHECK(board() == first);
-    x = {};
-    x.removed_videos = {v.id};
-    o.apply(x);
-    CAF_CHECK(must(o.reader->referenced_files()).empty());
-  });
-}
-
-CAF_TEST(what is made of a content goes when another one is ingested) {
-  on_both([](database_under_test& db) {
-    std::mt19937_64 rng{27};
-    opened o{db};
-    auto lib = make_library(rng);
-    auto v = random_video(rng, lib.id);
-    v.state = video_state::ready;
-    v.thumbnails.clear();
-    auto board = random_storyboard(rng, v);
-    board.made_by = "9";
-    auto ladder = random_rendition(rng, v.id);
-    ladder.container = "hls";
-    ladder.version = v.version;
-    auto film = random_rendition(rng, v.id);
-    ports::catalogue_changes x;
-    x.libraries = {lib};
-    x.found = {v};
-    x.storyboards = {board};
-    x.renditions = {ladder, film};
-    o.apply(x);
-    x = {};
-    x.ingested = {v};
-    o.apply(x);
-    CAF_CHECK_EQUAL(must(o.reader->referenced_files()).size(), 3u);
-    auto before = v;
-    v.version.inode += 1;
-    x = {};
-    x.found = {v};
-    x.ingested = {before};
-    o.apply(x);
-    // A late ingest of the old content has no say.
-    CAF_CHECK_EQUAL(must(o.reader->find_video(v.id)).renditions.size(), 2u);
-    x = {};
-    x.ingested = {v};
-    x.renditions = {ladder};
-    o.apply(x);
-    CAF_CHECK((must(o.reader->find_video(v.id)).renditions == std::vector{film}));
-    // The row is gone, not only hidden: an older job's takes its place, and the old content is shown no more.
-    x = {};
-    x.found = {before};
-    o.apply(x);
-    CAF_CHECK(!must(o.reader->find_video(v.id)).board.exists());
-    CAF_CHECK((must(o.reader->referenced_files()) == std::vector{film.file}));
-  });
-}
-
-CAF_TEST(of the ladders of one profile the last that was asked for stays) {
-  on_both([](database_under_test& db) {
-    std::mt19937_64 rng{28};
-    opened o{db};
-    auto lib = make_library(rng);
-    auto v = random_video(rng, lib.id);
-    auto other = random_video(rng, lib.id);
-    auto make = [&](const video& of, uint64_t n, const std::string& profile, const std::string& container) {
-      auto r = random_rendition(rng, of.id);
-      r.id = rendition_id{{of.id.raw.hi, n}};
-      r.version = of.version;
-      r.profile = profile;
-      r.container = container;
-      return r;
-    };
-    v.state = other.state = video_state::ready;
-    auto second = make(v, 2, "hls", "hls");
-    auto small = make(v, 1, "small", "hls");
-    auto film = make(v, 0, "hls", "mp4");
-    ports::catalogue_changes x;
-    x.libraries = {lib};
-    x.found = {v, other};
-    x.renditions = {second, small, film, make(other, 1, "hls", "hls")};
-    o.apply(x);
-    x = {};
-    x.renditions = {make(v, 1 << 10, "hls", "hls"), make(v, 3, "hls", "hls")};
-    auto newest = x.renditions[0];
-    o.apply(x);
-    CAF_CHECK((must(o.reader->find_video(v.id)).renditions == std::vector{film, small, newest}));
-    CAF_CHECK_EQUAL(must(o.reader->find_video(other.id)).renditions.size(), 1u);
-  });
-}
-
 CAF_TEST(what is removed takes along what belongs to it) {
   on_both([](database_under_test& db) {
     std::mt19937_64 rng{24};
     opened o{db};
-    auto lib = make_library(rng);
+    auto lib = random_library(rng);
     auto a = random_video(rng, lib.id);
     auto b = random_video(rng, lib.id);
     auto c = random_video(rng, library_id{random_raw_id(rng)});
@@ -510,9 +326,9 @@ CAF_TEST(files that rows name) {
   on_both([](database_under_test& db) {
     std::mt19937_64 rng{27};
     opened o{db};
-    auto uploads = make_library(rng, library_origin::uploads);
-    auto downloads = make_library(rng, library_origin::downloads);
-    auto folder = make_library(rng);
+    auto uploads = random_library(rng, library_origin::uploads);
+    auto downloads = random_library(rng, library_origin::downloads);
+    auto folder = random_library(rng);
     ports::catalogue_changes x;
     x.libraries = {uploads, downloads, folder};
     ports::catalogue_changes removed;

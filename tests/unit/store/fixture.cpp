@@ -259,4 +259,32 @@ scan random_scan(std::mt19937_64& rng, library_id lib) {
   return x;
 }
 
+library random_library(std::mt19937_64& rng, library_origin origin) {
+  return {library_id{random_raw_id(rng)},
+          random_text(rng),
+          "films",
+          "/media/" + random_text(rng),
+          origin,
+          from_ms(5),
+          from_ms(6)};
+}
+
+ports::unit_of_work unit_with(ports::catalogue_changes changes) {
+  ports::unit_of_work unit;
+  unit.catalogue = std::move(changes);
+  return unit;
+}
+
+opened::opened(database_under_test& db) :
+  store(db.open()), writer(must(store->open_writer())), reader(must(store->open_reader())) {
+}
+
+void opened::apply(ports::catalogue_changes changes) {
+  must(commit(*writer, unit_with(std::move(changes))));
+}
+
+video opened::read(const video& x) {
+  return must(reader->find_video(x.id)).item;
+}
+
 } // namespace troupe::test

@@ -77,6 +77,7 @@ video random_video(std::mt19937_64& rng, library_id lib);
 rendition random_rendition(std::mt19937_64& rng, video_id video);
 /// Of the very content.
 storyboard random_storyboard(std::mt19937_64& rng, const video& of);
+library random_library(std::mt19937_64& rng, library_origin origin = library_origin::folder);
 scan random_scan(std::mt19937_64& rng, library_id lib);
 std::string random_text(std::mt19937_64& rng);
 raw_id random_raw_id(std::mt19937_64& rng);
@@ -84,5 +85,17 @@ raw_id random_raw_id(std::mt19937_64& rng);
 void change_job(std::mt19937_64& rng, job& x);
 
 ports::unit_of_work unit_with(std::vector<ports::job_change> jobs);
+ports::unit_of_work unit_with(ports::catalogue_changes changes);
+
+/// An open database with a writer and a reader.
+struct opened {
+  explicit opened(database_under_test& db);
+  /// Commits them as one unit.
+  void apply(ports::catalogue_changes changes);
+  video read(const video& x);
+  std::unique_ptr<ports::database> store;
+  std::unique_ptr<ports::store_writer> writer;
+  std::unique_ptr<ports::store_reader> reader;
+};
 
 } // namespace troupe::test
