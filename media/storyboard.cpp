@@ -19,7 +19,7 @@ namespace {
 /// JPEG ends at 65,535; what a browser shows without trouble ends earlier.
 constexpr uint32_t most_side = exec::storyboard_request::max_sheet_width;
 constexpr uint64_t most_pixels = 64'000'000;
-/// Consecutive moments that one thread takes at a time: neighbours often share a keyframe.
+/// Consecutive moments that one thread takes at a time where no index tells the keyframes: neighbours often share one.
 constexpr size_t batch = 4;
 /// Fewer moments are not worth a second thread, which has to open the file once more.
 constexpr size_t worth_a_thread = 6;
@@ -229,7 +229,7 @@ private:
         if (failure_)
           return;
         from = next_;
-        to = next_ = std::min(next_ + batch, plan_.runs.size());
+        to = next_ = std::min(next_ + (keyframes_.empty() ? batch : 1), plan_.runs.size());
       }
       if (from == to)
         return;

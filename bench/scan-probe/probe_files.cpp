@@ -2,13 +2,8 @@
 // names, one a line, through the worker's own executor pool: open, request with a descriptor, answer decoded. Prints
 // one line of JSON; --answers writes each answer as a line of JSON, with its path.
 
-#include "actors/media/executor_pool.hpp"
-#include "host/child_processes.hpp"
+#include "bench/executors.hpp"
 #include "protocol/model/json.hpp"
-
-#include <caf/actor_system.hpp>
-#include <caf/actor_system_config.hpp>
-#include <caf/scoped_actor.hpp>
 
 #include <nlohmann/json.hpp>
 
@@ -20,7 +15,6 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <future>
 #include <iostream>
 #include <mutex>
 #include <sstream>
@@ -42,8 +36,7 @@ options parse(int argc, char** argv) {
   for (int i = 1; i + 1 < argc; i += 2) {
     std::string name = argv[i], value = argv[i + 1];
     if (name == "--executor")
-      // Executors are started in a folder of their own.
-      out.executor = std::filesystem::absolute(value);
+      out.executor = value;
     else if (name == "--answers")
       out.answers = value;
     else if (name == "--executors")
@@ -83,17 +76,12 @@ double executors_cpu_seconds() {
 }
 
 /// As a runner of the worker does it: blocks until the executor has answered.
-work::executor_answer ask(const work::executor_pool& pool, const std::string& path) {
+work::executor_answer ask(bench::running_executors& executors, const std::string& path) {
   work::executor_operation operation;
-  operation.id = work::next_operation();
   operation.request.op = exec::op::probe;
   operation.request.name_hint = path.substr(path.rfind('.') + 1);
-  operation.descriptors.push_back(std::make_shared<unique_fd>(::open(path.c_str(), O_RDONLY | O_CLOEXEC)));
-  auto promise = std::make_shared<std::promise<work::executor_answer>>();
-  auto answer = promise->get_future();
-  operation.done = [promise](work::executor_answer x) { promise->set_value(std::move(x)); };
-  caf::anon_send(pool, work::run_operation{work::shared_operation(std::move(operation))});
-  return answer.get();
+  operation.descriptors.push_back(bench::open_shared(path, O_RDONLY));
+  return executors.ask(std::move(operation));
 }
 
 struct tally {
@@ -114,14 +102,14 @@ struct tally {
 };
 
 /// Asks for all of them, by that many runners.
-void probe_all(const work::executor_pool& pool, const std::vector<std::string>& files, uint32_t runners,
+void probe_all(bench::running_executors& executors, const std::vector<std::string>& files, uint32_t runners,
                tally& counts) {
   std::atomic<size_t> next{0};
   std::vector<std::thread> all;
   for (uint32_t i = 0; i < runners; ++i)
     all.emplace_back([&] {
       for (size_t at = next++; at < files.size(); at = next++)
-        counts.take(files[at], ask(pool, files[at]));
+        counts.take(files[at], ask(executors, files[at]));
     });
   for (auto& t : all)
     t.join();
@@ -131,37 +119,19 @@ int run(const options& chosen) {
   std::vector<std::string> files;
   for (std::string line; std::getline(std::cin, line);)
     files.push_back(line);
-  // One thread for actors, which sleeps when there is nothing to do, as in a node.
-  caf::actor_system_config config;
-  config.set("scheduler.policy", caf::atom("sharing"));
-  config.set("scheduler.max-threads", size_t{1});
-  caf::actor_system system(config);
-  auto children = host::start_child_processes();
-  if (!children) {
-    std::fprintf(stderr, "%s\n", children.error().message.c_str());
-    return 1;
-  }
-  work::executor_config pool_config;
-  pool_config.program.program = chosen.executor;
-  pool_config.program.limits.address_space = 2ULL << 30U;
-  pool_config.executors = chosen.executors;
-  system_clocks time;
-  auto pool = work::spawn_executor_pool(system, pool_config, *children, time);
+  bench::running_executors executors(chosen.executor, chosen.executors);
   // A worker has its executors: their start is no part of what a file costs.
   tally started, counts;
-  probe_all(pool, {files.begin(), files.begin() + static_cast<long>(std::min(files.size(), size_t{16}))},
+  probe_all(executors, {files.begin(), files.begin() + static_cast<long>(std::min(files.size(), size_t{16}))},
             chosen.runners, started);
   if (!chosen.answers.empty())
     counts.answers.open(chosen.answers);
   auto own = own_cpu_seconds(), theirs = executors_cpu_seconds();
   auto begin = std::chrono::steady_clock::now();
-  probe_all(pool, files, chosen.runners, counts);
+  probe_all(executors, files, chosen.runners, counts);
   std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
   own = own_cpu_seconds() - own;
   theirs = executors_cpu_seconds() - theirs;
-  caf::scoped_actor self(system);
-  self->request(pool, caf::infinite, work::stop_executors{milliseconds{5000}})
-    .receive([](mesh::done) {}, [](const caf::error&) {});
   std::printf(
     "{\"files\": %zu, \"good\": %zu, \"failed\": %zu, \"seconds\": %.4f, \"cpu\": %.4f, \"worker_cpu\": %.4f, "
     "\"answer_bytes\": %.0f}\n",

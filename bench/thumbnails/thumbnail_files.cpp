@@ -2,13 +2,7 @@
 // standard input names, one a line, through the worker's own executor pool: files opened, request with descriptors,
 // answer decoded. The picture of the line n is FOLDER/n.jpg. Prints one line of JSON.
 
-#include "actors/media/executor_pool.hpp"
-#include "host/child_processes.hpp"
-#include "protocol/mesh/registry.hpp"
-
-#include <caf/actor_system.hpp>
-#include <caf/actor_system_config.hpp>
-#include <caf/scoped_actor.hpp>
+#include "bench/executors.hpp"
 
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -16,9 +10,9 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
-#include <filesystem>
 #include <iostream>
 #include <mutex>
+#include <optional>
 
 using namespace troupe;
 
@@ -38,8 +32,7 @@ options parse(int argc, char** argv) {
     std::string name = argv[i];
     std::string value = argv[i + 1];
     if (name == "--executor")
-      // Executors are started in a folder of their own.
-      out.executor = std::filesystem::absolute(value);
+      out.executor = value;
     else if (name == "--out")
       out.out = value;
     else if (name == "--executors")
@@ -75,26 +68,21 @@ struct tally {
   }
 };
 
-work::shared_fd open_shared(const std::string& path, int flags) {
-  return std::make_shared<unique_fd>(::open(path.c_str(), flags | O_CLOEXEC, 0644));
-}
-
-void ask(const work::executor_pool& pool, const options& chosen, const std::string& path, size_t number,
+void ask(bench::running_executors& executors, const options& chosen, const std::string& path, size_t number,
          tally& counts) {
   work::executor_operation operation;
-  operation.id = work::next_operation();
   operation.request.op = exec::op::thumbnail;
   operation.request.name_hint = path.substr(path.rfind('.') + 1);
   operation.request.pictures = {{chosen.width, exec::picture_format::jpeg}};
-  operation.descriptors.push_back(open_shared(path, O_RDONLY));
+  operation.descriptors.push_back(bench::open_shared(path, O_RDONLY));
   operation.descriptors.push_back(
-    open_shared(chosen.out + "/" + std::to_string(number) + ".jpg", O_RDWR | O_CREAT | O_TRUNC));
+    bench::open_shared(chosen.out + "/" + std::to_string(number) + ".jpg", O_RDWR | O_CREAT | O_TRUNC));
   operation.done = [&counts, path](const work::executor_answer& answer) { counts.take(path, answer); };
   {
     std::lock_guard lock(counts.mutex);
     ++counts.open;
   }
-  caf::anon_send(pool, work::run_operation{work::shared_operation(std::move(operation))});
+  executors.submit(std::move(operation));
 }
 
 double cpu_seconds(int who) {
@@ -108,36 +96,21 @@ int run(const options& chosen) {
   std::vector<std::string> files;
   for (std::string line; std::getline(std::cin, line);)
     files.push_back(line);
-  caf::actor_system_config config;
-  mesh::register_messages(config);
-  caf::actor_system system(config);
-  auto children = host::start_child_processes();
-  if (!children) {
-    std::fprintf(stderr, "%s\n", children.error().message.c_str());
-    return 1;
-  }
-  work::executor_config pool_config;
-  pool_config.program.program = chosen.executor;
-  pool_config.program.limits.address_space = 2ULL << 30U;
-  pool_config.executors = chosen.executors;
   tally counts;
-  system_clocks time;
-  auto pool = work::spawn_executor_pool(system, pool_config, *children, time);
+  std::optional<bench::running_executors> executors(std::in_place, chosen.executor, chosen.executors);
   // A worker has its executors; their start is not a part of what a file costs.
   for (size_t i = 0; i < 4 * chosen.executors && i < files.size(); ++i)
-    ask(pool, chosen, files[i], i, counts);
+    ask(*executors, chosen, files[i], i, counts);
   counts.wait_until_open_is_below(1);
   counts.good = counts.failed = 0;
   auto begin = std::chrono::steady_clock::now();
   for (size_t i = 0; i < files.size(); ++i) {
     counts.wait_until_open_is_below(chosen.in_flight);
-    ask(pool, chosen, files[i], i, counts);
+    ask(*executors, chosen, files[i], i, counts);
   }
   counts.wait_until_open_is_below(1);
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-  caf::scoped_actor self(system);
-  self->request(pool, caf::infinite, work::stop_executors{milliseconds{5000}})
-    .receive([](mesh::done) {}, [](const caf::error&) {});
+  executors.reset();
   // The executors' time holds their start; it is small against many files.
   std::printf("{\"files\": %zu, \"good\": %zu, \"failed\": %zu, \"seconds\": %.4f, \"cpu\": %.4f}\n", files.size(),
               counts.good, counts.failed, took.count(), cpu_seconds(RUSAGE_SELF) + cpu_seconds(RUSAGE_CHILDREN));
