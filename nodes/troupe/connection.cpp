@@ -54,6 +54,8 @@ connection::connection(const std::string& address) {
   config_.load<caf::io::middleman>();
   // Two threads are plenty for a command, and start faster than one for each processor.
   config_.set("scheduler.max-threads", size_t{2});
+  // CAF's default policy asks for work again and again, which a command that only follows has none of.
+  config_.set("scheduler.policy", caf::atom("sharing"));
   config_.set("middleman.heartbeat-interval", caf::timespan{std::chrono::seconds{1}});
   config_.set("middleman.connection-timeout", caf::timespan{std::chrono::seconds{5}});
   system_ = std::make_unique<caf::actor_system>(config_);

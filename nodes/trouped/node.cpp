@@ -41,7 +41,7 @@ store::open_options database_options() {
 result<void> open_world(parts& p) {
   p.files = std::make_shared<host::files>();
   if (p.settings.has_role("coordinator")) {
-    auto folder = host::data_folder::open(p.settings.node.data);
+    auto folder = host::data_folder::open(absolute(p.settings.node.data));
     if (!folder)
       return std::move(folder).error();
     p.folder.emplace(std::move(*folder));

@@ -129,9 +129,9 @@ class Node:
             args += ["--set", f"{key}={value}"]
         return args
 
-    def start(self, wait=True, seconds=30):
+    def start(self, wait=True, seconds=30, cwd=None):
         log = open(self.log, "ab")
-        self.process = subprocess.Popen(self.command(), stdout=subprocess.PIPE, stderr=log, env=self.env,
+        self.process = subprocess.Popen(self.command(), stdout=subprocess.PIPE, stderr=log, env=self.env, cwd=cwd,
                                         start_new_session=True)
         log.close()
         # Of this life: the reader of the life before may still be waiting for the last of what it started.

@@ -214,6 +214,18 @@ class Folder(FaultTest):
                 second.close()
             self.whole(node)
 
+    def test_data_folder_below_the_working_directory(self):
+        """As without any option: ./data."""
+        node = Node()
+        try:
+            del node.settings["node.data"]
+            node.start(cwd=node.folder)
+            self.whole(node)
+            self.assertTrue((node.data / "logs").is_dir(), os.listdir(node.folder))
+            self.assertEqual([], sorted(x.name for x in node.folder.glob("*.db*")))
+        finally:
+            node.close()
+
     def test_data_folder_that_is_a_file(self):
         node = Node()
         try:
