@@ -61,7 +61,7 @@ bool may_hide_a_codec(std::span<const uint8_t> samples) {
   static constexpr std::array<uint8_t, 4> truehd{0xf8, 0x72, 0x6f, 0xba};
   auto bytes = samples.first(std::min(samples.size(), examined_pcm_bytes));
   return starts_with_frame(bytes) || has_dts_sync(bytes)
-         || memmem(bytes.data(), bytes.size(), truehd.data(), truehd.size()) != nullptr;
+         || std::search(bytes.begin(), bytes.end(), truehd.begin(), truehd.end()) != bytes.end();
 }
 
 } // namespace troupe::media
