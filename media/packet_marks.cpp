@@ -12,7 +12,7 @@ constexpr size_t looked_at = 64 * 1024;
 
 template <size_t N>
 bool contains(std::span<const uint8_t> bytes, const std::array<uint8_t, N>& what) {
-  return memmem(bytes.data(), bytes.size(), what.data(), what.size()) != nullptr;
+  return !bytes.empty() && memmem(bytes.data(), bytes.size(), what.data(), what.size()) != nullptr;
 }
 
 } // namespace
