@@ -72,5 +72,6 @@ int main() {
   while (stage != 2)
     std::this_thread::yield();
   thread.join();
-  return 0;
+  // Without what runs at an exit: a sanitizer looks for leaks by ptrace, which the sandbox kills.
+  std::_Exit(0);
 }

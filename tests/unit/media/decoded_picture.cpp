@@ -1,6 +1,7 @@
 #include "tests/unit/media/decoded_picture.hpp"
 #include "tests/unit/media/samples.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <sstream>
 #include <stdexcept>
@@ -8,8 +9,11 @@
 namespace media_test {
 
 bool rgb::near(const rgb& other, double tolerance) const {
-  return std::abs(red - other.red) <= tolerance && std::abs(green - other.green) <= tolerance
-         && std::abs(blue - other.blue) <= tolerance;
+  return distance(*this, other) <= tolerance;
+}
+
+double distance(const rgb& a, const rgb& b) noexcept {
+  return std::max({std::abs(a.red - b.red), std::abs(a.green - b.green), std::abs(a.blue - b.blue)});
 }
 
 std::string to_string(const rgb& c) {

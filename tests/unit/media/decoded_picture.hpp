@@ -6,6 +6,7 @@
 
 namespace media_test {
 
+/// Channels from 0 to 255.
 struct rgb {
   double red = 0;
   double green = 0;
@@ -15,6 +16,8 @@ struct rgb {
   bool near(const rgb& other, double tolerance) const;
 };
 std::string to_string(const rgb& colour);
+/// How far two colours are from each other: the largest difference of a channel.
+double distance(const rgb& a, const rgb& b) noexcept;
 
 inline constexpr rgb black{0, 0, 0};
 inline constexpr rgb white{255, 255, 255};

@@ -57,10 +57,11 @@ void leave_on_sheet(const outcome& o, const std::string& result, const std::stri
     return;
   const auto at = std::to_string(o.source.duration / 2);
   try {
-    ffmpeg("-ss " + at + " -i '" + o.path + "' -ss " + at + " -i '" + result
-           + "' -lavfi \"[0:v:0]scale='trunc(iw*if(sar,sar,1))':ih,setsar=1,scale=-2:180[a];[1:v:0]scale=-2:180,setsar=1[b];"
-             "[a][b]hstack\" -frames:v 1 '"
-           + std::string(folder) + "/" + label + ".png'");
+    ffmpeg(
+      "-ss " + at + " -i '" + o.path + "' -ss " + at + " -i '" + result
+      + "' -lavfi \"[0:v:0]scale='trunc(iw*if(sar,sar,1))':ih,setsar=1,scale=-2:180[a];[1:v:0]scale=-2:180,setsar=1[b];"
+        "[a][b]hstack\" -frames:v 1 '"
+      + std::string(folder) + "/" + label + ".png'");
   } catch (std::exception& e) {
     CAF_MESSAGE("no sheet of " << label << ": " << e.what());
   }
@@ -147,8 +148,8 @@ bool warned(const outcome& o, const std::string& text) {
 std::string four_colors(int width, int height, double seconds, const std::string& rate) {
   const auto size = std::to_string(width / 2) + "x" + std::to_string(height / 2);
   const auto tail = ":s=" + size + ":d=" + std::to_string(seconds) + ":r=" + rate + ",format=gbrp";
-  return "color=0xff0000" + tail + "[r];color=0x00ff00" + tail + "[g];color=0x0000ff" + tail + "[b];color=0xffff00" + tail
-         + "[y];[r][g]hstack[t];[b][y]hstack[u];[t][u]vstack";
+  return "color=0xff0000" + tail + "[r];color=0x00ff00" + tail + "[g];color=0x0000ff" + tail + "[b];color=0xffff00"
+         + tail + "[y];[r][g]hstack[t];[b][y]hstack[u];[t][u]vstack";
 }
 
 double pitch(int channel) {
@@ -169,15 +170,11 @@ std::string flash_and_beep(const std::string& rate) {
          + "'\" -f lavfi -i \"aevalsrc='0.5*sin(2*PI*1000*t)*" + when + "':s=48000:d=3\"";
 }
 
-int distance(rgb a, rgb b) noexcept {
-  return std::max({std::abs(a.r - b.r), std::abs(a.g - b.g), std::abs(a.b - b.b)});
-}
-
 rgb picture::at(double x, double y) const {
   auto px = std::min(static_cast<int>(x * width), width - 1);
   auto py = std::min(static_cast<int>(y * height), height - 1);
   auto* p = bytes.data() + 3 * (static_cast<size_t>(py) * static_cast<size_t>(width) + static_cast<size_t>(px));
-  return {p[0], p[1], p[2]};
+  return {static_cast<double>(p[0]), static_cast<double>(p[1]), static_cast<double>(p[2])};
 }
 
 std::array<rgb, 4> picture::quarters() const {
@@ -185,9 +182,10 @@ std::array<rgb, 4> picture::quarters() const {
 }
 
 picture shown(const std::string& path, int n) {
-  auto raw = output_of("ffmpeg -nostdin -v quiet -i '" + path + "' -map 0:v:0 -vf \"select='eq(n," + std::to_string(n)
-                       + ")',scale=flags=accurate_rnd+full_chroma_int+bilinear\" -vsync passthrough -frames:v 1 -c:v ppm "
-                         "-pix_fmt rgb24 -f image2pipe -");
+  auto raw =
+    output_of("ffmpeg -nostdin -v quiet -i '" + path + "' -map 0:v:0 -vf \"select='eq(n," + std::to_string(n)
+              + ")',scale=flags=accurate_rnd+full_chroma_int+bilinear\" -vsync passthrough -frames:v 1 -c:v ppm "
+                "-pix_fmt rgb24 -f image2pipe -");
   picture out;
   int read = 0;
   if (std::sscanf(raw.c_str(), "P6 %d %d 255%n", &out.width, &out.height, &read) != 2)
@@ -202,8 +200,7 @@ bool quarters_are(const picture& p, const std::string& letters, int tolerance) {
     auto want = std::find_if(colors.begin(), colors.end(), [&](auto& c) { return c.first == letters[i]; })->second;
     if (distance(seen[i], want) <= tolerance)
       continue;
-    CAF_MESSAGE("quarter " << i << " is " << seen[i].r << " " << seen[i].g << " " << seen[i].b << " instead of "
-                           << letters[i]);
+    CAF_MESSAGE("quarter " << i << " is " << to_string(seen[i]) << " instead of " << letters[i]);
     return false;
   }
   return true;

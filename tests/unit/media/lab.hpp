@@ -5,6 +5,7 @@
 
 #include "protocol/model/executor.hpp"
 #include "protocol/model/result.hpp"
+#include "tests/unit/media/decoded_picture.hpp"
 #include "tests/unit/media/samples.hpp"
 
 #include <nlohmann/json.hpp>
@@ -49,14 +50,6 @@ double pitch(int channel);
 std::string flash_and_beep(const std::string& rate = "25");
 
 // Pictures
-
-struct rgb {
-  int r = 0;
-  int g = 0;
-  int b = 0;
-};
-/// How far two colours are from each other: the largest difference of a component.
-int distance(rgb a, rgb b) noexcept;
 
 struct picture {
   int width = 0;

@@ -170,7 +170,7 @@ CAF_TEST(shades of grey stay what they are) {
     CAF_MESSAGE(format);
     const auto was = shown(path).at(0.5, 0.5);
     const auto is = shown(scratch("out.mp4")).at(0.5, 0.5);
-    CAF_MESSAGE(was.r << " became " << is.r << " " << is.g << " " << is.b);
+    CAF_MESSAGE(was.red << " became " << is.red << " " << is.green << " " << is.blue);
     CAF_CHECK(distance(was, is) <= 4);
   }
 }
@@ -303,14 +303,13 @@ CAF_TEST(HDR becomes SDR) {
       CAF_CHECK(side_data(first_frame(file), "Mastering display metadata").is_null());
       CAF_CHECK(side_data(first_frame(file), "Content light level metadata").is_null());
       auto q = shown(file).quarters();
-      CAF_MESSAGE("grey " << q[0].r << " " << q[0].g << " " << q[0].b << ", red " << q[1].r << " " << q[1].g << " "
-                          << q[1].b << ", green " << q[2].r << " " << q[2].g << " " << q[2].b << ", blue " << q[3].r
-                          << " " << q[3].g << " " << q[3].b);
+      CAF_MESSAGE("grey " << to_string(q[0]) << ", red " << to_string(q[1]) << ", green " << to_string(q[2])
+                          << ", blue " << to_string(q[3]));
       // Paper is nearly white, and colours are what they were.
-      CAF_CHECK(q[0].r > 190 && distance(q[0], {q[0].r, q[0].r, q[0].r}) <= 6);
-      CAF_CHECK(q[1].r > 150 && q[1].g < 90 && q[1].b < 90);
-      CAF_CHECK(q[2].g > 150 && q[2].r < 90 && q[2].b < 110);
-      CAF_CHECK(q[3].b > 150 && q[3].r < 90 && q[3].g < 90);
+      CAF_CHECK(q[0].red > 190 && distance(q[0], {q[0].red, q[0].red, q[0].red}) <= 6);
+      CAF_CHECK(q[1].red > 150 && q[1].green < 90 && q[1].blue < 90);
+      CAF_CHECK(q[2].green > 150 && q[2].red < 90 && q[2].blue < 110);
+      CAF_CHECK(q[3].blue > 150 && q[3].red < 90 && q[3].green < 90);
     }
     CAF_CHECK(run(path, "web-720p", true).answer->copied.empty());
   }
