@@ -52,6 +52,7 @@ int run(int argc, char** argv) {
   add_queue_commands(app, s);
   add_event_commands(app, s);
   add_config_commands(app, s);
+  add_cert_commands(app, s);
   add_doctor_command(app, s);
   for (auto* sub : app.get_subcommands([](CLI::App*) { return true; })) {
     sub->fallthrough();

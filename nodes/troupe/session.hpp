@@ -84,6 +84,7 @@ void add_queue_commands(CLI::App& app, session& s);
 void add_node_commands(CLI::App& app, session& s);
 void add_event_commands(CLI::App& app, session& s);
 void add_config_commands(CLI::App& app, session& s);
+void add_cert_commands(CLI::App& app, session& s);
 void add_doctor_command(CLI::App& app, session& s);
 
 } // namespace troupe::cli

@@ -1,4 +1,6 @@
 #include "tests/unit/media/samples.hpp"
+
+#include "tests/support/temporary_folder.hpp"
 #include "tests/support/unit_test.hpp"
 
 #include "media/log_capture.hpp"
@@ -19,20 +21,6 @@ namespace fs = std::filesystem;
 namespace media_test {
 
 namespace {
-
-struct temporary_folder {
-  fs::path path;
-  temporary_folder() {
-    auto pattern = (fs::temp_directory_path() / "troupe-media-XXXXXX").string();
-    if (!::mkdtemp(pattern.data()))
-      throw std::runtime_error("can't make a temporary folder");
-    path = pattern;
-  }
-  ~temporary_folder() {
-    std::error_code ignored;
-    fs::remove_all(path, ignored);
-  }
-};
 
 /// For the whole suite, before main: libav and SVT-AV1, which does not ask libav, are quiet, and CAF's watchdog of 30
 /// seconds leaves the time to ctest.
@@ -72,8 +60,8 @@ std::string real_file(const std::string& name) {
 }
 
 std::string scratch(const std::string& name) {
-  static temporary_folder folder;
-  return folder.path / name;
+  static troupe::test::temporary_folder folder;
+  return folder / name;
 }
 
 std::string output_of(const std::string& command) {

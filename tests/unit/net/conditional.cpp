@@ -18,7 +18,7 @@ namespace {
 /// One video, one library and one finished job behind a server.
 struct catalogue_server : running_server {
   catalogue_server() {
-    video = "/api/videos/" + backend.add_video(folder.path(), "film.mp4").str();
+    video = "/api/videos/" + backend.add_video(folder.path, "film.mp4").str();
     job = "/api/jobs/" + backend.add_job(job_state::failed).str();
     library x;
     x.id = library_id{random_id()};
@@ -219,7 +219,7 @@ CAF_TEST(small answers and files stay as they are) {
   auto small = s.send(get("/api/videos", "Accept-Encoding: br\r\n"));
   CAF_CHECK(small.header("content-encoding").empty());
   CAF_CHECK(small.header("vary").empty());
-  std::ofstream{s.folder.path() + "/film.mp4"} << std::string(100'000, 'x');
+  std::ofstream{s.folder.path + "/film.mp4"} << std::string(100'000, 'x');
   auto file = s.send(get(s.video + "/stream", "Accept-Encoding: br\r\n"));
   CAF_CHECK_EQUAL(file.status, 200);
   CAF_CHECK(file.header("content-encoding").empty());

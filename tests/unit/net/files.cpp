@@ -15,8 +15,8 @@ struct media_server : running_server {
   media_server() : running_server() {
     for (size_t i = 0; i < 3'000'000; ++i)
       content.push_back(static_cast<char>(i * 2654435761u >> 13));
-    write_file(folder.path() + "/film.mp4", content);
-    id = backend.add_video(folder.path(), "film.mp4");
+    write_file(folder.path + "/film.mp4", content);
+    id = backend.add_video(folder.path, "film.mp4");
     path = "/api/videos/" + id.str() + "/stream";
   }
   raw_answer range(std::string_view value, std::string_view more = {}) {
@@ -76,7 +76,7 @@ CAF_TEST(many first requests for one file at once) {
     std::vector<std::unique_ptr<raw_client>> clients;
     for (int i = 0; i < 32; ++i)
       clients.push_back(std::make_unique<raw_client>(s.port));
-    auto path = "/api/videos/" + s.backend.add_video(s.folder.path(), "film.mp4").str() + "/stream";
+    auto path = "/api/videos/" + s.backend.add_video(s.folder.path, "film.mp4").str() + "/stream";
     for (auto& c : clients)
       c->send(get(path, "Range: bytes=0-9\r\n"));
     for (auto& c : clients) {
@@ -128,14 +128,14 @@ CAF_TEST(HEAD missing files and files that are none) {
   CAF_CHECK_EQUAL(head->status, 200);
   CAF_CHECK_EQUAL(head->header("content-length"), "3000000");
   auto stream_of = [&](const std::string& name) {
-    auto id = s.backend.add_video(s.folder.path(), name).str();
+    auto id = s.backend.add_video(s.folder.path, name).str();
     return s.ask(get("/api/videos/" + id + "/stream"))->status;
   };
-  std::filesystem::create_symlink("/etc/hostname", s.folder.path() + "/link.mp4");
+  std::filesystem::create_symlink("/etc/hostname", s.folder.path + "/link.mp4");
   CAF_CHECK_EQUAL(stream_of("link.mp4"), 404);
   CAF_CHECK_EQUAL(stream_of("uploads"), 404);
   CAF_CHECK_EQUAL(stream_of("gone.mp4"), 404);
-  write_file(s.folder.path() + "/empty.mp4", "");
+  write_file(s.folder.path + "/empty.mp4", "");
   CAF_CHECK_EQUAL(stream_of("empty.mp4"), 200);
   CAF_CHECK_EQUAL(s.ask(get(s.path + "?profile=web-720p"))->status, 404);
   CAF_CHECK_EQUAL(s.ask(get("/api/videos/nonsense/stream"))->status, 404);
@@ -232,11 +232,11 @@ CAF_TEST(an upload sent twice under one key is one) {
 
 CAF_TEST(a server that starts removes what an earlier one left) {
   temporary_folder folder;
-  fake_backend backend{folder.path()};
-  write_file(folder.path() + "/uploads/.incoming-x", "half");
-  write_file(folder.path() + "/uploads/kept", "whole");
+  fake_backend backend{folder.path};
+  write_file(folder.path + "/uploads/.incoming-x", "half");
+  write_file(folder.path + "/uploads/kept", "whole");
   net::server server{test_config(), backend};
   CAF_CHECK(server.start().has_value());
-  CAF_CHECK(!std::filesystem::exists(folder.path() + "/uploads/.incoming-x"));
-  CAF_CHECK(std::filesystem::exists(folder.path() + "/uploads/kept"));
+  CAF_CHECK(!std::filesystem::exists(folder.path + "/uploads/.incoming-x"));
+  CAF_CHECK(std::filesystem::exists(folder.path + "/uploads/kept"));
 }

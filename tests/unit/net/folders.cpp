@@ -17,8 +17,8 @@ namespace {
 
 struct film_server : running_server {
   film_server() {
-    write_file(folder.path() + "/film.mp4", "film");
-    id = backend.add_video(folder.path(), "film.mp4");
+    write_file(folder.path + "/film.mp4", "film");
+    id = backend.add_video(folder.path, "film.mp4");
     base = "/api/videos/" + id.str();
   }
   raw_answer see(const std::string& path, std::string_view more = {}) {
@@ -28,7 +28,7 @@ struct film_server : running_server {
     return ask(with_body("POST", base + path, body)).value_or(raw_answer{});
   }
   void put(const std::string& name, std::string_view text) {
-    auto path = folder.path() + "/" + name;
+    auto path = folder.path + "/" + name;
     std::filesystem::create_directories(std::filesystem::path{path}.parent_path());
     write_file(path, text);
   }
@@ -338,7 +338,7 @@ CAF_TEST(nothing beside the ladder is served) {
   film_server s;
   auto ladder = s.add_ladder("x", 1);
   s.put("renditions/secret.mp4", "secret");
-  std::filesystem::create_symlink(s.folder.path() + "/film.mp4", s.folder.path() + "/renditions/x/link.mp4");
+  std::filesystem::create_symlink(s.folder.path + "/film.mp4", s.folder.path + "/renditions/x/link.mp4");
   CAF_CHECK_EQUAL(s.see(ladder + "/v0.mp4").status, 200);
   for (auto bad : {"/notes.txt", "/none.mp4", "/..%2Fsecret.mp4", "/../secret.mp4", "/v0/..%2F..", "/%2e%2e/secret.mp4",
                    "/.hidden.mp4", "/a/b/c.mp4", "/v0%00.mp4", "/v0", "/link.mp4", "//v0.mp4", "/V0.mp4"}) {

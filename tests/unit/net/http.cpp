@@ -335,7 +335,7 @@ CAF_TEST(profiles are listed and may be named with what differs) {
   CAF_CHECK(list->body.find(R"("name":"ours")") != std::string::npos);
   CAF_CHECK(list->body.find(R"("videoBitRate":6000000)") != std::string::npos);
   CAF_CHECK(!list->header("etag").empty());
-  auto video = "/api/videos/" + s.backend.add_video(s.folder.path(), "film.mp4").str() + "/transcode";
+  auto video = "/api/videos/" + s.backend.add_video(s.folder.path, "film.mp4").str() + "/transcode";
   auto ask = [&](std::string_view body) { return s.ask(with_body("POST", video, body)).value_or(raw_answer{}); };
   CAF_CHECK_EQUAL(ask(R"({"profile":"ours","loudness":-16})").status, 202);
   CAF_CHECK_EQUAL(ask(R"({"profile":"hls"})").status, 202);
@@ -354,7 +354,7 @@ CAF_TEST(profiles are listed and may be named with what differs) {
 
 CAF_TEST(a transcode takes a profile by name or by its fields) {
   running_server s;
-  auto video = "/api/videos/" + s.backend.add_video(s.folder.path(), "film.mp4").str() + "/transcode";
+  auto video = "/api/videos/" + s.backend.add_video(s.folder.path, "film.mp4").str() + "/transcode";
   auto ask = [&](std::string_view body) { return s.ask(with_body("POST", video, body)).value_or(raw_answer{}); };
   CAF_CHECK_EQUAL(ask(R"({"profile":"web-720p"})").status, 202);
   CAF_CHECK_EQUAL(ask(R"({"container":"mkv","videoCodec":"copy","audioCodec":"flac","maxWidth":640,"crf":20,)"

@@ -67,7 +67,7 @@ struct throwing_backend : fake_backend {
 
 CAF_TEST(a handler that throws fails its request alone and the log knows why) {
   temporary_folder folder;
-  throwing_backend backend{folder.path()};
+  throwing_backend backend{folder.path};
   std::mutex mutex;
   std::vector<std::string> faults;
   auto config = test_config();

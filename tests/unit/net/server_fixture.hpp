@@ -4,6 +4,7 @@
 
 #include "tests/support/fake_backend.hpp"
 #include "tests/support/raw_http.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 #include <filesystem>
 #include <fstream>
@@ -11,25 +12,6 @@
 #include <unistd.h>
 
 namespace troupe::test {
-
-/// A folder that goes with its owner.
-class temporary_folder {
-public:
-  temporary_folder() {
-    char name[] = "/tmp/troupe-net-XXXXXX";
-    path_ = ::mkdtemp(name);
-  }
-  ~temporary_folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  const std::string& path() const {
-    return path_;
-  }
-
-private:
-  std::string path_;
-};
 
 inline net::server_config test_config() {
   net::server_config out;
@@ -42,7 +24,7 @@ inline net::server_config test_config() {
 /// A server on a free loopback port over a fake backend.
 struct running_server {
   explicit running_server(net::server_config config = test_config()) :
-    backend(folder.path()), server(std::move(config), backend) {
+    backend(folder.path), server(std::move(config), backend) {
     auto started = server.start();
     port = started ? *started : 0;
   }
@@ -57,9 +39,9 @@ struct running_server {
     std::error_code gone;
     do {
       out.clear();
-      fs::recursive_directory_iterator at{folder.path() + "/uploads"};
+      fs::recursive_directory_iterator at{folder.path + "/uploads"};
       for (gone.clear(); !gone && at != fs::end(at); at.increment(gone))
-        out.push_back(at->path().lexically_relative(folder.path() + "/uploads"));
+        out.push_back(at->path().lexically_relative(folder.path + "/uploads"));
     } while (gone);
     return out;
   }

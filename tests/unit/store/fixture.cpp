@@ -40,18 +40,6 @@ error random_error(std::mt19937_64& rng) {
 
 } // namespace
 
-temporary_folder::temporary_folder() {
-  char name[] = "/tmp/troupe-store-XXXXXX";
-  if (!::mkdtemp(name))
-    throw std::runtime_error{"no temporary folder"};
-  path = name;
-}
-
-temporary_folder::~temporary_folder() {
-  std::error_code none;
-  std::filesystem::remove_all(path, none);
-}
-
 database_under_test::database_under_test(bool postgres) : kind(postgres ? "postgresql" : "sqlite") {
   if (!postgres) {
     address = folder_ / "troupe.db";

@@ -2,6 +2,7 @@
 
 #include "store/open.hpp"
 
+#include "tests/support/temporary_folder.hpp"
 #include "tests/support/unit_test.hpp"
 
 #include <caf/make_message.hpp>
@@ -10,18 +11,6 @@
 #include <random>
 
 namespace troupe::test {
-
-class temporary_folder {
-public:
-  temporary_folder();
-  ~temporary_folder();
-  temporary_folder(const temporary_folder&) = delete;
-  temporary_folder& operator=(const temporary_folder&) = delete;
-  std::string operator/(const std::string& name) const {
-    return path + "/" + name;
-  }
-  std::string path;
-};
 
 /// An empty database of one kind; open() again is a restart of the program.
 class database_under_test {
