@@ -50,6 +50,10 @@ result<certificate_facts> check_proof(const proof& x, side who, std::string_view
   return facts;
 }
 
+std::string caller_claim(uint32_t protocol_version, std::string_view role, std::string_view name) {
+  return std::to_string(protocol_version) + " " + std::string{role} + " " + std::string{name};
+}
+
 result<void> check_host(const certificate_facts& door, std::string_view host) {
   if (std::find(door.hosts.begin(), door.hosts.end(), host) != door.hosts.end())
     return {};

@@ -23,6 +23,10 @@ result<proof> prove(const node_papers& own, side who, std::string_view challenge
 result<certificate_facts> check_proof(const proof& x, side who, std::string_view challenge, std::string_view claim,
                                       std::string_view authority, timestamp now);
 
+/// The claims of both sides: for the caller everything that the door decides by.
+inline constexpr std::string_view door_claim = "door";
+std::string caller_claim(uint32_t protocol_version, std::string_view role, std::string_view name);
+
 /// For a caller: the door's certificate is for the host that was called. Without it another node of the cluster could
 /// answer there and pass on what it hears. errc::forbidden names both.
 result<void> check_host(const certificate_facts& door, std::string_view host);

@@ -4,36 +4,34 @@
 
 namespace troupe::cluster {
 
-namespace {
-
-/// errc::none when the peer may come in.
-error check(const mesh::knock& x) {
-  if (x.protocol_version == worker_protocol_version)
-    return {errc::none, {}};
-  return {errc::protocol, x.name + " speaks protocol version " + std::to_string(x.protocol_version)
-                            + ", this coordinator " + std::to_string(worker_protocol_version)
-                            + "; install the same version of Troupe on both"};
-}
-
-} // namespace
-
-mesh::door::behavior_type door(mesh::door::stateful_pointer<door_state> self, mesh::admin_handles admin,
-                               mesh::worker_handles worker) {
+mesh::door::behavior_type door(mesh::door::stateful_pointer<door_state> self, std::shared_ptr<gatekeeper> keeper,
+                               mesh::admin_handles admin, mesh::worker_handles worker) {
+  self->state.keeper = std::move(keeper);
   self->state.admin = std::move(admin);
   self->state.worker = std::move(worker);
+  auto admit = [self](const mesh::knock& x, std::string_view role) {
+    auto name = self->state.keeper->admit(x, role);
+    if (!name)
+      spdlog::warn("door: refused {} '{}': {}", role, x.name, name.error().message);
+    return name;
+  };
   return {
-    [self](const mesh::knock_as_worker& x) -> caf::result<mesh::worker_handles> {
-      if (auto refused = check(x.knock); refused.code != errc::none) {
-        spdlog::warn("door: refused worker: {}", refused.message);
-        return mesh::to_caf(refused);
+    [self](const mesh::greet& x) -> caf::result<mesh::greeting> {
+      auto out = self->state.keeper->greet(x);
+      if (!out) {
+        spdlog::warn("door: refused: {}", out.error().message);
+        return mesh::to_caf(out.error());
       }
+      return std::move(*out);
+    },
+    [self, admit](const mesh::knock_as_worker& x) -> caf::result<mesh::worker_handles> {
+      if (auto name = admit(x.knock, "worker"); !name)
+        return mesh::to_caf(name.error());
       return self->state.worker;
     },
-    [self](const mesh::knock& x) -> caf::result<mesh::admin_handles> {
-      if (auto refused = check(x); refused.code != errc::none) {
-        spdlog::warn("door: refused: {}", refused.message);
-        return mesh::to_caf(refused);
-      }
+    [self, admit](const mesh::knock& x) -> caf::result<mesh::admin_handles> {
+      if (auto name = admit(x, "admin"); !name)
+        return mesh::to_caf(name.error());
       return self->state.admin;
     },
   };

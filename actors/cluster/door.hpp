@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/cluster/gatekeeper.hpp"
 #include "protocol/mesh/registry.hpp"
 
 #include <atomic>
@@ -10,15 +11,16 @@ namespace troupe::cluster {
 struct door_state {
   door_state() = default;
 
+  std::shared_ptr<gatekeeper> keeper;
   mesh::admin_handles admin;
   mesh::worker_handles worker;
 };
 
-/// Role: the only actor that a coordinator publishes: hands a peer what its role may use, and nothing else. Thread: a
-/// scheduler thread. Supervisor: the coordinator's, one_for_one, behind a stable address. Peers of another protocol
-/// version are refused with errc::protocol, which names both versions.
-mesh::door::behavior_type door(mesh::door::stateful_pointer<door_state> self, mesh::admin_handles admin,
-                               mesh::worker_handles worker);
+/// Role: the only actor that a coordinator publishes: hands a peer what its role may use, and nothing else, once its
+/// gatekeeper has let it in. Thread: a scheduler thread. Supervisor: the coordinator's, one_for_one, behind a stable
+/// address; a new door keeps the gatekeeper, which nothing else uses.
+mesh::door::behavior_type door(mesh::door::stateful_pointer<door_state> self, std::shared_ptr<gatekeeper> keeper,
+                               mesh::admin_handles admin, mesh::worker_handles worker);
 
 struct node_info_state {
   node_info_state() = default;

@@ -83,9 +83,10 @@ private:
     auto door = system_->middleman().remote_actor<mesh::door>("127.0.0.1", port);
     if (!door)
       give_up("no coordinator", door.error());
-    handles_ = ask<mesh::worker_handles>(*door, "knock",
-                                         mesh::knock_as_worker{{worker_protocol_version, "worker", "live_load"}});
-    auto admin = ask<mesh::admin_handles>(*door, "knock", mesh::knock{worker_protocol_version, "admin", "live_load"});
+    handles_ = ask<mesh::worker_handles>(
+      *door, "knock", mesh::knock_as_worker{{worker_protocol_version, "worker", "live_load", {}, {}, {}}});
+    auto admin =
+      ask<mesh::admin_handles>(*door, "knock", mesh::knock{worker_protocol_version, "admin", "live_load", {}, {}, {}});
     worker_hello hello;
     hello.id = id_;
     hello.node_name = "live_load";

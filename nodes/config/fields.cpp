@@ -57,11 +57,17 @@ void gateway_fields(std::vector<field>& out, gateway_settings& x) {
 
 void mesh_fields(std::vector<field>& out, mesh_settings& x) {
   out.push_back({"mesh.address", &x.address,
-                 "Address at which a coordinator listens for workers and for the troupe command. Loopback only.", 1,
-                 255});
+                 "Address at which a coordinator listens for workers and for the troupe command. Loopback only without "
+                 "mesh.identity.",
+                 1, 255});
   out.push_back({"mesh.port", &x.port, "Its port; 0 takes a free one.", 0, 65535});
   out.push_back(
     {"mesh.coordinator", &x.coordinator, "HOST:PORT of the coordinator, for a node that is none itself.", 0, 300});
+  out.push_back(
+    {"mesh.identity", &x.identity,
+     "Folder that 'troupe cert issue' made for this node; with it nodes speak TLS with each other, and only "
+     "with those of the same authority.",
+     0, 4096});
   out.push_back({"mesh.heartbeat", &x.heartbeat, "Time between signs of life between nodes.", 100, 60 * second});
   out.push_back({"mesh.connection_timeout", &x.connection_timeout,
                  "A peer that was silent for this long is taken for gone.", 500, 600 * second});
@@ -100,9 +106,10 @@ void worker_fields(std::vector<field>& out, worker_settings& x) {
                  "require: media is read only where every layer of the sandbox (seccomp, Landlock) is in force. best: "
                  "with what the machine offers. troupe doctor says what that is.",
                  0, 16, sandboxes});
-  out.push_back({"worker.hardware", &x.hardware,
-                 "Look for graphics cards that encode; profiles with hardware = true use them. Off: their drivers stay out "
-                 "of the sandbox."});
+  out.push_back(
+    {"worker.hardware", &x.hardware,
+     "Look for graphics cards that encode; profiles with hardware = true use them. Off: their drivers stay out "
+     "of the sandbox."});
   out.push_back({"worker.webp_thumbnails", &x.webp_thumbnails,
                  "Thumbnails are made as WebP beside JPEG, for clients that ask for it. Smaller, but an ingest takes "
                  "longer."});

@@ -91,8 +91,9 @@ void check_whole(const settings& x, const key_problem& wrong) {
   if (!is_loopback(x.gateway.address))
     wrong("gateway.address", "must be a loopback address such as 127.0.0.1: there are no accounts yet, so anyone who "
                              "reaches the API is an administrator; put a proxy that signs people in before it");
-  if (!is_loopback(x.mesh.address))
-    wrong("mesh.address", "must be a loopback address such as 127.0.0.1: connections between nodes are not encrypted");
+  if (!is_loopback(x.mesh.address) && x.mesh.identity.empty())
+    wrong("mesh.address", "must be a loopback address such as 127.0.0.1 unless mesh.identity names this node's "
+                          "certificate: without one connections between nodes are not encrypted");
   if (x.gateway.port != 0 && x.gateway.port == x.mesh.port && x.has_role("gateway"))
     wrong("mesh.port", "must differ from gateway.port (both are " + std::to_string(x.mesh.port) + ")");
   if (!x.has_role("coordinator") && x.mesh.coordinator.empty())

@@ -59,6 +59,7 @@ struct mesh_settings {
   std::string address = "127.0.0.1";
   uint16_t port = 3002;
   std::string coordinator;
+  std::string identity;
   milliseconds heartbeat{1'000};
   milliseconds connection_timeout{5'000};
 

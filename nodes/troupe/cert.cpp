@@ -1,4 +1,6 @@
 #include "identity/folders.hpp"
+#include "nodes/config/settings.hpp"
+#include "nodes/link/tls_check.hpp"
 #include "nodes/troupe/session.hpp"
 #include "protocol/model/json_writer.hpp"
 
@@ -142,6 +144,32 @@ exit_code show(session& s, const cert_options& o) {
   return print(s, or_fail(or_fail(identity::authority_folder::open(place)).list()));
 }
 
+exit_code check(session& s, const std::string& address) {
+  auto where = config::parse_host_port(address.find(':') == std::string::npos ? address + ":3002" : address);
+  if (!where)
+    throw failure(exit_code::usage, "'" + address + "' must be HOST or HOST:PORT");
+  if (s.identity.empty())
+    throw failure(exit_code::usage, "name this machine's certificate with --identity FOLDER or TROUPE_IDENTITY");
+  auto own = or_fail(identity::load_papers(s.identity, now()));
+  auto found = node::check_tls(where->host, where->port, own, now(), std::chrono::seconds{5});
+  if (s.json()) {
+    print_line("{\"findings\":"
+               + json_array(found,
+                            [](auto& x) {
+                              object_writer out;
+                              out.text("what", x.what).boolean("good", x.good).text("said", x.said);
+                              return std::move(out).str();
+                            })
+               + "}");
+  } else {
+    table t{{"CHECK", "RESULT", "WHAT"}};
+    for (auto& x : found)
+      t.row({x.what, x.good ? "ok" : "fail", x.said});
+    print_table(s, t, {});
+  }
+  return found.back().good ? exit_code::ok : exit_code::failed;
+}
+
 } // namespace
 
 void add_cert_commands(CLI::App& app, session& s) {
@@ -187,6 +215,9 @@ void add_cert_commands(CLI::App& app, session& s) {
   auto* list = sub("show", "List the certificates of an authority, or what one certificate says");
   list->add_option("PATH", o->path, "Certificate, a node's folder, or an authority's; --dir by default");
   list->callback([&s, o] { s.action = [&s, o] { return show(s, *o); }; });
+  auto* tls = cert->add_subcommand("check", "Say what is wrong between this machine and a node's mesh port");
+  tls->add_option("HOST", o->path, "HOST or HOST:PORT (3002)")->required();
+  tls->callback([&s, o] { s.action = [&s, o] { return check(s, o->path); }; });
 }
 
 } // namespace troupe::cli

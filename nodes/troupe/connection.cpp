@@ -48,10 +48,19 @@ std::vector<event> event_queue::pop(milliseconds wait) {
   return out;
 }
 
-connection::connection(const std::string& address) {
+connection::connection(const std::string& address, const std::string& papers) {
   auto [host, port] = split_address(address);
+  std::optional<identity::node_papers> own;
+  if (!papers.empty()) {
+    auto read = identity::load_papers(papers, time_.wall());
+    if (!read)
+      throw failure(read.error());
+    own = std::move(*read);
+  }
+  const auto name = own ? own->facts.name : "troupe";
+  access_ = std::make_unique<node::mesh_access>(std::move(own), time_);
   mesh::register_messages(config_);
-  config_.load<caf::io::middleman>();
+  access_->configure(config_);
   // Two threads are plenty for a command, and start faster than one for each processor.
   config_.set("scheduler.max-threads", size_t{2});
   // CAF's default policy asks for work again and again, which a command that only follows has none of.
@@ -63,7 +72,14 @@ connection::connection(const std::string& address) {
   system_->await_actors_before_shutdown(false);
   scope_ = std::make_unique<caf::scoped_actor>(*system_);
   self_ = scope_->ptr();
-  enter(host, port);
+  auto entered = access_->enter_as_admin(*system_, host, port, name, std::chrono::seconds{5});
+  if (!entered && entered.error().code == errc::unavailable)
+    throw failure(exit_code::unreachable,
+                  entered.error().message + "; start a trouped with ./run, or name it with --node HOST:PORT");
+  if (!entered)
+    throw failure(exit_code::unreachable,
+                  "trouped at " + address + " does not let this command in: " + entered.error().message);
+  handles_ = std::move(*entered);
 }
 
 connection::~connection() {
@@ -73,28 +89,7 @@ connection::~connection() {
   subscribers_.clear();
   // The handles keep proxies of the other node alive: they go before the system.
   handles_ = mesh::admin_handles{};
-  door_ = mesh::door{};
   scope_.reset();
-}
-
-void connection::enter(const std::string& host, uint16_t port) {
-  auto address = host + ":" + std::to_string(port);
-  caf::strong_actor_ptr ptr;
-  caf::error problem;
-  // remote_actor() would wait for ever for a peer that accepts and stays silent.
-  self_->request(system_->middleman().actor_handle(), std::chrono::seconds{3}, caf::connect_atom::value, host, port)
-    .receive([&](caf::node_id&, caf::strong_actor_ptr& x, std::set<std::string>&) { ptr = std::move(x); },
-             [&](caf::error& x) { problem = std::move(x); });
-  if (!ptr)
-    throw failure(exit_code::unreachable,
-                  "no trouped answers at " + address + "; start one with ./run or name it with --node HOST:PORT");
-  door_ = caf::actor_cast<mesh::door>(std::move(ptr));
-  self_->request(door_, std::chrono::seconds{5}, mesh::knock{worker_protocol_version, "admin", "troupe"})
-    .receive([&](mesh::admin_handles& x) { handles_ = std::move(x); }, [&](caf::error& x) { problem = std::move(x); });
-  if (problem) {
-    auto err = mesh::from_caf(problem);
-    throw failure(exit_code::unreachable, "trouped at " + address + " does not let this command in: " + err.message);
-  }
 }
 
 std::shared_ptr<event_queue> connection::follow(std::vector<std::string> topics) {

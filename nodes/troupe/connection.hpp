@@ -2,8 +2,8 @@
 
 // The command's own small CAF node: knocks at a coordinator's door and sends typed messages to what is behind it.
 
+#include "nodes/link/mesh_access.hpp"
 #include "nodes/troupe/session.hpp"
-#include "protocol/mesh/registry.hpp"
 
 #include <condition_variable>
 #include <deque>
@@ -29,8 +29,9 @@ private:
 
 class connection {
 public:
-  /// @param address HOST:PORT. Throws failure: usage for a malformed address, unreachable when nothing answers there.
-  explicit connection(const std::string& address);
+  /// @param address HOST:PORT. @param papers folder with this command's certificate; empty: none. Throws failure: usage
+  /// for a malformed address, unreachable when nothing answers there or the command is not let in.
+  connection(const std::string& address, const std::string& papers);
   ~connection();
 
   const mesh::admin_handles& node() const {
@@ -51,13 +52,12 @@ public:
   std::shared_ptr<event_queue> follow(std::vector<std::string> topics);
 
 private:
-  void enter(const std::string& host, uint16_t port);
-
+  system_clocks time_;
+  std::unique_ptr<node::mesh_access> access_;
   caf::actor_system_config config_;
   std::unique_ptr<caf::actor_system> system_;
   std::unique_ptr<caf::scoped_actor> scope_;
   caf::blocking_actor* self_ = nullptr;
-  mesh::door door_;
   std::vector<caf::actor> subscribers_;
   mesh::admin_handles handles_;
 };

@@ -17,7 +17,7 @@ constexpr const char* footer = R"(Start here:
   troupe jobs watch JOB                  follow any job live
   troupe doctor                          when something does not work
 
-Environment: TROUPE_NODE (as --node), NO_COLOR.
+Environment: TROUPE_NODE (as --node), TROUPE_IDENTITY (as --identity), NO_COLOR.
 Exit status: 0 done, 1 failed, 2 wrong usage, 3 no trouped answers, 4 the job failed, 5 the job was cancelled,
 6 no such thing.)";
 
@@ -35,12 +35,17 @@ int run(int argc, char** argv) {
   auto& s = *new session;
   if (auto* node = std::getenv("TROUPE_NODE"); node != nullptr && *node != '\0')
     s.node = node;
+  if (auto* identity = std::getenv("TROUPE_IDENTITY"); identity != nullptr)
+    s.identity = identity;
   CLI::App app{"troupe: looks into and steers a running trouped", "troupe"};
   app.footer(footer);
   app.require_subcommand(1);
   app.fallthrough();
   app.set_version_flag("--version", std::string{TROUPE_VERSION});
   app.add_option("--node", s.node, "HOST:PORT of the coordinator's mesh port")->capture_default_str();
+  app.add_option("--identity", s.identity,
+                 "Folder with a certificate that 'troupe cert issue NAME --role admin' made, "
+                 "for a mesh with certificates");
   app.add_option("-o,--output", s.format, "table, wide, json or name")
     ->check(CLI::IsMember({"table", "wide", "json", "name"}))
     ->capture_default_str();

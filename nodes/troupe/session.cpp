@@ -41,7 +41,7 @@ output session::form() const {
 
 connection& session::connect() {
   if (!connection_)
-    connection_ = std::make_unique<connection>(node);
+    connection_ = std::make_unique<connection>(node, identity);
   return *connection_;
 }
 

@@ -52,6 +52,8 @@ public:
   ~session();
 
   std::string node = "127.0.0.1:3002";
+  /// Folder with this command's certificate; empty: the mesh has none.
+  std::string identity;
   std::string format = "table";
   /// Set by the command that was given.
   std::function<exit_code()> action;

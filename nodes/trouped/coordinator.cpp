@@ -202,8 +202,9 @@ supervision::child_spec coordinator_children(parts& p) {
     "node_info", [status = status_of(p), term, profiles = p.settings.all_profiles()](caf::event_based_actor* self) {
       return self->spawn(cluster::node_info, status, term, profiles);
     }));
-  c.children.push_back(child("door", [&p](caf::event_based_actor* self) {
-    return self->spawn(cluster::door, local_admin_handles(p), local_worker_handles(p));
+  auto keeper = std::make_shared<cluster::gatekeeper>(p.mesh->papers(), p.clocks);
+  c.children.push_back(child("door", [&p, keeper](caf::event_based_actor* self) {
+    return self->spawn(cluster::door, keeper, local_admin_handles(p), local_worker_handles(p));
   }));
   return supervision::sub_supervisor(std::move(c));
 }

@@ -1,7 +1,5 @@
 #include "nodes/trouped/coordinator_link.hpp"
 
-#include <caf/io/all.hpp>
-
 namespace troupe::node {
 
 namespace {
@@ -14,11 +12,10 @@ constexpr milliseconds retry_delay{200};
 coordinator_link::coordinator_link(mesh::worker_handles local) : handles_(std::move(local)) {
 }
 
-coordinator_link::coordinator_link(caf::actor_system& system, std::string host, uint16_t port, std::string name) :
+coordinator_link::coordinator_link(caf::actor_system& system, std::shared_ptr<const mesh_access> access,
+                                   std::string host, uint16_t port, std::string name) :
   system_(&system),
-  host_(std::move(host)),
-  port_(port),
-  name_(std::move(name)) {
+  access_(std::move(access)), host_(std::move(host)), port_(port), name_(std::move(name)) {
 }
 
 coordinator_link::~coordinator_link() {
@@ -27,28 +24,11 @@ coordinator_link::~coordinator_link() {
 }
 
 result<mesh::worker_handles> coordinator_link::knock() {
-  auto where = host_ + ":" + std::to_string(port_);
-  auto door = system_->middleman().remote_actor<mesh::door>(host_, port_);
-  if (!door)
-    return {errc::unavailable, "no coordinator answers at " + where + "; is trouped running there with role "
-                                                                      "coordinator, and mesh.coordinator right?"};
-  mesh::knock_as_worker message;
-  message.knock.role = "worker";
-  message.knock.name = name_;
-  result<mesh::worker_handles> out{errc::unavailable, "the coordinator at " + where + " did not answer"};
-  caf::scoped_actor self{*system_};
-  self->request(*door, knock_timeout, std::move(message))
-    .receive(
-      [&](mesh::worker_handles& x) {
-        out = std::move(x);
-      },
-      [&](caf::error& e) {
-        out = mesh::from_caf(e);
-      });
-  if (out) {
-    std::lock_guard guard{mutex_};
-    handles_ = *out;
-  }
+  auto out = access_->enter_as_worker(*system_, host_, port_, name_, knock_timeout);
+  if (!out)
+    return {out.error().code, "the coordinator (mesh.coordinator): " + out.error().message};
+  std::lock_guard guard{mutex_};
+  handles_ = *out;
   return out;
 }
 
@@ -60,7 +40,9 @@ result<void> coordinator_link::connect(milliseconds limit) {
     auto got = knock();
     if (got)
       return {};
-    if (got.error().code == errc::protocol || std::chrono::steady_clock::now() > end)
+    const auto code = got.error().code;
+    // What is not let in now is not let in later.
+    if (code == errc::protocol || code == errc::forbidden || std::chrono::steady_clock::now() > end)
       return std::move(got).error();
     std::this_thread::sleep_for(retry_delay);
   }

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "protocol/mesh/registry.hpp"
+#include "nodes/link/mesh_access.hpp"
 
 #include <condition_variable>
 #include <functional>
@@ -16,7 +16,8 @@ public:
   /// In this process.
   explicit coordinator_link(mesh::worker_handles local);
   /// At this address; `name` is told at the door. Look-ups run on threads of their own: connecting blocks.
-  coordinator_link(caf::actor_system& system, std::string host, uint16_t port, std::string name);
+  coordinator_link(caf::actor_system& system, std::shared_ptr<const mesh_access> access, std::string host,
+                   uint16_t port, std::string name);
   /// Waits for look-ups that are under way.
   ~coordinator_link();
   coordinator_link(const coordinator_link&) = delete;
@@ -33,6 +34,7 @@ private:
   result<mesh::worker_handles> knock();
 
   caf::actor_system* system_ = nullptr;
+  std::shared_ptr<const mesh_access> access_;
   std::string host_;
   uint16_t port_ = 0;
   std::string name_;

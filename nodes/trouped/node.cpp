@@ -38,7 +38,31 @@ store::open_options database_options() {
   return out;
 }
 
+/// The node's name and roles are those of its certificate.
+result<void> read_papers(parts& p) {
+  std::optional<identity::node_papers> papers;
+  if (auto& folder = p.settings.mesh.identity; !folder.empty()) {
+    auto read = identity::load_papers(absolute(folder), p.clocks.wall());
+    if (!read)
+      return {read.error().code, "mesh.identity: " + read.error().message};
+    auto& facts = read->facts;
+    if (p.settings.node.name.empty())
+      p.settings.node.name = facts.name;
+    if (p.settings.node.name != facts.name)
+      return {errc::validation, "node.name is '" + p.settings.node.name + "', but the certificate in " + read->folder
+                                  + " is for '" + facts.name + "'; leave node.name out"};
+    for (auto& role : p.settings.node.roles)
+      if (!facts.has_role(role))
+        return {errc::forbidden, "node.roles has " + role + ", which the certificate in " + read->folder
+                                   + " does not grant; issue one with '--role " + role + "'"};
+    papers = std::move(*read);
+  }
+  p.mesh = std::make_shared<mesh_access>(std::move(papers), p.clocks);
+  return {};
+}
+
 result<void> open_world(parts& p) {
+  TROUPE_TRY(read_papers(p));
   p.files = std::make_shared<host::files>();
   if (p.settings.has_role("coordinator")) {
     auto folder = host::data_folder::open(absolute(p.settings.node.data));
@@ -84,7 +108,7 @@ result<void> open_world(parts& p) {
 void make_system(parts& p) {
   p.system_config = std::make_unique<caf::actor_system_config>();
   auto& c = *p.system_config;
-  c.load<caf::io::middleman>();
+  p.mesh->configure(c);
   mesh::register_messages(c);
   c.set("middleman.heartbeat-interval", caf::timespan{p.settings.mesh.heartbeat});
   c.set("middleman.connection-timeout", caf::timespan{p.settings.mesh.connection_timeout});
@@ -100,12 +124,9 @@ void make_system(parts& p) {
 }
 
 result<void> publish_door(parts& p) {
-  auto& mesh_settings = p.settings.mesh;
-  auto port = p.system->middleman().publish(p.book->of<mesh::door>("door"), mesh_settings.port,
-                                            mesh_settings.address.c_str(), true);
+  auto port = p.mesh->publish(*p.system, p.book->of<mesh::door>("door"), p.settings.mesh.address, p.settings.mesh.port);
   if (!port)
-    return {errc::conflict, "mesh port " + mesh_settings.address + ":" + std::to_string(mesh_settings.port)
-                              + ": can't listen there; is another trouped running? Choose another with mesh.port"};
+    return std::move(port).error();
   p.mesh_port = *port;
   return {};
 }
@@ -118,7 +139,8 @@ result<void> find_coordinator(parts& p) {
   auto where = config::parse_host_port(p.settings.mesh.coordinator);
   if (!where)
     return {errc::validation, "mesh.coordinator: must be HOST:PORT of the coordinator on a node that is none itself"};
-  p.coordinator = std::make_shared<coordinator_link>(*p.system, where->host, where->port, p.settings.node_name());
+  p.coordinator =
+    std::make_shared<coordinator_link>(*p.system, p.mesh, where->host, where->port, p.settings.node_name());
   return p.coordinator->connect(seconds{30});
 }
 

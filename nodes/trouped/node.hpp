@@ -21,8 +21,8 @@
 
 namespace troupe::node {
 
-/// Everything that a node is made of, in the order in which it is made; taken apart in reverse. Only wiring: what a part
-/// does is written in its room.
+/// Everything that a node is made of, in the order in which it is made; taken apart in reverse. Only wiring: what a
+/// part does is written in its room.
 struct parts {
   config::settings settings;
   system_clocks clocks;
@@ -40,6 +40,7 @@ struct parts {
   std::shared_ptr<ports::key_value> redis;
   std::shared_ptr<ports::http_client> http;
   std::shared_ptr<ports::child_processes> children;
+  std::shared_ptr<const mesh_access> mesh;
   std::unique_ptr<caf::actor_system_config> system_config;
   std::unique_ptr<caf::actor_system> system;
   std::shared_ptr<supervision::address_book> book;

@@ -165,7 +165,9 @@ TROUPE_INSPECT(knock_as_worker, x.knock)
 // clang-format off
 /// The only actor that a node publishes. It hands out what the peer's role may use, and nothing else.
 using door = caf::typed_actor<
-  // Refused with errc::protocol for another version.
+  // Who the door is, and what to sign. Refused with errc::protocol for another version.
+  in<greet>::with<greeting>,
+  // Refused with errc::forbidden for who is not what it says.
   in<knock_as_worker>::with<worker_handles>,
   in<knock>::with<admin_handles>>;
 

@@ -359,12 +359,31 @@ struct profile_list {
 };
 TROUPE_INSPECT(profile_list, x.profiles)
 
-/// First message on a connection. `role`: "worker" or "admin".
+/// First message on a connection. `challenge`: random, for the door to sign; empty where there are no certificates.
+struct greet {
+  uint32_t protocol_version = worker_protocol_version;
+  std::string challenge;
+};
+TROUPE_INSPECT(greet, x.protocol_version, x.challenge)
+
+/// Who the door is (identity::prove, with the role that is asked for as the claim), and what the caller has to sign.
+/// Without certificates all of it is empty.
+struct greeting {
+  std::string certificate;
+  std::string signature;
+  std::string challenge;
+};
+TROUPE_INSPECT(greeting, x.certificate, x.signature, x.challenge)
+
+/// Second message. `role`: "worker" or "admin". `challenge`: the door's, which serves once.
 struct knock {
   uint32_t protocol_version = worker_protocol_version;
   std::string role;
   std::string name;
+  std::string challenge;
+  std::string certificate;
+  std::string signature;
 };
-TROUPE_INSPECT(knock, x.protocol_version, x.role, x.name)
+TROUPE_INSPECT(knock, x.protocol_version, x.role, x.name, x.challenge, x.certificate, x.signature)
 
 } // namespace troupe::mesh

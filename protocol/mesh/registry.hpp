@@ -31,7 +31,7 @@
   X(troupe::mesh::follow_topics) X(troupe::mesh::unfollow_topics) X(troupe::mesh::catch_up) \
   X(troupe::mesh::caught_up) X(troupe::mesh::get_tree) X(troupe::mesh::tree) X(troupe::mesh::get_health) \
   X(troupe::mesh::get_cache_stats) X(troupe::mesh::cache_stats) X(troupe::mesh::node_status) \
-  X(troupe::mesh::get_status) X(troupe::mesh::get_profiles) X(troupe::mesh::profile_list) X(troupe::mesh::knock) X(troupe::mesh::knock_as_worker) \
+  X(troupe::mesh::get_status) X(troupe::mesh::get_profiles) X(troupe::mesh::profile_list) X(troupe::mesh::greet) X(troupe::mesh::greeting) X(troupe::mesh::knock) X(troupe::mesh::knock_as_worker) \
   X(troupe::mesh::job_client) X(troupe::mesh::job_admin) X(troupe::mesh::job_worker) \
   X(troupe::mesh::worker_link) X(troupe::mesh::event_subscriber) \
   X(troupe::mesh::admin_handles) X(troupe::mesh::worker_handles)

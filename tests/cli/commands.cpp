@@ -59,7 +59,9 @@ bool has(const outcome& x, std::string_view text) {
 CAF_TEST(nobody there) {
   auto x = run("status", "127.0.0.1:1");
   CAF_CHECK_EQUAL(x.status, 3);
-  CAF_CHECK(has(x, "no trouped answers at 127.0.0.1:1; start one with ./run or name it with --node HOST:PORT"));
+  CAF_CHECK(
+    has(x, "nobody answers at 127.0.0.1:1 (Connection refused); start a trouped with ./run, or name it with --node "
+           "HOST:PORT"));
   for (auto bad : {"nowhere", ":1", "h:", "h:0", "h:65536", "h:1x"})
     CAF_CHECK_EQUAL(run("status", bad).status, 2);
 }

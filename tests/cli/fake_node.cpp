@@ -231,7 +231,8 @@ fake_node::fake_node() : impl_(std::make_unique<impl>()) {
             }};
   });
   impl_->door = sys.spawn([handles]() -> mesh::door::behavior_type {
-    return {[](const mesh::knock_as_worker&) -> caf::result<mesh::worker_handles> {
+    return {[](const mesh::greet&) { return mesh::greeting{}; },
+            [](const mesh::knock_as_worker&) -> caf::result<mesh::worker_handles> {
               return mesh::to_caf({errc::forbidden, "no workers here"});
             },
             [handles](const mesh::knock& x) -> caf::result<mesh::admin_handles> {

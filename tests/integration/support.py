@@ -232,8 +232,9 @@ class Node:
         return answer.json
 
     def cli(self, *args, timeout=60, check=True):
+        env = dict(os.environ, NO_COLOR="1", TROUPE_IDENTITY=str(self.settings.get("mesh.identity", "")))
         done = subprocess.run([str(BIN / "troupe"), "--node", self.mesh, *args], capture_output=True, text=True,
-                              timeout=timeout, env=dict(os.environ, NO_COLOR="1"))
+                              timeout=timeout, env=env)
         if check and done.returncode != 0:
             raise AssertionError(f"troupe {' '.join(args)}: status {done.returncode}\n{done.stdout}{done.stderr}")
         return done

@@ -9,6 +9,14 @@ using namespace troupe;
 
 namespace {
 
+mesh::knock of(const char* role, uint32_t version = worker_protocol_version) {
+  mesh::knock out;
+  out.protocol_version = version;
+  out.role = role;
+  out.name = "a";
+  return out;
+}
+
 mesh::node_info::behavior_type info(mesh::node_info::pointer) {
   return {[](const mesh::get_status&) { return mesh::node_status{}; },
           [](const mesh::get_profiles&) { return mesh::profile_list{}; }};
@@ -16,13 +24,15 @@ mesh::node_info::behavior_type info(mesh::node_info::pointer) {
 
 struct fixture : test::actor_fixture {
   mesh::node_info admin_only = sys.spawn(info);
+  system_clocks time;
   mesh::door door;
 
   fixture() {
     spdlog::set_level(spdlog::level::off);
     mesh::admin_handles admin;
     admin.node = admin_only;
-    door = sys.spawn(cluster::door, admin, mesh::worker_handles{});
+    door = sys.spawn(cluster::door, std::make_shared<cluster::gatekeeper>(std::nullopt, time), admin,
+                     mesh::worker_handles{});
   }
   ~fixture() {
     self->send_exit(door, caf::exit_reason::kill);
@@ -45,13 +55,20 @@ struct fixture : test::actor_fixture {
 CAF_TEST_FIXTURE_SCOPE(door_tests, fixture)
 
 CAF_TEST(peers of this version come in) {
-  CAF_CHECK(knock<mesh::admin_handles>(mesh::knock{worker_protocol_version, "admin", "a"}) == errc::none);
-  CAF_CHECK(knock<mesh::worker_handles>(mesh::knock_as_worker{{worker_protocol_version, "worker", "w"}}) == errc::none);
+  CAF_CHECK(knock<mesh::greeting>(mesh::greet{}) == errc::none);
+  CAF_CHECK(knock<mesh::admin_handles>(of("admin")) == errc::none);
+  CAF_CHECK(knock<mesh::worker_handles>(mesh::knock_as_worker{of("worker")}) == errc::none);
 }
 
 CAF_TEST(peers of another version are told so) {
-  CAF_CHECK(knock<mesh::admin_handles>(mesh::knock{worker_protocol_version + 1, "admin", "a"}) == errc::protocol);
-  CAF_CHECK(knock<mesh::worker_handles>(mesh::knock_as_worker{{0, "worker", "w"}}) == errc::protocol);
+  CAF_CHECK(knock<mesh::greeting>(mesh::greet{worker_protocol_version + 1, {}}) == errc::protocol);
+  CAF_CHECK(knock<mesh::admin_handles>(of("admin", worker_protocol_version + 1)) == errc::protocol);
+  CAF_CHECK(knock<mesh::worker_handles>(mesh::knock_as_worker{of("worker", 0)}) == errc::protocol);
+}
+
+CAF_TEST(an entrance is for its role) {
+  CAF_CHECK(knock<mesh::admin_handles>(of("worker")) == errc::protocol);
+  CAF_CHECK(knock<mesh::worker_handles>(mesh::knock_as_worker{of("admin")}) == errc::protocol);
 }
 
 CAF_TEST(a node says how long it runs) {

@@ -1,0 +1,58 @@
+#pragma once
+
+#include "identity/handshake.hpp"
+#include "protocol/mesh/messages.hpp"
+
+#include <deque>
+#include <optional>
+
+namespace troupe::cluster {
+
+/// Who was not let in, for people.
+struct refusal {
+  timestamp when{};
+  /// As the peer calls itself: perhaps a lie.
+  std::string name;
+  std::string role;
+  error why;
+};
+
+/// Who may come in at a node's door. Without papers everybody of this version who reaches it: then the mesh is on
+/// loopback only (nodes/config). With papers: who has a certificate of the same authority that grants the role, under
+/// the name in it, and signs a challenge of ours that has served for nothing else. Not thread safe.
+class gatekeeper {
+public:
+  gatekeeper(std::optional<identity::node_papers> papers, const clock& time);
+
+  /// Our proof and a challenge, good for challenge_valid.
+  result<mesh::greeting> greet(const mesh::greet& x);
+  /// Its name; the role is what the message was made for. errc::protocol for another version, errc::forbidden
+  /// otherwise.
+  result<std::string> admit(const mesh::knock& x, std::string_view role);
+
+  /// The last ones, newest last.
+  const std::deque<refusal>& refusals() const noexcept {
+    return refusals_;
+  }
+
+  static constexpr milliseconds challenge_valid{30'000};
+  /// Who asks for more at a time loses the oldest ones.
+  static constexpr size_t most_challenges = 1024;
+  static constexpr size_t most_refusals = 50;
+
+private:
+  struct open_challenge {
+    std::string text;
+    mono_time until;
+  };
+  result<std::string> check(const mesh::knock& x, std::string_view role);
+  /// Once only.
+  bool take_challenge(const std::string& text);
+
+  std::optional<identity::node_papers> papers_;
+  const clock& time_;
+  std::deque<open_challenge> challenges_;
+  std::deque<refusal> refusals_;
+};
+
+} // namespace troupe::cluster

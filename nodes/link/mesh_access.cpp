@@ -1,0 +1,137 @@
+#include "nodes/link/mesh_access.hpp"
+
+#include "nodes/link/reachable.hpp"
+
+#include <caf/io/all.hpp>
+#include <caf/openssl/all.hpp>
+
+namespace troupe::node {
+
+namespace {
+
+std::string address_of(const std::string& host, uint16_t port) {
+  return host + ":" + std::to_string(port);
+}
+
+/// Asks and waits: an answer, or what went wrong.
+template <class Answer, class Handle, class Message>
+result<Answer> ask(caf::scoped_actor& self, const Handle& whom, milliseconds limit, Message message) {
+  result<Answer> out{errc::timeout, "no answer"};
+  self->request(whom, limit, std::move(message))
+    .receive([&](Answer& x) { out = std::move(x); }, [&](caf::error& e) { out = mesh::from_caf(e); });
+  return out;
+}
+
+} // namespace
+
+mesh_access::mesh_access(std::optional<identity::node_papers> papers, const clock& time) :
+  papers_(std::move(papers)), time_(time) {
+}
+
+void mesh_access::configure(caf::actor_system_config& config) const {
+  config.load<caf::io::middleman>();
+  if (!papers_)
+    return;
+  config.load<caf::openssl::manager>();
+  config.openssl_certificate = papers_->folder + "/node.pem";
+  config.openssl_key = papers_->folder + "/node.key";
+  config.openssl_cafile = papers_->folder + "/ca.pem";
+}
+
+result<uint16_t> mesh_access::publish(caf::actor_system& system, const mesh::door& door, const std::string& address,
+                                      uint16_t port) const {
+  auto taken = papers_ ? caf::openssl::publish(door, port, address.c_str(), true)
+                       : system.middleman().publish(door, port, address.c_str(), true);
+  if (taken)
+    return *taken;
+  return {errc::conflict, "mesh port " + address_of(address, port)
+                            + ": can't listen there; is another trouped running? Choose another with mesh.port"};
+}
+
+result<mesh::door> mesh_access::find_door(caf::scoped_actor& self, const std::string& host, uint16_t port,
+                                          milliseconds limit) const {
+  const auto where = address_of(host, port);
+  // CAF connects on the thread that serves all peers, and for as long as the kernel tries.
+  TROUPE_TRY(reachable(host, port, limit));
+  auto& system = self->home_system();
+  auto broker = papers_ ? system.openssl_manager().actor_handle() : system.middleman().actor_handle();
+  result<mesh::door> out{errc::unavailable, where + " does not answer"};
+  self->request(broker, limit, caf::connect_atom::value, host, port)
+    .receive(
+      [&](caf::node_id&, caf::strong_actor_ptr& x, std::set<std::string>& understood) {
+        if (x && system.assignable(understood, system.message_types(caf::detail::type_list<mesh::door>{})))
+          out = caf::actor_cast<mesh::door>(std::move(x));
+        else if (x)
+          out = error{errc::protocol, where + " is no trouped of this version; install the same on both machines"};
+      },
+      [&](caf::error&) {
+        out = error{errc::unavailable,
+                    where
+                      + (papers_ ? " does not speak TLS with the certificates of this cluster; 'troupe cert check "
+                                     + where + "' says why"
+                                 : " is no trouped, or one that wants a certificate (--identity, mesh.identity)")};
+      });
+  return out;
+}
+
+result<mesh::knock> mesh_access::introduce(caf::scoped_actor& self, const mesh::door& door, const std::string& host,
+                                           std::string role, const std::string& name, milliseconds limit) const {
+  mesh::knock out;
+  out.role = std::move(role);
+  out.name = name;
+  mesh::greet hello;
+  if (papers_) {
+    auto challenge = identity::new_challenge();
+    if (!challenge)
+      return std::move(challenge).error();
+    hello.challenge = std::move(*challenge);
+  }
+  auto answer = ask<mesh::greeting>(self, door, limit, hello);
+  if (!answer || !papers_)
+    return answer ? result<mesh::knock>{std::move(out)} : std::move(answer).error();
+  auto facts = identity::check_proof({answer->certificate, answer->signature}, identity::side::door, hello.challenge,
+                                     identity::door_claim, papers_->authority, time_.wall());
+  if (!facts)
+    return std::move(facts).error();
+  if (!facts->has_role("coordinator"))
+    return {errc::forbidden, "at " + host + " answers '" + facts->name
+                               + "', whose certificate does not grant the role "
+                                 "coordinator"};
+  TROUPE_TRY(identity::check_host(*facts, host));
+  out.challenge = std::move(answer->challenge);
+  auto proof = identity::prove(*papers_, identity::side::caller, out.challenge,
+                               identity::caller_claim(out.protocol_version, out.role, out.name));
+  if (!proof)
+    return std::move(proof).error();
+  out.certificate = std::move(proof->certificate);
+  out.signature = std::move(proof->signature);
+  return out;
+}
+
+result<mesh::worker_handles> mesh_access::enter_as_worker(caf::actor_system& system, const std::string& host,
+                                                          uint16_t port, const std::string& name,
+                                                          milliseconds limit) const {
+  caf::scoped_actor self{system};
+  auto door = find_door(self, host, port, limit);
+  if (!door)
+    return std::move(door).error();
+  auto knock = introduce(self, *door, host, "worker", name, limit);
+  if (!knock)
+    return std::move(knock).error();
+  return ask<mesh::worker_handles>(self, *door, limit, mesh::knock_as_worker{std::move(*knock)});
+}
+
+result<mesh::admin_handles> mesh_access::enter_as_admin(caf::actor_system& system, const std::string& host,
+                                                        uint16_t port, const std::string& name,
+                                                        milliseconds limit) const {
+  caf::scoped_actor self{system};
+  auto door = find_door(self, host, port, limit);
+  if (!door)
+    return std::move(door).error();
+  auto knock = introduce(self, *door, host, "admin", name, limit);
+  if (!knock)
+    return std::move(knock).error();
+  return ask<mesh::admin_handles>(self, *door, limit, std::move(*knock));
+}
+
+} // namespace troupe::node
