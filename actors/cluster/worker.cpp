@@ -31,7 +31,7 @@ struct worker_state {
   mesh::job_worker jobs;
   bool joined = false;
   milliseconds lease{15'000};
-  milliseconds delay{0};
+  std::optional<growing_delay> delay;
   uint32_t missed_renewals = 0;
   std::map<lease_token, held_attempt> attempts;
   /// Not acknowledged yet.
@@ -69,12 +69,15 @@ void timer(self_ptr self, kind what, milliseconds delay) {
   self->delayed_send(self, delay, worker_timer{what, self->state.connection});
 }
 
-void connect_later(self_ptr self) {
+void connect_after(self_ptr self, milliseconds delay) {
   auto& s = self->state;
   ++s.connection;
   s.joined = false;
-  s.delay = std::min(std::max(s.delay * 2, s.config.first_delay), s.config.max_delay);
-  timer(self, kind::connect, s.delay);
+  timer(self, kind::connect, delay);
+}
+
+void connect_later(self_ptr self) {
+  connect_after(self, self->state.delay->next());
 }
 
 /// Everything that is asked of a stop is done.
@@ -114,12 +117,11 @@ void welcome(self_ptr self, const worker_welcome& x) {
                   "(node.id differs)",
                   s.config.me.node_name);
     caf::anon_send(s.jobs, mesh::leave{s.config.me.id});
-    s.delay = s.config.max_delay;
-    return connect_later(self);
+    return connect_after(self, s.config.delays.max);
   }
   spdlog::info("worker {}: joined, term {}, {} attempts go on", s.config.me.node_name, x.term, s.attempts.size());
   s.joined = true;
-  s.delay = milliseconds{0};
+  s.delay->reset();
   s.missed_renewals = 0;
   s.lease = std::max(x.lease, milliseconds{30});
   revoke(self, x.revoked);
@@ -205,7 +207,7 @@ void acknowledged(self_ptr self, const std::vector<lease_token>& sent, const mes
     s.outcomes.erase(token);
   for (auto& token : x.stale)
     spdlog::warn("worker {}: the outcome of {} came too late and changed nothing", s.config.me.node_name, token.str());
-  s.delay = milliseconds{0};
+  s.delay->reset();
   hand_in(self);
   leave_when_empty(self);
 }
@@ -216,8 +218,7 @@ void not_acknowledged(self_ptr self, const std::vector<lease_token>& sent, const
   s.unsent.insert(s.unsent.begin(), sent.begin(), sent.end());
   if (std::exchange(s.hand_in_paused, true))
     return;
-  s.delay = std::min(std::max(s.delay * 2, s.config.first_delay), s.config.max_delay);
-  timer(self, kind::hand_in, s.delay);
+  timer(self, kind::hand_in, s.delay->next());
 }
 
 void hand_in(self_ptr self) {
@@ -307,6 +308,7 @@ void start(self_ptr self, assignment what) {
 void send_progress(self_ptr self) {
   auto& s = self->state;
   s.progress_set = false;
+  s.delay.emplace(s.config.delays, s.config.random ? s.config.random : machine_random());
   s.last_progress = s.config.time->mono();
   mesh::report_progress out{s.config.me.id, {}};
   for (auto& [token, x] : std::exchange(s.progress, {}))
@@ -387,6 +389,7 @@ void on_timer(self_ptr self, const worker_timer& x) {
 worker::behavior_type behavior(self_ptr self, worker_config config) {
   auto& s = self->state;
   s.config = std::move(config);
+  s.delay.emplace(s.config.delays, s.config.random ? s.config.random : machine_random());
   s.last_progress = s.config.time->mono() - s.config.progress_interval;
   s.runners = s.config.make_runners(caf::actor_cast<mesh::progress_sink>(self));
   self->set_down_handler([self](const caf::down_msg& x) {

@@ -2,6 +2,7 @@
 
 #include "protocol/mesh/actors.hpp"
 #include "protocol/mesh/local.hpp"
+#include "protocol/model/growing_delay.hpp"
 
 namespace troupe::cluster {
 
@@ -17,9 +18,10 @@ struct worker_config {
   const clock* time = nullptr;
   /// Between two progress reports of a job.
   milliseconds progress_interval{100};
-  /// After a look-up, hello or hand-in that failed: doubles up to the most.
-  milliseconds first_delay{100};
-  milliseconds max_delay{5'000};
+  /// After a look-up, hello or hand-in that failed.
+  growing_delay::settings delays{milliseconds{100}, milliseconds{5'000}, 2, 0.25};
+  /// For their jitter; empty: seeded by the machine.
+  std::function<uint64_t()> random = {};
   milliseconds request_timeout{10'000};
   /// After the grace, until even the release is given up (the coordinator then sees the worker leave).
   milliseconds release_timeout{5'000};

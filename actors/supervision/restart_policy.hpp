@@ -2,23 +2,20 @@
 
 // When a crashed child starts again, and when its supervisor gives up. Actor-free: time and chance are handed in.
 
-#include "protocol/model/time.hpp"
+#include "protocol/model/growing_delay.hpp"
 
-#include <cstdint>
 #include <deque>
-#include <functional>
 
 namespace troupe::supervision {
 
 /// Yields 64 random bits a call.
 using random_source = std::function<uint64_t()>;
 
-/// Exponential backoff: first, first × factor, first × factor² … up to max, each shortened by up to `jitter` of itself.
+/// growing_delay's settings, and one of our own.
 struct backoff {
   milliseconds first{100};
   milliseconds max{30'000};
   double factor = 2;
-  /// 0 to 1: a delay d is drawn from [d × (1 - jitter), d].
   double jitter = 0.25;
   /// A child that ran this long is healthy: its next crash starts at `first` again.
   milliseconds healthy{60'000};
@@ -41,9 +38,8 @@ public:
   milliseconds crashed(mono_time now);
 
 private:
-  backoff config_;
-  random_source random_;
-  uint32_t crashes_ = 0;
+  growing_delay delay_;
+  milliseconds healthy_;
   /// max(): it is not running.
   mono_time running_since_ = mono_time::max();
 };

@@ -4,15 +4,9 @@
 
 #include <spdlog/spdlog.h>
 
-#include <random>
-
 namespace troupe::supervision {
 
 namespace {
-
-random_source machine_random() {
-  return [rng = std::mt19937_64{std::random_device{}()}]() mutable { return rng(); };
-}
 
 using supervisor_actor = caf::stateful_actor<supervisor_state>;
 

@@ -62,7 +62,9 @@ void mesh_fields(std::vector<field>& out, mesh_settings& x) {
                  1, 255});
   out.push_back({"mesh.port", &x.port, "Its port; 0 takes a free one.", 0, 65535});
   out.push_back(
-    {"mesh.coordinator", &x.coordinator, "HOST:PORT of the coordinator, for a node that is none itself.", 0, 300});
+    {"mesh.coordinator", &x.coordinator,
+     "HOST:PORT of the coordinator, for a node that is none itself; several, separated by commas, are tried in turn.",
+     0, 300});
   out.push_back(
     {"mesh.identity", &x.identity,
      "Folder that 'troupe cert issue' made for this node; with it nodes speak TLS with each other, and only "

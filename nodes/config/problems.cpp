@@ -98,8 +98,8 @@ void check_whole(const settings& x, const key_problem& wrong) {
     wrong("mesh.port", "must differ from gateway.port (both are " + std::to_string(x.mesh.port) + ")");
   if (!x.has_role("coordinator") && x.mesh.coordinator.empty())
     wrong("mesh.coordinator", "must name the coordinator's HOST:PORT, because this node is none itself (node.roles)");
-  if (!x.mesh.coordinator.empty() && !parse_host_port(x.mesh.coordinator))
-    wrong("mesh.coordinator", "must be HOST:PORT, like 127.0.0.1:3002");
+  if (!x.mesh.coordinator.empty() && !parse_host_ports(x.mesh.coordinator))
+    wrong("mesh.coordinator", "must be HOST:PORT, like 127.0.0.1:3002, or several of them separated by commas");
   if (x.mesh.connection_timeout < 2 * x.mesh.heartbeat)
     wrong("mesh.connection_timeout", "must be at least twice mesh.heartbeat");
   if (!x.database.url.empty() && !starts_with_any(x.database.url, {"postgresql://", "postgres://", "sqlite:"}))

@@ -10,12 +10,35 @@ std::optional<host_port> parse_host_port(std::string_view text) {
   auto colon = text.rfind(':');
   if (colon == std::string_view::npos || colon == 0)
     return std::nullopt;
-  host_port out{std::string{text.substr(0, colon)}};
+  auto host = text.substr(0, colon);
+  // An IPv6 address has colons of its own (RFC 3986, section 3.2.2).
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']')
+    host = host.substr(1, host.size() - 2);
+  else if (host.find_first_of(" \t:") != std::string_view::npos)
+    return std::nullopt;
+  host_port out{std::string{host}};
   auto* end = text.data() + text.size();
   auto [ptr, ec] = std::from_chars(text.data() + colon + 1, end, out.port);
   if (ec != std::errc{} || ptr != end || out.port == 0)
     return std::nullopt;
   return out;
+}
+
+std::optional<std::vector<host_port>> parse_host_ports(std::string_view text) {
+  std::vector<host_port> out;
+  while (true) {
+    const auto comma = text.find(',');
+    auto one = text.substr(0, comma);
+    const auto from = std::min(one.find_first_not_of(' '), one.size());
+    one = one.substr(from, one.find_last_not_of(' ') + 1 - from);
+    auto where = parse_host_port(one);
+    if (!where)
+      return std::nullopt;
+    out.push_back(std::move(*where));
+    if (comma == std::string_view::npos)
+      return out;
+    text.remove_prefix(comma + 1);
+  }
 }
 
 bool settings::has_role(std::string_view role) const {

@@ -17,10 +17,14 @@ namespace troupe::config {
 struct host_port {
   std::string host;
   uint16_t port = 0;
+
+  bool operator==(const host_port&) const = default;
 };
 
 /// "127.0.0.1:3002": what is before the last colon, and a port of 1 to 65535.
 std::optional<host_port> parse_host_port(std::string_view text);
+/// Several, separated by commas; blanks around them do not matter.
+std::optional<std::vector<host_port>> parse_host_ports(std::string_view text);
 
 /// Number of bytes; written as 4096, "64 KiB", "20 GiB".
 struct byte_size {

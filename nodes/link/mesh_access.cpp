@@ -9,6 +9,9 @@ namespace troupe::node {
 
 namespace {
 
+/// A machine that is there answers a connect at once; the kernel would try for minutes.
+constexpr milliseconds connect_limit{3'000};
+
 std::string address_of(const std::string& host, uint16_t port) {
   return host + ":" + std::to_string(port);
 }
@@ -52,7 +55,7 @@ result<mesh::door> mesh_access::find_door(caf::scoped_actor& self, const std::st
                                           milliseconds limit) const {
   const auto where = address_of(host, port);
   // CAF connects on the thread that serves all peers, and for as long as the kernel tries.
-  TROUPE_TRY(reachable(host, port, limit));
+  TROUPE_TRY(reachable(host, port, std::min(limit, connect_limit)));
   auto& system = self->home_system();
   auto broker = papers_ ? system.openssl_manager().actor_handle() : system.middleman().actor_handle();
   result<mesh::door> out{errc::unavailable, where + " does not answer"};

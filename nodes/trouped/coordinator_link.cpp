@@ -4,7 +4,7 @@ namespace troupe::node {
 
 namespace {
 
-constexpr std::chrono::seconds knock_timeout{10};
+constexpr std::chrono::seconds knock_timeout{5};
 constexpr milliseconds retry_delay{200};
 
 } // namespace
@@ -13,9 +13,9 @@ coordinator_link::coordinator_link(mesh::worker_handles local) : handles_(std::m
 }
 
 coordinator_link::coordinator_link(caf::actor_system& system, std::shared_ptr<const mesh_access> access,
-                                   std::string host, uint16_t port, std::string name) :
+                                   std::vector<config::host_port> places, std::string name) :
   system_(&system),
-  access_(std::move(access)), host_(std::move(host)), port_(port), name_(std::move(name)) {
+  access_(std::move(access)), places_(std::move(places)), name_(std::move(name)) {
 }
 
 coordinator_link::~coordinator_link() {
@@ -24,12 +24,27 @@ coordinator_link::~coordinator_link() {
 }
 
 result<mesh::worker_handles> coordinator_link::knock() {
-  auto out = access_->enter_as_worker(*system_, host_, port_, name_, knock_timeout);
-  if (!out)
-    return {out.error().code, "the coordinator (mesh.coordinator): " + out.error().message};
-  std::lock_guard guard{mutex_};
-  handles_ = *out;
-  return out;
+  size_t first = 0;
+  {
+    std::lock_guard guard{mutex_};
+    first = last_good_;
+  }
+  error why{errc::none, {}};
+  for (size_t i = 0; i < places_.size(); ++i) {
+    const auto at = (first + i) % places_.size();
+    auto out = access_->enter_as_worker(*system_, places_[at].host, places_[at].port, name_, knock_timeout);
+    if (out) {
+      std::lock_guard guard{mutex_};
+      handles_ = *out;
+      last_good_ = at;
+      return out;
+    }
+    // Where nobody answers now, somebody may later: that is worth another try, whatever the others say.
+    if (why.code != errc::unavailable)
+      why.code = out.error().code;
+    why.message += (why.message.empty() ? "" : "; ") + out.error().message;
+  }
+  return {why.code, "no coordinator (mesh.coordinator): " + why.message};
 }
 
 result<void> coordinator_link::connect(milliseconds limit) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "nodes/config/settings.hpp"
 #include "nodes/link/mesh_access.hpp"
 
 #include <condition_variable>
@@ -15,9 +16,10 @@ class coordinator_link {
 public:
   /// In this process.
   explicit coordinator_link(mesh::worker_handles local);
-  /// At this address; `name` is told at the door. Look-ups run on threads of their own: connecting blocks.
-  coordinator_link(caf::actor_system& system, std::shared_ptr<const mesh_access> access, std::string host,
-                   uint16_t port, std::string name);
+  /// At one of these addresses, tried in turn from the one that answered last; `name` is told at the door. Look-ups run
+  /// on threads of their own: connecting blocks.
+  coordinator_link(caf::actor_system& system, std::shared_ptr<const mesh_access> access,
+                   std::vector<config::host_port> places, std::string name);
   /// Waits for look-ups that are under way.
   ~coordinator_link();
   coordinator_link(const coordinator_link&) = delete;
@@ -35,11 +37,12 @@ private:
 
   caf::actor_system* system_ = nullptr;
   std::shared_ptr<const mesh_access> access_;
-  std::string host_;
-  uint16_t port_ = 0;
+  std::vector<config::host_port> places_;
   std::string name_;
   mutable std::mutex mutex_;
   mesh::worker_handles handles_;
+  /// Of places_: where to begin.
+  size_t last_good_ = 0;
   size_t look_ups_ = 0;
   std::condition_variable look_up_ended_;
 };

@@ -136,11 +136,10 @@ result<void> find_coordinator(parts& p) {
     p.coordinator = std::make_shared<coordinator_link>(local_worker_handles(p));
     return {};
   }
-  auto where = config::parse_host_port(p.settings.mesh.coordinator);
+  auto where = config::parse_host_ports(p.settings.mesh.coordinator);
   if (!where)
     return {errc::validation, "mesh.coordinator: must be HOST:PORT of the coordinator on a node that is none itself"};
-  p.coordinator =
-    std::make_shared<coordinator_link>(*p.system, p.mesh, where->host, where->port, p.settings.node_name());
+  p.coordinator = std::make_shared<coordinator_link>(*p.system, p.mesh, std::move(*where), p.settings.node_name());
   return p.coordinator->connect(seconds{30});
 }
 

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import signal
+import socket
 import time
 
 from support import SLOW_TRANSCODE, Node, TestCase, executors_of, leftovers, rounds, synth, wait_until
@@ -72,6 +73,18 @@ class Workers(TestCase):
         self.assertEqual(len(node.get(f"/api/videos/{video}")["renditions"]), before + 1)
         wait_until("the late worker has removed what it made", lambda: not leftovers(node.data), 15)
         wait_until("both workers are back", lambda: len(workers_of(node)) == 2)
+
+    def test_addresses_are_tried_in_turn(self):
+        """One where nobody listens, one that accepts and stays silent, and the coordinator's."""
+        coordinator = Node(node__roles="coordinator,gateway").start()
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            places = f"127.0.0.1:1, 127.0.0.1:{silent.getsockname()[1]},{coordinator.mesh}"
+            worker = Node(data=coordinator.data, node__roles="worker", node__name="w", mesh__coordinator=places)
+            try:
+                worker.start()
+                wait_until("it has joined", lambda: workers_of(coordinator))
+            finally:
+                close_all(coordinator, [worker])
 
     def test_coordinator_killed_and_nothing_redone(self):
         coordinator, nodes = cluster(lease="8s")

@@ -203,9 +203,14 @@ CAF_TEST(combinations that can not work are refused) {
   CAF_CHECK(one({"node.roles=worker", "mesh.coordinator=127.0.0.1:3002"}).has_value());
   for (auto bad : {"127.0.0.1", ":3002", "host:", "host:0", "host:70000", "host:3002x", "host: 3002", "host:-1"})
     CAF_CHECK(!parse_host_port(bad));
-  CAF_CHECK_EQUAL(parse_host_port("[::1]:3002")->host, "[::1]");
+  CAF_CHECK_EQUAL(parse_host_port("[::1]:3002")->host, "::1");
   CAF_CHECK_EQUAL(parse_host_port("host:65535")->port, 65535);
   CAF_CHECK(mentions(one({"mesh.coordinator=nowhere"}), "HOST:PORT"));
+  CAF_CHECK(one({"node.roles=worker", "mesh.coordinator=a:1, b:2,[fd00::1]:3"}).has_value());
+  CAF_CHECK_EQUAL(config::parse_host_port("[fd00::1]:3")->host, "fd00::1");
+  CAF_CHECK((config::parse_host_ports("a:1 , b:2") == std::vector<config::host_port>{{"a", 1}, {"b", 2}}));
+  for (auto bad : {"a:1,", "::1:3", ",a:1", "a:1,,b:2", "a:1 b:2", "a:1,b"})
+    CAF_CHECK(mentions(one({"node.roles=worker", std::string{"mesh.coordinator="} + bad}), "HOST:PORT"));
   CAF_CHECK(mentions(one({"database.url=mysql://x"}), "postgresql://"));
   CAF_CHECK(mentions(one({"redis.url=http://x"}), "redis://"));
   CAF_CHECK(mentions(one({"gateway.origins=localhost"}), "gateway.origins"));
