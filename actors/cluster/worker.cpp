@@ -308,7 +308,6 @@ void start(self_ptr self, assignment what) {
 void send_progress(self_ptr self) {
   auto& s = self->state;
   s.progress_set = false;
-  s.delay.emplace(s.config.delays, s.config.random ? s.config.random : machine_random());
   s.last_progress = s.config.time->mono();
   mesh::report_progress out{s.config.me.id, {}};
   for (auto& [token, x] : std::exchange(s.progress, {}))

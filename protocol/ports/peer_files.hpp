@@ -1,0 +1,66 @@
+#pragma once
+
+// Files of another node, over HTTPS (plain HTTP on loopback addresses only, where there are no certificates). An
+// address comes from the coordinator, which has signed what it allows: one file, one way, one attempt, for a while.
+
+#include "protocol/model/result.hpp"
+#include "protocol/model/time.hpp"
+#include "protocol/ports/http_client.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace troupe::ports {
+
+/// Some bytes of a file of another node, written to the same place of a file of ours.
+struct range_fetch {
+  std::string url;
+  uint64_t offset = 0;
+  /// At least 1; a file that ends before is errc::conflict: it is not the one that the address was made for.
+  uint64_t length = 0;
+  /// Open for writing; the caller's, who closes it after `done`. Written by pwrite.
+  int descriptor = -1;
+  milliseconds connect_timeout{5'000};
+  /// No byte for so long: errc::timeout.
+  milliseconds stall_timeout{15'000};
+};
+
+/// A whole file of ours for another node, where it becomes visible under its name when the last byte is there, its hash
+/// was checked and it is synced.
+struct file_push {
+  std::string url;
+  /// Open for reading; the caller's, who closes it after `done`.
+  int descriptor = -1;
+  uint64_t size = 0;
+  milliseconds connect_timeout{5'000};
+  milliseconds stall_timeout{15'000};
+};
+
+/// Callbacks run on the client's own thread: they may only post a message or wake a thread. `moved`: bytes so far, at
+/// most 10 a second; may be empty. `done` exactly once. Errors: errc::forbidden (address expired or not ours; ask for a
+/// new one), errc::not_found, errc::conflict (another content), errc::storage_full, errc::rate_limited with
+/// retry_after, errc::unavailable (node away), errc::timeout, errc::io, errc::cancelled.
+class peer_files {
+public:
+  virtual ~peer_files() = default;
+
+  /// What has arrived before an error is on the disk, from the front: `done` gets how many bytes of the range are there
+  /// and were confirmed by the sender's hash; a range that is confirmed in part is asked for again from there.
+  struct fetched {
+    uint64_t bytes = 0;
+    /// errc::none: all of it.
+    error failure{errc::none, {}};
+  };
+  virtual std::shared_ptr<transfer> fetch(range_fetch what, std::function<void(uint64_t moved)> moved,
+                                          std::function<void(fetched)> done) = 0;
+
+  /// Takes up where an earlier push to the same address broke off. Repeating one that is complete is no error.
+  virtual std::shared_ptr<transfer> push(file_push what, std::function<void(uint64_t moved)> moved,
+                                         std::function<void(result<void>)> done) = 0;
+
+  /// Of an address for a folder: `push` goes to "<url>/<name>" for each file of it, and this makes all of it visible.
+  virtual std::shared_ptr<transfer> publish_folder(std::string url, std::function<void(result<void>)> done) = 0;
+};
+
+} // namespace troupe::ports

@@ -1,0 +1,51 @@
+#pragma once
+
+#include "protocol/model/result.hpp"
+#include "protocol/ports/fd.hpp"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace troupe::ports {
+
+/// Bytes [begin, end) of a file.
+struct byte_span {
+  uint64_t begin = 0;
+  uint64_t end = 0;
+
+  bool operator==(const byte_span&) const = default;
+};
+
+/// One file of another node as far as it is here: a file with holes. While it is held it is not evicted. Any thread.
+class cached_source {
+public:
+  virtual ~cached_source() = default;
+
+  virtual uint64_t size() const noexcept = 0;
+  /// Readable and writable; lives as long as this does.
+  virtual int descriptor() const noexcept = 0;
+  /// A descriptor of one's own, for reading only: what an executor is given.
+  virtual result<unique_fd> open_for_reading() const = 0;
+  /// What is here, in order, no two touching.
+  virtual std::vector<byte_span> present() const = 0;
+  /// These bytes were written through descriptor() and confirmed. Blocks. After a crash what was marked is there.
+  virtual result<void> mark(byte_span there) = 0;
+};
+
+/// Files of other nodes that this one has fetched, whole or in part, by what they are (content key). Bounded by the
+/// bytes that they take on the disk; what was not used for longest goes first. Blocks: own threads only.
+class source_cache {
+public:
+  virtual ~source_cache() = default;
+
+  /// The same key twice is the same object while somebody holds it. errc::storage_full when there is no room for even
+  /// one byte more than what is held; errc::io.
+  virtual result<std::shared_ptr<cached_source>> open(const std::string& key, uint64_t size) = 0;
+  /// Makes room for so many further bytes by evicting what nobody holds; errc::storage_full when that is not enough.
+  virtual result<void> make_room(uint64_t bytes) = 0;
+  /// All of it is thrown away, even what is held: its content is not what it should be.
+  virtual void drop(const std::string& key) = 0;
+};
+
+} // namespace troupe::ports
