@@ -3,11 +3,14 @@
 #include "host/posix.hpp"
 #include "host/system_error.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <climits>
 #include <cstdio>
 #include <fcntl.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 namespace troupe::host {
 
@@ -251,6 +254,46 @@ result<std::vector<std::string>> files::list(const std::string& folder) {
   }
   if (errno != 0)
     return system_error(errno, "read the folder", folder);
+  return out;
+}
+
+namespace {
+
+/// Where a link leads; empty for anything else.
+std::string link_target(const std::string& path) {
+  std::string target(PATH_MAX, '\0');
+  auto n = ::readlink(path.c_str(), target.data(), target.size());
+  target.resize(static_cast<size_t>(std::max<ssize_t>(n, 0)));
+  return target;
+}
+
+} // namespace
+
+result<ports::folder_facts> files::look_at_folder(const std::string& path) {
+  TROUPE_TRY(check_path(path));
+  ports::folder_facts out;
+  out.link = link_target(path);
+  unique_fd fd{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK)};
+  if (!fd && errno == ENOTDIR && ::access(path.c_str(), F_OK) == 0)
+    return {errc::unprocessable, path + " is not a folder"};
+  dir_ptr dir{fd ? ::fdopendir(fd.get()) : nullptr};
+  if (!dir) {
+    auto why = system_error(errno, "read the folder", path);
+    if (why.code == errc::not_found && !out.link.empty())
+      why.message = path + " is a symbolic link to " + out.link + ", which is not there";
+    return why;
+  }
+  fd.release();
+  out.empty = true;
+  for (errno = 0; auto entry = ::readdir(dir.get()); errno = 0) {
+    std::string_view name{entry->d_name};
+    if (name != "." && name != ".." && name != "lost+found") {
+      out.empty = false;
+      return out;
+    }
+  }
+  if (errno != 0)
+    return system_error(errno, "read the folder", path);
   return out;
 }
 

@@ -25,6 +25,7 @@ public:
   result<void> remove(const std::string& path) override;
   result<void> make_folders(const std::string& path) override;
   result<std::vector<std::string>> list(const std::string& folder) override;
+  result<ports::folder_facts> look_at_folder(const std::string& path) override;
   result<std::string> read_text(const std::string& path) override;
   result<void> write_text(const std::string& path, std::string_view text) override;
   result<ports::disk_space> space(const std::string& path) override;

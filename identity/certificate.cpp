@@ -157,31 +157,14 @@ result<std::string> sign(std::string_view key, std::string_view text) {
   auto secret = parse_key(key);
   if (!secret)
     return {errc::validation, "this is no private key (PEM)"};
-  digest_context context{EVP_MD_CTX_new()};
-  auto* bytes = reinterpret_cast<const unsigned char*>(text.data());
-  size_t size = 0;
-  if (!context || EVP_DigestSignInit(context.get(), nullptr, EVP_sha256(), nullptr, secret.get()) != 1
-      || EVP_DigestSign(context.get(), nullptr, &size, bytes, text.size()) != 1)
-    return openssl_failure("a greeting can't be signed");
-  std::string out(size, '\0');
-  if (EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(out.data()), &size, bytes, text.size()) != 1)
-    return openssl_failure("a greeting can't be signed");
-  out.resize(size);
-  return out;
+  return sign_with(*secret, text);
 }
 
 result<void> check_signature(std::string_view certificate, std::string_view text, std::string_view signature) {
   auto x = parse_certificate(certificate);
   if (!x)
     return {errc::forbidden, "the certificate can't be read"};
-  digest_context context{EVP_MD_CTX_new()};
-  const bool good =
-    context && EVP_DigestVerifyInit(context.get(), nullptr, EVP_sha256(), nullptr, X509_get0_pubkey(x.get())) == 1
-    && EVP_DigestVerify(context.get(), reinterpret_cast<const unsigned char*>(signature.data()), signature.size(),
-                        reinterpret_cast<const unsigned char*>(text.data()), text.size())
-         == 1;
-  openssl_errors();
-  if (!good)
+  if (!is_signed_by(*X509_get0_pubkey(x.get()), text, signature))
     return {errc::forbidden, "the peer has shown a certificate whose key it does not hold"};
   return {};
 }

@@ -67,4 +67,42 @@ std::string to_pem(EVP_PKEY& key) {
            : std::string{};
 }
 
+private_key parse_public_key(std::string_view pem) {
+  private_key out;
+  if (auto bio = reader_of(pem))
+    out.reset(PEM_read_bio_PUBKEY(bio.get(), nullptr, no_passphrase, nullptr));
+  openssl_errors();
+  return out;
+}
+
+std::string public_pem(EVP_PKEY& key) {
+  memory_bio bio{BIO_new(BIO_s_mem())};
+  return bio && PEM_write_bio_PUBKEY(bio.get(), &key) == 1 ? text_of(*bio) : std::string{};
+}
+
+result<std::string> sign_with(EVP_PKEY& key, std::string_view text) {
+  digest_context context{EVP_MD_CTX_new()};
+  auto* bytes = reinterpret_cast<const unsigned char*>(text.data());
+  size_t size = 0;
+  if (!context || EVP_DigestSignInit(context.get(), nullptr, EVP_sha256(), nullptr, &key) != 1
+      || EVP_DigestSign(context.get(), nullptr, &size, bytes, text.size()) != 1)
+    return openssl_failure("a text can't be signed");
+  std::string out(size, '\0');
+  if (EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(out.data()), &size, bytes, text.size()) != 1)
+    return openssl_failure("a text can't be signed");
+  out.resize(size);
+  return out;
+}
+
+bool is_signed_by(EVP_PKEY& key, std::string_view text, std::string_view signature) {
+  digest_context context{EVP_MD_CTX_new()};
+  const bool good =
+    context && EVP_DigestVerifyInit(context.get(), nullptr, EVP_sha256(), nullptr, &key) == 1
+    && EVP_DigestVerify(context.get(), reinterpret_cast<const unsigned char*>(signature.data()), signature.size(),
+                        reinterpret_cast<const unsigned char*>(text.data()), text.size())
+         == 1;
+  openssl_errors();
+  return good;
+}
+
 } // namespace troupe::identity

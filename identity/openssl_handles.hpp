@@ -46,5 +46,11 @@ x509 parse_certificate(std::string_view pem);
 private_key parse_key(std::string_view pem);
 std::string to_pem(X509& x);
 std::string to_pem(EVP_PKEY& key);
+private_key parse_public_key(std::string_view pem);
+std::string public_pem(EVP_PKEY& key);
+
+/// ECDSA or RSA over SHA-256. The queue is empty afterwards.
+result<std::string> sign_with(EVP_PKEY& key, std::string_view text);
+bool is_signed_by(EVP_PKEY& key, std::string_view text, std::string_view signature);
 
 } // namespace troupe::identity

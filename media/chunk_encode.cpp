@@ -218,10 +218,10 @@ result<void> check(const media_chunk& chunk) {
 
 } // namespace
 
-result<exec::encode_chunk_answer> encode_chunk(int source_fd, int piece_fd, const exec::request& request,
+result<exec::encode_chunk_answer> encode_chunk(source_file file, int piece_fd, const exec::request& request,
                                                const task& job) {
   TROUPE_TRY(check(request.chunk));
-  auto source = chunk_source::open(source_fd, request.name_hint, request.chunk, job);
+  auto source = chunk_source::open(file, request.name_hint, request.chunk, job);
   if (!source)
     return source.error();
   auto plan = make_plan((*source)->file(), request.profile);
@@ -254,7 +254,8 @@ result<exec::encode_chunk_answer> encode_chunk(int source_fd, int piece_fd, cons
   return answer;
 }
 
-result<exec::transcode_answer> encode_audio(int source, int output, const exec::request& request, const task& job) {
+result<exec::transcode_answer> encode_audio(source_file source, int output, const exec::request& request,
+                                            const task& job) {
   auto audio = request;
   audio.op = exec::op::encode_audio;
   return transcode(source, output, audio, job);

@@ -10,10 +10,12 @@ namespace troupe::media {
 /// whose clock begins with its first frame; nothing in it refers to another piece, and it says itself which chunk it
 /// is. Damage is counted, not judged: join sees the whole. Errors: as transcode's, and unprocessable when the chunk was
 /// not planned for this source.
-result<exec::encode_chunk_answer> encode_chunk(int source, int piece, const exec::request& request, const task& job);
+result<exec::encode_chunk_answer> encode_chunk(source_file source, int piece, const exec::request& request,
+                                               const task& job);
 
 /// Makes all but the video of `request.profile`, in one piece: sound that begins anew at each edge would be heard.
 /// Its timestamps are those of a transcode of the whole. Errors: as transcode's; unprocessable when nothing is left.
-result<exec::transcode_answer> encode_audio(int source, int output, const exec::request& request, const task& job);
+result<exec::transcode_answer> encode_audio(source_file source, int output, const exec::request& request,
+                                            const task& job);
 
 } // namespace troupe::media

@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <numeric>
 
 namespace troupe::media {
 
@@ -26,6 +27,21 @@ uint32_t wished_count(const chunk_wishes& wishes, double seconds) {
   if (wishes.min_seconds > 0)
     count = std::min(count, std::floor(seconds / wishes.min_seconds));
   return static_cast<uint32_t>(std::clamp<double>(count, 1, max_chunks));
+}
+
+/// Where all chunks but the first should begin, as parts of the film.
+std::vector<double> wished_cuts(const chunk_wishes& wishes, double seconds) {
+  std::vector<double> out;
+  auto lengths = wishes.lengths;
+  if (lengths.empty())
+    lengths.assign(wished_count(wishes, seconds), 1);
+  std::erase_if(lengths, [](double x) { return !(x > 0) || !std::isfinite(x); });
+  lengths.resize(std::min<size_t>(lengths.size(), max_chunks));
+  const auto all = std::accumulate(lengths.begin(), lengths.end(), 0.0);
+  double before = 0;
+  for (size_t i = 0; i + 1 < lengths.size(); ++i)
+    out.push_back((before += lengths[i]) / all);
+  return out;
 }
 
 exec::plan_chunks_answer not_cut(std::string reason) {
@@ -64,7 +80,8 @@ void name_plan(std::vector<media_chunk>& chunks, const media_profile& profile, c
 
 class chunk_planner {
 public:
-  chunk_planner(int fd, const exec::request& request, const task& job) : fd_(fd), request_(request), job_(job) {
+  chunk_planner(source_file file, const exec::request& request, const task& job) :
+    file_(file), request_(request), job_(job) {
   }
 
   result<exec::plan_chunks_answer> run() {
@@ -101,7 +118,7 @@ public:
 
 private:
   result<void> open() {
-    auto source = input::open(fd_, request_.name_hint, job_);
+    auto source = input::open(file_, request_.name_hint, job_);
     if (!source)
       return source.error();
     source_ = std::move(*source);
@@ -119,7 +136,7 @@ private:
   }
 
   result<exec::plan_chunks_answer> answer(const std::vector<cut_point>& cuts, keyframe_index& index, unsigned stream) {
-    auto content = fingerprint(fd_);
+    auto content = fingerprint(file_);
     if (!content)
       return content.error();
     exec::plan_chunks_answer out;
@@ -129,7 +146,7 @@ private:
     return out;
   }
 
-  int fd_;
+  source_file file_;
   const exec::request& request_;
   const task& job_;
   std::unique_ptr<input> source_;
@@ -144,11 +161,10 @@ result<std::vector<cut_point>> choose_cuts(const chunk_wishes& wishes, const fil
   if (film.end <= film.begin || film.unit <= 0)
     return cuts;
   const auto length = static_cast<double>(film.end - film.begin);
-  const auto count = wished_count(wishes, length * film.unit);
   const auto shortest = std::max<int64_t>(std::llround(std::max(wishes.min_seconds, 0.0) / film.unit), 1);
   auto last = film.begin;
-  for (uint32_t i = 1; i < count; ++i) {
-    auto wished = film.begin + static_cast<int64_t>(length * i / count);
+  for (auto part : wished_cuts(wishes, length * film.unit)) {
+    auto wished = film.begin + static_cast<int64_t>(length * part);
     if (wished <= last)
       continue;
     auto found = first_at(std::max(wished, last + shortest));
@@ -187,7 +203,7 @@ std::vector<media_chunk> make_chunks(const std::vector<cut_point>& cuts, const s
   return chunks;
 }
 
-result<exec::plan_chunks_answer> plan_chunks(int source, const exec::request& request, const task& job) {
+result<exec::plan_chunks_answer> plan_chunks(source_file source, const exec::request& request, const task& job) {
   return chunk_planner(source, request, job).run();
 }
 

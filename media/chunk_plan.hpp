@@ -37,7 +37,7 @@ struct film_extent {
 /// The first keyframe shown at `time` or later; nothing when there is none.
 using keyframe_lookup = std::function<result<std::optional<cut_point>>(int64_t time)>;
 
-/// Where to cut: at the first keyframe after each even part of the film. Cuts rise; what they leave is at least
+/// Where to cut: at the first keyframe after each wished part of the film. Cuts rise; what they leave is at least
 /// `min_seconds` long. Errors: those of the lookup.
 result<std::vector<cut_point>> choose_cuts(const chunk_wishes& wishes, const film_extent& film,
                                            const keyframe_lookup& first_at);
@@ -49,6 +49,6 @@ std::vector<media_chunk> make_chunks(const std::vector<cut_point>& cuts, const s
 /// Plans the chunks of the file behind `source` (borrowed) for `request.profile` and `request.wishes`. Reads little
 /// where the container has an index of keyframes; else all packets once, undecoded. A film that can't be cut is an
 /// answer with a reason. Errors: as probe's, and unprocessable for a profile that does not fit.
-result<exec::plan_chunks_answer> plan_chunks(int source, const exec::request& request, const task& job);
+result<exec::plan_chunks_answer> plan_chunks(source_file source, const exec::request& request, const task& job);
 
 } // namespace troupe::media

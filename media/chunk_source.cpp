@@ -5,15 +5,15 @@
 
 namespace troupe::media {
 
-result<std::unique_ptr<chunk_source>> chunk_source::open(int fd, const std::string& name_hint, const media_chunk& chunk,
-                                                         const task& job) {
-  std::unique_ptr<chunk_source> self{new chunk_source(fd, name_hint, chunk, job)};
+result<std::unique_ptr<chunk_source>> chunk_source::open(source_file file, const std::string& name_hint,
+                                                         const media_chunk& chunk, const task& job) {
+  std::unique_ptr<chunk_source> self{new chunk_source(file, name_hint, chunk, job)};
   TROUPE_TRY(self->open_file());
   return self;
 }
 
 result<void> chunk_source::open_file() {
-  auto file = input::open(fd_, name_hint_, job_);
+  auto file = input::open(source_, name_hint_, job_);
   if (!file)
     return file.error();
   file_ = std::move(*file);

@@ -12,8 +12,8 @@ class chunk_source {
 public:
   /// Opens the file and goes to where decoding begins. Borrows all but `name_hint`. Errors: as input::open;
   /// unprocessable when the source is not the one that the chunk was planned for.
-  static result<std::unique_ptr<chunk_source>> open(int fd, const std::string& name_hint, const media_chunk& chunk,
-                                                    const task& job);
+  static result<std::unique_ptr<chunk_source>> open(source_file file, const std::string& name_hint,
+                                                    const media_chunk& chunk, const task& job);
 
   input& file() noexcept {
     return *file_;
@@ -32,8 +32,8 @@ public:
   }
 
 private:
-  chunk_source(int fd, std::string name_hint, const media_chunk& chunk, const task& job) :
-    fd_(fd), name_hint_(std::move(name_hint)), chunk_(chunk), job_(job), window_(chunk) {
+  chunk_source(source_file file, std::string name_hint, const media_chunk& chunk, const task& job) :
+    source_(file), name_hint_(std::move(name_hint)), chunk_(chunk), job_(job), window_(chunk) {
   }
   result<void> open_file();
   /// Seeks so many seconds before where decoding begins, and reads on to there.
@@ -42,7 +42,7 @@ private:
   result<bool> reach();
   result<bool> read(AVPacket& packet);
 
-  int fd_;
+  source_file source_;
   std::string name_hint_;
   const media_chunk& chunk_;
   const task& job_;

@@ -17,7 +17,7 @@ error broken(std::string what) {
 
 bool from_worker(uint16_t type) noexcept {
   return type >= static_cast<uint16_t>(exec::frame_type::request)
-         && type <= static_cast<uint16_t>(exec::frame_type::opened);
+         && type <= static_cast<uint16_t>(exec::frame_type::have);
 }
 
 void collect(msghdr& message, std::vector<owned_fd>& out) {

@@ -82,6 +82,10 @@ void executor_session::watch() {
       if (auto taken = outputs_.opened(std::move(frame)); !taken)
         end_for(taken.error());
       break;
+    case exec::frame_type::have:
+      if (auto taken = bytes_.have(frame); !taken)
+        end_for(taken.error());
+      break;
     default: {
       std::lock_guard lock(mutex_);
       stopping_ = true;
@@ -107,6 +111,7 @@ void executor_session::cancel(uint64_t operation) {
   if (operation == running_) {
     cancelled_ = true;
     outputs_.wake();
+    bytes_.wake();
     return;
   }
   auto it = std::find_if(waiting_.begin(), waiting_.end(),
@@ -134,6 +139,7 @@ std::optional<received_frame> executor_session::next() {
 result<std::string> executor_session::answer(const received_frame& got) {
   const auto operation = got.frame.operation;
   auto request = exec::decode_request(got.frame.body);
+  bytes_.begin(operation, request ? request->source_size : 0);
   if (!request)
     return request.error();
   // Probes and thumbnails are over before anybody would ask, and there are many of them.
@@ -142,7 +148,7 @@ result<std::string> executor_session::answer(const received_frame& got) {
     [&](const exec::progress& p) { channel_.send(exec::frame_type::progress, operation, exec::encode(p)); },
     std::chrono::seconds(brief ? 0 : 1));
   task job{cancelled_, [&](const exec::progress& p) { beat.report(p); },
-           [&](const std::string& name) { return outputs_.create(operation, name); }, request->limits};
+           [&](const std::string& name) { return outputs_.create(operation, name); }, request->limits, &bytes_};
   processor_time clock(processor_seconds(*request), cancelled_);
   auto done = [&]() -> result<std::string> {
     if (!request->fault.empty()) {
@@ -173,15 +179,21 @@ void executor_session::serve(received_frame got) {
   // The descriptors go first: whoever sees the answer may count on them being closed.
   got.descriptors.clear();
   tell_refused_calls();
-  if (answered)
+  // Whatever was made of a source that was not all there. libav takes some failures for an end of the file.
+  if (auto refused = cancelled_ ? std::nullopt : bytes_.refusal())
+    answer_failure(operation, *refused);
+  else if (answered)
     channel_.send(exec::frame_type::done, operation, std::move(*answered));
   else
     answer_failure(operation, without_blame(answered.error()));
 }
 
 void executor_session::answer_failure(uint64_t operation, const error& why) {
-  channel_.send(exec::frame_type::failed, operation,
-                exec::encode(exec::failure{why.code, default_class(why.code), why.message}));
+  answer_failure(operation, exec::failure{why.code, default_class(why.code), why.message});
+}
+
+void executor_session::answer_failure(uint64_t operation, const exec::failure& why) {
+  channel_.send(exec::frame_type::failed, operation, exec::encode(why));
 }
 
 } // namespace troupe::media

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "media/byte_requests.hpp"
 #include "media/executor_channel.hpp"
 #include "media/output_requests.hpp"
 
@@ -41,6 +42,7 @@ private:
   result<std::string> answer(const received_frame& got);
   void tell_refused_calls();
   void answer_failure(uint64_t operation, const error& why);
+  void answer_failure(uint64_t operation, const exec::failure& why);
   /// The next request, waiting for it; nothing once shut down and all are served.
   std::optional<received_frame> next();
 
@@ -54,6 +56,7 @@ private:
   uint64_t running_ = 0;
   std::atomic<bool> cancelled_ = false;
   output_requests outputs_{channel_, cancelled_};
+  byte_requests bytes_{channel_, cancelled_};
 };
 
 } // namespace troupe::media

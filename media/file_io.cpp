@@ -3,7 +3,6 @@
 #include "media/faults.hpp"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -34,11 +33,6 @@ av::io_context make_context(void* self, bool writes, read_function read, read_fu
   return av::io_context{context};
 }
 
-int64_t file_size(int fd) noexcept {
-  struct stat st {};
-  return ::fstat(fd, &st) == 0 ? st.st_size : -1;
-}
-
 /// The new position for libav's seek callback, or -EINVAL.
 int64_t seek_target(int64_t position, int64_t size, int64_t offset, int whence) noexcept {
   int64_t base = 0;
@@ -66,8 +60,9 @@ int64_t bytes_moved() noexcept {
   return moved.load(std::memory_order_relaxed);
 }
 
-source_io::source_io(int fd, const std::atomic<bool>& cancelled) : fd_(fd), cancelled_(cancelled) {
-  size_ = std::max<int64_t>(file_size(fd), 0);
+source_io::source_io(source_file source, const std::atomic<bool>& cancelled) : source_(source), cancelled_(cancelled) {
+  if (auto bytes = source.size())
+    size_ = *bytes;
   context_ = make_context(this, false, &source_io::read, nullptr, &source_io::seek);
 }
 
@@ -78,22 +73,29 @@ int source_io::read(void* opaque, uint8_t* out, int size) noexcept {
   if (self.spent())
     return AVERROR_EOF;
   const auto wanted = std::min<int64_t>(size, self.allowed_);
-  ssize_t n = 0;
-  do
-    n = ::pread(self.fd_, out, static_cast<size_t>(wanted), self.position_);
-  while (n < 0 && errno == EINTR);
-  if (n < 0) {
-    if (self.failure_ == 0)
-      self.failure_ = errno;
-    return AVERROR(self.failure_);
+  try {
+    return self.fill(out, static_cast<size_t>(wanted));
+  } catch (const std::bad_alloc&) {
+    return AVERROR(ENOMEM);
   }
-  if (n == 0) {
-    if (self.position_ < self.size_)
-      self.shrunk_ = true;
+}
+
+int source_io::fill(uint8_t* out, size_t size) {
+  auto n = source_.read(out, size, position_);
+  if (!n && n.error().code == errc::cancelled)
+    return AVERROR_EXIT;
+  if (!n) {
+    if (!failure_)
+      failure_ = n.error();
+    return AVERROR(EIO);
+  }
+  if (*n == 0) {
+    if (position_ < size_)
+      shrunk_ = true;
     return AVERROR_EOF;
   }
-  self.took(n);
-  return static_cast<int>(n);
+  took(static_cast<int64_t>(*n));
+  return static_cast<int>(*n);
 }
 
 void source_io::took(int64_t bytes) noexcept {

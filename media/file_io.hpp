@@ -4,10 +4,12 @@
 // protocol, hence these AVIO callbacks. Descriptors are borrowed. One thread.
 
 #include "media/av.hpp"
+#include "media/source_file.hpp"
 #include "protocol/model/result.hpp"
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 
 namespace troupe::media {
 
@@ -15,10 +17,10 @@ namespace troupe::media {
 /// next packet, or a file is completed. Reading one source again and again does not count. Any thread.
 int64_t bytes_moved() noexcept;
 
-/// Reads a regular file by pread from offset 0, whatever the descriptor's own position.
+/// Reads a source from offset 0, whatever the descriptor's own position.
 class source_io {
 public:
-  source_io(int fd, const std::atomic<bool>& cancelled);
+  source_io(source_file source, const std::atomic<bool>& cancelled);
   source_io(const source_io&) = delete;
   source_io& operator=(const source_io&) = delete;
 
@@ -29,16 +31,16 @@ public:
   int64_t size() const noexcept {
     return size_;
   }
-  /// errno of the first read that failed; 0: none did. libav often hides it behind an end of file.
-  int failure() const noexcept {
+  /// Why the first read failed that did; nothing: none did. libav often hides it behind an end of file.
+  const std::optional<error>& failure() const noexcept {
     return failure_;
   }
   /// The file became shorter while it was read.
   bool shrunk() const noexcept {
     return shrunk_;
   }
-  int fd() const noexcept {
-    return fd_;
+  const source_file& source() const noexcept {
+    return source_;
   }
   /// So many bytes may be read from here on; then the file seems to end. A hole of gigabytes would be searched to its
   /// end for the next packet. INT64_MAX: as many as there are.
@@ -52,17 +54,18 @@ public:
 
 private:
   static int read(void* self, uint8_t* out, int size) noexcept;
+  int fill(uint8_t* out, size_t size);
   void took(int64_t bytes) noexcept;
   static int64_t seek(void* self, int64_t offset, int whence) noexcept;
 
-  int fd_;
+  source_file source_;
   const std::atomic<bool>& cancelled_;
   int64_t position_ = 0;
   int64_t size_ = 0;
   int64_t allowed_ = INT64_MAX;
   /// In all.
   int64_t read_ = 0;
-  int failure_ = 0;
+  std::optional<error> failure_;
   bool shrunk_ = false;
   av::io_context context_;
 };

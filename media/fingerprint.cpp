@@ -1,14 +1,8 @@
 #include "media/fingerprint.hpp"
 
-#include "media/faults.hpp"
-
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <xxhash.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
 #include <memory>
 #include <vector>
@@ -28,43 +22,41 @@ struct state_deleter {
 };
 
 /// Hashes what is there of [offset, offset+length): a file cut meanwhile just hashes differently.
-result<void> add(XXH3_state_t& hash, int fd, int64_t offset, int64_t length) {
+result<void> add(XXH3_state_t& hash, const source_file& file, int64_t offset, int64_t length) {
   std::vector<char> buffer(static_cast<size_t>(length));
   while (length > 0) {
-    auto n = ::pread(fd, buffer.data(), static_cast<size_t>(length), offset);
-    if (n < 0 && errno == EINTR)
-      continue;
-    if (n < 0)
-      return system_error(errno, "the source can't be read");
-    if (n == 0)
+    auto n = file.read(buffer.data(), static_cast<size_t>(length), offset);
+    if (!n)
+      return n.error();
+    if (*n == 0)
       break;
-    XXH3_128bits_update(&hash, buffer.data(), static_cast<size_t>(n));
-    offset += n;
-    length -= n;
+    XXH3_128bits_update(&hash, buffer.data(), *n);
+    offset += static_cast<int64_t>(*n);
+    length -= static_cast<int64_t>(*n);
   }
   return {};
 }
 
 } // namespace
 
-result<std::string> fingerprint(int fd) {
-  struct stat st {};
-  if (::fstat(fd, &st) != 0)
-    return system_error(errno, "the source can't be examined");
+result<std::string> fingerprint(const source_file& file) {
+  auto bytes = file.size();
+  if (!bytes)
+    return bytes.error();
   std::unique_ptr<XXH3_state_t, state_deleter> hash{XXH3_createState()};
   if (!hash)
     throw std::bad_alloc();
   XXH3_128bits_reset(hash.get());
-  const int64_t size = st.st_size;
+  const int64_t size = *bytes;
   XXH3_128bits_update(hash.get(), &size, sizeof size);
   if (size <= 2 * end_bytes + pieces * piece_bytes) {
-    TROUPE_TRY(add(*hash, fd, 0, size));
+    TROUPE_TRY(add(*hash, file, 0, size));
   } else {
-    TROUPE_TRY(add(*hash, fd, 0, end_bytes));
+    TROUPE_TRY(add(*hash, file, 0, end_bytes));
     const int64_t step = (size - 2 * end_bytes) / (pieces + 1);
     for (int64_t i = 1; i <= pieces; ++i)
-      TROUPE_TRY(add(*hash, fd, end_bytes + i * step, piece_bytes));
-    TROUPE_TRY(add(*hash, fd, size - end_bytes, end_bytes));
+      TROUPE_TRY(add(*hash, file, end_bytes + i * step, piece_bytes));
+    TROUPE_TRY(add(*hash, file, size - end_bytes, end_bytes));
   }
   auto digest = XXH3_128bits_digest(hash.get());
   char text[33];

@@ -340,15 +340,15 @@ private:
 
 } // namespace
 
-result<exec::hls_answer> hls(int source_fd, const exec::request& request, const task& job) {
+result<exec::hls_answer> hls(source_file file, const exec::request& request, const task& job) {
   auto facts = request.source;
   if (facts.streams.empty()) {
-    auto source = input::open(source_fd, request.name_hint, job);
+    auto source = input::open(file, request.name_hint, job);
     if (!source)
       return source.error();
     facts = facts_of(**source);
   }
-  auto source = input::open(source_fd, request.name_hint, job);
+  auto source = input::open(file, request.name_hint, job);
   if (!source)
     return source.error();
   (*source)->format()->flags |= AVFMT_FLAG_GENPTS;

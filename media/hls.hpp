@@ -10,6 +10,6 @@ namespace troupe::media {
 /// keyframes for scrubbing, and the master playlist. Every rendition is one file of fragmented mp4, its segments ranges
 /// of bytes (ADR 009). Outputs come from `job.create`: master.m3u8, v0.mp4, v0.m3u8, v0-keyframes.m3u8, a0.mp4, …,
 /// s0.vtt. All are synced and read back before it answers. Errors as transcode's.
-result<exec::hls_answer> hls(int source, const exec::request& request, const task& job);
+result<exec::hls_answer> hls(source_file source, const exec::request& request, const task& job);
 
 } // namespace troupe::media

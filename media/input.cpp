@@ -68,12 +68,13 @@ std::string reason() {
 
 } // namespace
 
-input::input(int fd, const task& job) :
-  cancelled_(job.cancelled), limits_(job.limits), subtitles_(job.limits.max_subtitles), io_(fd, job.cancelled) {
+input::input(source_file file, const task& job) :
+  cancelled_(job.cancelled), limits_(job.limits), subtitles_(job.limits.max_subtitles), io_(file, job.cancelled) {
 }
 
-result<std::unique_ptr<input>> input::open(int fd, const std::string& name_hint, const task& job, depth how_deep) {
-  std::unique_ptr<input> self{new input(fd, job)};
+result<std::unique_ptr<input>> input::open(source_file file, const std::string& name_hint, const task& job,
+                                           depth how_deep) {
+  std::unique_ptr<input> self{new input(file, job)};
   if (self->io_.size() == 0)
     return {errc::bad_media, "the file is empty"};
   TROUPE_TRY(self->detect(name_hint));
@@ -99,7 +100,7 @@ result<void> input::detect(const std::string& name_hint) {
 result<void> input::find_streams(depth how_deep) {
   if (how_deep == depth::facts) {
     TROUPE_TRY(open_format(true));
-    stream_completion completion(*format_, io_.fd());
+    stream_completion completion(*format_, io_.source());
     completion.limit_pixels(limits_.max_pixels);
     io_.allow(finding_bytes);
     TROUPE_TRY(after_finding(completion.find_stream_info()));
@@ -204,7 +205,7 @@ bool input::lacks_display_times(const AVStream& s) const noexcept {
 result<std::unique_ptr<input>> input::again() const {
   task job{cancelled_};
   job.limits = limits_;
-  return open(io_.fd(), name_hint_, job);
+  return open(io_.source(), name_hint_, job);
 }
 
 AVStream* input::first(AVMediaType type) noexcept {
@@ -229,7 +230,7 @@ error input::read_error(int code) const {
   if (cancelled())
     return cancelled_error();
   if (io_.failure())
-    return system_error(io_.failure(), "the source can't be read");
+    return *io_.failure();
   if (too_many_subtitles_)
     return {errc::bad_media, "more subtitles than the limit of " + std::to_string(limits_.max_subtitles)
                                + " bytes (media.max_subtitles)"};

@@ -24,10 +24,10 @@ enum class depth {
 /// second file can be opened from inside it (a playlist named .mp4 pulls in nothing).
 class input {
 public:
-  /// Opens and reads headers (and a bounded beginning) of what `fd` holds. Borrows `fd` and `job.cancelled`.
+  /// Opens and reads headers (and a bounded beginning) of what the file holds. Borrows it and `job.cancelled`.
   /// bad_media when it is not media, holds neither video nor audio, or asks for more than `job.limits`; io when reading
   /// fails; cancelled.
-  static result<std::unique_ptr<input>> open(int fd, const std::string& name_hint, const task& job,
+  static result<std::unique_ptr<input>> open(source_file file, const std::string& name_hint, const task& job,
                                              depth how_deep = depth::packets);
 
   AVFormatContext* format() noexcept {
@@ -62,7 +62,7 @@ public:
   error read_error(int code) const;
 
 private:
-  input(int fd, const task& job);
+  input(source_file file, const task& job);
   result<void> detect(const std::string& name_hint);
   result<void> open_format(bool prepared);
   void undo_generated_time(AVPacket& packet) const noexcept;

@@ -248,9 +248,9 @@ result<std::unique_ptr<input>> open_audio(int fd, const std::string& extension, 
 
 } // namespace
 
-result<exec::transcode_answer> join(int source_fd, int output_fd, int audio_fd, std::span<const int> pieces,
+result<exec::transcode_answer> join(source_file file, int output_fd, int audio_fd, std::span<const int> pieces,
                                     const exec::request& request, const task& job) {
-  auto source = input::open(source_fd, request.name_hint, job);
+  auto source = input::open(file, request.name_hint, job);
   if (!source)
     return source.error();
   auto plan = make_plan(**source, request.profile);

@@ -14,7 +14,7 @@ namespace troupe::media {
 /// Errors: unprocessable naming the piece that is missing, in the wrong place, damaged or of another plan or encoder
 /// (encode that one again); bad_media when too much of the source was damaged; storage_full, io, unavailable,
 /// cancelled.
-result<exec::transcode_answer> join(int source, int output, int audio, std::span<const int> pieces,
+result<exec::transcode_answer> join(source_file source, int output, int audio, std::span<const int> pieces,
                                     const exec::request& request, const task& job);
 
 } // namespace troupe::media

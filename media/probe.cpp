@@ -147,15 +147,15 @@ media_info facts_of(input& source) {
   return out;
 }
 
-result<media_info> probe(int fd, const std::string& name_hint, const task& job) {
-  auto source = input::open(fd, name_hint, job, depth::facts);
+result<media_info> probe(source_file file, const std::string& name_hint, const task& job) {
+  auto source = input::open(file, name_hint, job, depth::facts);
   if (!source)
     return source.error();
   auto out = facts_of(**source);
   if ((*source)->cancelled() || (*source)->io().failure())
     return (*source)->read_error(AVERROR(EIO));
   add_log(out);
-  auto print = fingerprint(fd);
+  auto print = fingerprint(file);
   if (!print)
     return print.error();
   out.fingerprint = std::move(*print);

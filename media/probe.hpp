@@ -9,9 +9,9 @@ namespace troupe::media {
 
 class input;
 
-/// All that is known of the file behind `fd` (borrowed). A damaged or lying file gives what can be read, plus warnings.
+/// All that is known of `file` (borrowed). A damaged or lying file gives what can be read, plus warnings.
 /// Errors: bad_media (not media, or neither video nor audio in it), io, cancelled.
-result<media_info> probe(int fd, const std::string& name_hint, const task& job);
+result<media_info> probe(source_file file, const std::string& name_hint, const task& job);
 
 /// The same of a file that is open already; may read it to its end to learn the duration. No fingerprint.
 media_info facts_of(input& source);

@@ -78,8 +78,8 @@ struct view {
 
 class storyboard_maker {
 public:
-  storyboard_maker(int fd, const std::string& hint, const exec::storyboard_request& asked, const task& job) :
-    fd_(fd), hint_(hint), asked_(asked), job_(job) {
+  storyboard_maker(source_file file, const std::string& hint, const exec::storyboard_request& asked, const task& job) :
+    file_(file), hint_(hint), asked_(asked), job_(job) {
   }
 
   result<exec::storyboard_answer> run() {
@@ -102,7 +102,7 @@ public:
 
 private:
   result<void> open(view& v) {
-    auto source = input::open(fd_, hint_, job_, depth::facts);
+    auto source = input::open(file_, hint_, job_, depth::facts);
     if (!source)
       return source.error();
     return attach(v, std::move(*source));
@@ -311,7 +311,7 @@ private:
     return {};
   }
 
-  int fd_;
+  source_file file_;
   const std::string& hint_;
   const exec::storyboard_request& asked_;
   const task& job_;
@@ -332,7 +332,7 @@ private:
 
 } // namespace
 
-result<exec::storyboard_answer> storyboard(int source, const std::string& name_hint,
+result<exec::storyboard_answer> storyboard(source_file source, const std::string& name_hint,
                                            const exec::storyboard_request& asked, const task& job) {
   TROUPE_TRY(check(asked));
   if (!job.create)

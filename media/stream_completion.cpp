@@ -9,8 +9,6 @@ extern "C" {
 #include <libavutil/pixdesc.h>
 }
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstring>
 #include <set>
@@ -74,12 +72,21 @@ bool is_wave(const AVInputFormat& format) {
 }
 
 /// Of a WAV file that is open: libav has left it at the first sample.
-bool has_plain_samples(const AVFormatContext& format, int fd) {
+bool has_plain_samples(const AVFormatContext& format, const source_file& file) {
   if (format.nb_streams != 1 || format.streams[0]->codecpar->codec_id != AV_CODEC_ID_PCM_S16LE)
     return true;
   std::vector<uint8_t> samples(examined_pcm_bytes);
-  auto n = ::pread(fd, samples.data(), samples.size(), avio_tell(format.pb));
-  return n >= 0 && !may_hide_a_codec({samples.data(), static_cast<size_t>(n)});
+  size_t there = 0;
+  while (there < samples.size()) {
+    auto n =
+      file.read(samples.data() + there, samples.size() - there, avio_tell(format.pb) + static_cast<int64_t>(there));
+    if (!n)
+      return false;
+    if (*n == 0)
+      break;
+    there += *n;
+  }
+  return !may_hide_a_codec({samples.data(), there});
 }
 
 bool is_mov(const AVFormatContext& format) {
@@ -137,9 +144,10 @@ void stream_completion::prepare(AVFormatContext& format, const AVInputFormat& de
     format.max_probe_packets = 1;
 }
 
-stream_completion::stream_completion(AVFormatContext& format, int fd) : format_(format), options_(format.nb_streams) {
+stream_completion::stream_completion(AVFormatContext& format, const source_file& file) :
+  format_(format), options_(format.nb_streams) {
   if (is_wave(*format.iformat))
-    plain_samples_ = has_plain_samples(format, fd);
+    plain_samples_ = has_plain_samples(format, file);
   for (unsigned i = 0; i < format.nb_streams; ++i) {
     auto& par = *format.streams[i]->codecpar;
     if (par.codec_type != AVMEDIA_TYPE_VIDEO)

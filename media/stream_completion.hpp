@@ -3,6 +3,7 @@
 #include "media/av.hpp"
 #include "media/h264_sequence.hpp"
 #include "media/packet_marks.hpp"
+#include "media/source_file.hpp"
 
 #include <map>
 #include <vector>
@@ -26,8 +27,8 @@ public:
   /// Before avformat_open_input, with the detected format.
   static void prepare(AVFormatContext& format, const AVInputFormat& detected);
 
-  /// After avformat_open_input. `fd` is the file's (borrowed).
-  stream_completion(AVFormatContext& format, int fd);
+  /// After avformat_open_input. `file` is what it reads.
+  stream_completion(AVFormatContext& format, const source_file& file);
 
   /// Of the pictures that are decoded to find out: one that is too large is refused before there is memory for it.
   void limit_pixels(int64_t most);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "media/fd.hpp"
+#include "media/source_file.hpp"
 #include "protocol/model/executor.hpp"
 #include "protocol/model/result.hpp"
 
@@ -22,6 +23,8 @@ struct task {
   std::function<result<owned_fd>(const std::string& name)> create{};
   /// What the source may ask for.
   exec::limits limits{};
+  /// Of a request whose source is only partly here; else nullptr.
+  missing_bytes* missing = nullptr;
 };
 
 } // namespace troupe::media

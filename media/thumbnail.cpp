@@ -121,11 +121,11 @@ result<std::map<int, av::frame, std::greater<>>> make_sizes(input& source, const
 
 } // namespace
 
-result<exec::thumbnail_answer> thumbnail(int source_fd, const std::string& name_hint,
+result<exec::thumbnail_answer> thumbnail(source_file file, const std::string& name_hint,
                                          const std::vector<exec::picture_request>& pictures,
                                          const std::vector<int>& outputs, const task& job) {
   TROUPE_TRY(check(pictures));
-  auto source = input::open(source_fd, name_hint, job, depth::facts);
+  auto source = input::open(file, name_hint, job, depth::facts);
   if (!source)
     return source.error();
   auto frame = choose(**source, widest(pictures));

@@ -13,7 +13,7 @@ namespace troupe::media {
 /// gives the cover; without one, its waveform. The same file gives the same pictures.
 /// Errors: bad_media when nothing can be decoded, validation for no pictures or widths outside 16 to 4096,
 /// storage_full, io, cancelled.
-result<exec::thumbnail_answer> thumbnail(int source, const std::string& name_hint,
+result<exec::thumbnail_answer> thumbnail(source_file source, const std::string& name_hint,
                                          const std::vector<exec::picture_request>& pictures,
                                          const std::vector<int>& outputs, const task& job);
 

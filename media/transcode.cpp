@@ -99,8 +99,8 @@ void renumber(exec::transcode_answer& answer, const transcode_plan& plan, const 
   answer.spans = std::move(spans);
 }
 
-result<std::unique_ptr<input>> open_source(int fd, const exec::request& request, const task& job) {
-  auto source = input::open(fd, request.name_hint, job);
+result<std::unique_ptr<input>> open_source(source_file file, const exec::request& request, const task& job) {
+  auto source = input::open(file, request.name_hint, job);
   if (source)
     (*source)->format()->flags |= AVFMT_FLAG_GENPTS;
   return source;
@@ -108,7 +108,7 @@ result<std::unique_ptr<input>> open_source(int fd, const exec::request& request,
 
 /// The first pass: what it takes to bring each track to the profile's loudness goes into the plan. Where the limit on
 /// peaks takes much of the sound, it is measured again with it, and brought up by what is missing.
-result<void> plan_loudness(int source_fd, const exec::request& request, transcode_plan& plan, double duration,
+result<void> plan_loudness(source_file file, const exec::request& request, transcode_plan& plan, double duration,
                            const task& job) {
   std::map<unsigned, leveled_sound> open;
   for (auto& t : plan.tracks)
@@ -116,7 +116,7 @@ result<void> plan_loudness(int source_fd, const exec::request& request, transcod
       open.emplace(t.stream, leveled_sound{t.sound});
   std::map<unsigned, double> gains;
   for (int i = 0; i < measurements && !open.empty(); ++i) {
-    auto source = input::open(source_fd, request.name_hint, job);
+    auto source = input::open(file, request.name_hint, job);
     if (!source)
       return source.error();
     progress_meter meter(job, duration, measuring_part * i / measurements, measuring_part * (i + 1) / measurements);
@@ -149,15 +149,15 @@ void complete(exec::transcode_answer& answer, const transcode_plan& plan, input&
   log_capture::clear();
 }
 
-result<exec::transcode_answer> attempt(int source_fd, int output_fd, const exec::request& request, const task& job) {
+result<exec::transcode_answer> attempt(source_file file, int output_fd, const exec::request& request, const task& job) {
   auto facts = request.source;
   if (facts.streams.empty()) {
-    auto source = input::open(source_fd, request.name_hint, job);
+    auto source = input::open(file, request.name_hint, job);
     if (!source)
       return source.error();
     facts = facts_of(**source);
   }
-  auto source = open_source(source_fd, request, job);
+  auto source = open_source(file, request, job);
   if (!source)
     return source.error();
   auto plan = make_plan(**source, request.profile);
@@ -168,7 +168,7 @@ result<exec::transcode_answer> attempt(int source_fd, int output_fd, const exec:
   const auto duration = expected_duration(facts, request.profile);
   const bool two_passes = request.profile.loudness != 0;
   if (two_passes)
-    TROUPE_TRY(plan_loudness(source_fd, request, *plan, duration, job));
+    TROUPE_TRY(plan_loudness(file, request, *plan, duration, job));
   auto output = muxer::open(output_fd, request.profile, job);
   if (!output)
     return output.error();
@@ -188,14 +188,15 @@ result<exec::transcode_answer> attempt(int source_fd, int output_fd, const exec:
 
 } // namespace
 
-result<exec::transcode_answer> transcode(int source_fd, int output_fd, const exec::request& request, const task& job) {
-  auto answer = attempt(source_fd, output_fd, request, job);
+result<exec::transcode_answer> transcode(source_file file, int output_fd, const exec::request& request,
+                                         const task& job) {
+  auto answer = attempt(file, output_fd, request, job);
   auto lost = answer ? std::nullopt : withdrawn_hardware_encoder();
   if (!lost)
     return answer;
   auto software = request;
   software.profile.hardware = false;
-  answer = attempt(source_fd, output_fd, software, job);
+  answer = attempt(file, output_fd, software, job);
   if (answer)
     answer->warnings.insert(answer->warnings.begin(), "the hardware encoder " + *lost + ": it was encoded in software");
   return answer;

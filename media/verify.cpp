@@ -48,7 +48,7 @@ public:
     // Learning the duration reads to the end where the header has none; ours always have one.
     answer_.duration = facts.duration;
     check_facts(request_, facts, found_);
-    if (is_mp4() && request_.profile.faststart && !moov_comes_first(file_.io().fd()))
+    if (is_mp4() && request_.profile.faststart && !moov_comes_first(file_.io().source().fd()))
       found_.add("the index (moov) stands behind the data (mdat): it can't be played while it loads");
     TROUPE_TRY(open_decoders());
     TROUPE_TRY(request_.full ? read_to(INFINITY) : read_samples());

@@ -149,9 +149,22 @@ void serve_negotiated_picture(exchange& x, const served_ptr& what) {
   x.answer(std::move(out));
 }
 
-void open_and_serve(exchange& x, std::string key, std::string path, std::string name, serve_function serve) {
-  auto self = x.hold();
-  x.app().run_blocking([self, key = std::move(key), path = std::move(path), name = std::move(name), serve] {
+ports::wanted_file in_data(std::string path) {
+  return {{}, std::move(path), {}};
+}
+
+void with_file(exchange& x, ports::wanted_file what, std::function<void(const ticket&, const std::string& path)> use) {
+  x.app().run_blocking([self = x.hold(), what = std::move(what), use = std::move(use)]() mutable {
+    self->app().backend.find_file(std::move(what), [self, use](const result<std::string>& path) {
+      if (!path)
+        return self.post([self, why = path.error()] { self->answer_error(why); });
+      use(self, *path);
+    });
+  });
+}
+
+void open_and_serve(exchange& x, std::string key, ports::wanted_file what, std::string name, serve_function serve) {
+  auto use = [key = std::move(key), name = std::move(name), serve](const ticket& self, const std::string& path) {
     auto opened = open_shared(path);
     if (!opened)
       return self.post([self, why = std::move(opened).error()] { self->answer_error(why); });
@@ -161,7 +174,8 @@ void open_and_serve(exchange& x, std::string key, std::string path, std::string 
     what->name = name;
     self->app().files.put(key, what);
     self.post([self, what, serve] { serve(*self, what); });
-  });
+  };
+  with_file(x, std::move(what), std::move(use));
 }
 
 std::string base_name(const std::string& path) {

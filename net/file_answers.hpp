@@ -21,7 +21,14 @@ void serve_picture(exchange& x, const served_ptr& what);
 /// The same, where the format was chosen by the request's Accept.
 void serve_negotiated_picture(exchange& x, const served_ptr& what);
 
-/// Opens `path` on a file thread, keeps it under `key` and serves it. errc::not_found when there is none.
-void open_and_serve(exchange& x, std::string key, std::string path, std::string name, serve_function serve);
+/// A file of the data folder.
+ports::wanted_file in_data(std::string path);
+
+/// Finds and opens the file on a file thread, keeps it under `key` and serves it. errc::not_found when there is none,
+/// errc::unavailable when it can't be read on this node.
+void open_and_serve(exchange& x, std::string key, ports::wanted_file what, std::string name, serve_function serve);
+
+/// Runs `use` with the file's path, on a file thread. Errors are answered here.
+void with_file(exchange& x, ports::wanted_file what, std::function<void(const ticket&, const std::string& path)> use);
 
 } // namespace troupe::net

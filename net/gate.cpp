@@ -34,7 +34,7 @@ bool same_origin(std::string_view origin, std::string_view host) {
 
 constexpr std::string_view exposed =
   "ETag, X-Request-ID, traceparent, RateLimit, RateLimit-Policy, Retry-After, Accept-Ranges, "
-  "Content-Range, Content-Length";
+  "Content-Range, Content-Length, X-Troupe-Stale";
 
 } // namespace
 

@@ -124,6 +124,20 @@ std::optional<uint64_t> take_number(std::string_view& text) noexcept {
 
 } // namespace
 
+std::optional<std::pair<std::string, std::string>> parse_field_line(std::string_view line) {
+  auto colon = line.find(':');
+  if (colon == std::string_view::npos)
+    return std::nullopt;
+  std::string name{line.substr(0, colon)};
+  std::transform(name.begin(), name.end(), name.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
+  auto value = line.substr(colon + 1);
+  auto first = value.find_first_not_of(" \t\r\n");
+  auto last = value.find_last_not_of(" \t\r\n");
+  return std::pair{std::move(name), first == std::string_view::npos
+                                      ? std::string{}
+                                      : std::string{value.substr(first, last - first + 1)}};
+}
+
 std::string file_name_of(std::string_view content_disposition) {
   std::string plain;
   std::string_view name;

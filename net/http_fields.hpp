@@ -8,8 +8,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace troupe::net {
+
+/// A line of a header or trailer as libcurl gives it: the name in lower case and the value without space around it;
+/// nullopt for other lines.
+std::optional<std::pair<std::string, std::string>> parse_field_line(std::string_view line);
 
 /// The file name in a Content-Disposition (RFC 6266, filename* of RFC 8187 preferred), UTF-8, without folders; empty if
 /// there is none. Not a safe name.

@@ -112,13 +112,16 @@ void http_transfer::end(result<ports::http_response> x) {
     done(std::move(x));
 }
 
+void http_transfer::fail(troupe::error why) {
+  end(std::move(why));
+}
+
 mono_time http_transfer::stalls_at() const noexcept {
   return connected_ ? last_byte_ + what_.stall_timeout : mono_time::max();
 }
 
-result<ports::http_response> http_transfer::stalled() const {
-  return troupe::error{errc::timeout,
-                       where() + " sent nothing for " + std::to_string(what_.stall_timeout.count()) + " ms"};
+troupe::error http_transfer::stalled() const {
+  return {errc::timeout, where() + " sent nothing for " + std::to_string(what_.stall_timeout.count()) + " ms"};
 }
 
 size_t http_transfer::on_header(char* data, size_t size, size_t count, void* self) {
@@ -168,15 +171,8 @@ bool http_transfer::take_header(std::string_view line) {
   }
   if (line == "\r\n" || line == "\n")
     head_complete_ = true;
-  auto colon = line.find(':');
-  if (colon == std::string_view::npos)
-    return true;
-  std::string name{line.substr(0, colon)};
-  std::transform(name.begin(), name.end(), name.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
-  auto value = line.substr(colon + 1);
-  auto first = value.find_first_not_of(" \t");
-  auto last = value.find_last_not_of(" \t\r\n");
-  fields_[name] = first == std::string_view::npos ? std::string{} : std::string{value.substr(first, last - first + 1)};
+  if (auto x = parse_field_line(line))
+    fields_[x->first] = std::move(x->second);
   return true;
 }
 

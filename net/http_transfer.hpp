@@ -2,28 +2,14 @@
 
 // One download: what to do with each answer of the server. Used by http_client.cpp alone, on its thread.
 
+#include "net/curl_loop.hpp"
 #include "net/http_fields.hpp"
-#include "protocol/ports/http_client.hpp"
 
-#include <curl/curl.h>
-
-#include <atomic>
 #include <map>
 
 namespace troupe::net {
 
-struct curl_easy_deleter {
-  void operator()(CURL* x) const noexcept {
-    curl_easy_cleanup(x);
-  }
-};
-struct curl_slist_deleter {
-  void operator()(curl_slist* x) const noexcept {
-    curl_slist_free_all(x);
-  }
-};
-
-class http_transfer {
+class http_transfer final : public curl_job {
 public:
   using done_function = std::function<void(result<ports::http_response>)>;
   using progress_function = std::function<void(ports::transfer_progress)>;
@@ -32,22 +18,12 @@ public:
   http_transfer(const http_transfer&) = delete;
   http_transfer& operator=(const http_transfer&) = delete;
 
-  /// Makes a fresh handle for the request; nullptr when libcurl can't.
-  CURL* begin();
-  /// After libcurl is done with the handle. True: ask again from the start (begin), because the server has another
-  /// file by now.
-  bool finish(CURLcode code);
-  /// Ends it, whatever state it is in. The handle must be out of the multi handle.
-  void end(result<ports::http_response> outcome);
-  /// When it counts as stalled unless a byte comes; mono_time::max() while it connects (libcurl's limit holds there).
-  mono_time stalls_at() const noexcept;
-  result<ports::http_response> stalled() const;
-
-  CURL* handle() const noexcept {
-    return easy_.get();
-  }
-
-  std::atomic<bool> cancelled{false};
+  CURL* begin() override;
+  /// Asks again when the server has another file by now.
+  bool finish(CURLcode code) override;
+  void fail(troupe::error why) override;
+  mono_time stalls_at() const noexcept override;
+  troupe::error stalled() const override;
 
 private:
   enum class body { undecided, file, dropped };
@@ -57,6 +33,7 @@ private:
   static curl_socket_t on_socket(void* self, curlsocktype purpose, curl_sockaddr* address);
   static int on_connected(void* self, char*, char*, int, int);
 
+  void end(result<ports::http_response> outcome);
   bool take_header(std::string_view line);
   void decide_body();
   result<void> start_file(uint64_t position, std::optional<uint64_t> total);
@@ -77,7 +54,6 @@ private:
   progress_function progress_;
   done_function done_;
   const clock* clock_;
-  std::unique_ptr<CURL, curl_easy_deleter> easy_;
   std::unique_ptr<curl_slist, curl_slist_deleter> headers_;
   /// Of the present answer, lower-case names.
   std::map<std::string, std::string> fields_;

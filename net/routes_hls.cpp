@@ -45,16 +45,16 @@ result<std::string> read_whole(const shared_file& file) {
 }
 
 /// `edit` makes what is sent from what is there.
-void serve_text(exchange& x, const std::string& path, std::string etag,
-                std::function<std::string(std::string)> edit = {}) {
-  x.app().run_blocking([self = x.hold(), path, etag = std::move(etag), edit = std::move(edit)]() mutable {
+void serve_text(exchange& x, std::string path, const std::string& etag,
+                const std::function<std::string(std::string)>& edit = {}) {
+  with_file(x, in_data(std::move(path)), [etag, edit](const ticket& self, const std::string& path) {
     auto file = open_shared(path);
     auto text = file ? read_whole(**file) : result<std::string>{file.error()};
     if (!text)
       return self.post([self, why = std::move(text).error()] { self->answer_error(why); });
     response out;
     out.content_type = type_of(path);
-    out.etag = etag.empty() ? (*file)->etag : std::move(etag);
+    out.etag = etag.empty() ? (*file)->etag : etag;
     out.headers.emplace_back("Cache-Control", "private, no-cache");
     out.body = edit ? edit(*std::move(text)) : *std::move(text);
     self.post([self, out = std::move(out)]() mutable { self->answer(std::move(out)); });
@@ -62,9 +62,9 @@ void serve_text(exchange& x, const std::string& path, std::string etag,
 }
 
 void serve_master(exchange& x, const rendition& ladder) {
-  auto path = x.app().backend.data_folder() + "/" + ladder.file + "/master.m3u8";
   auto id = ladder.id.str();
-  serve_text(x, path, "\"" + id + "\"", [id](const std::string& text) { return master_below(text, id); });
+  serve_text(x, ladder.file + "/master.m3u8", "\"" + id + "\"",
+             [id](const std::string& text) { return master_below(text, id); });
 }
 
 /// The newest ladder of what the film is now, whose files have addresses of their own: the playlists name ranges of
@@ -101,11 +101,11 @@ std::string left_folder(const job& maker, video_id of) {
 }
 
 void serve_of(exchange& x, const std::string& folder, const std::string& key, const std::string& name) {
-  auto path = x.app().backend.data_folder() + "/" + folder + "/" + name;
+  auto path = folder + "/" + name;
   if (is_text(name))
     serve_text(x, path, {});
   else
-    open_and_serve(x, key, path, name, serve_stream);
+    open_and_serve(x, key, in_data(path), name, serve_stream);
 }
 
 void file(exchange& x) {

@@ -165,6 +165,9 @@ void answer_metrics(exchange& x, const figures& got) {
     add_workers(text, *got.workers);
   if (got.executors)
     add_executors(text, *got.executors);
+  text.family("troupe_coordinator_away", "gauge",
+              "1 while the coordinator can't be reached and reads are answered from the cache");
+  text.sample(x.app().backend.coordinator_away() ? 1 : 0);
   add_caches(text, x.app().backend.cache_stats());
   response out;
   out.content_type = "text/plain; version=0.0.4; charset=utf-8";

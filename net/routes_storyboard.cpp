@@ -40,7 +40,7 @@ void vtt(exchange& x) {
 /// A file of the board's folder; kept open under `key`.
 void serve_file(exchange& x, const std::string& key, const video_detail& found, const std::string& name,
                 serve_function serve) {
-  open_and_serve(x, key, x.app().backend.data_folder() + "/" + found.board.folder + "/" + name, name, serve);
+  open_and_serve(x, key, in_data(found.board.folder + "/" + name), name, serve);
 }
 
 const error another_now{errc::not_found, "there is another storyboard now: ask for storyboard.vtt again"};

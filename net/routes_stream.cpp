@@ -11,7 +11,8 @@ void stream_found(exchange& x, const std::string& profile, const std::string& ke
   if (profile.empty()) {
     if (found.item.state == video_state::missing || found.item.state == video_state::removed)
       return x.answer_error({errc::not_found, "the file of this video is not there now"});
-    return open_and_serve(x, key, found.home.root + "/" + found.item.path, base_name(found.item.path), serve_stream);
+    return open_and_serve(x, key, {found.home.root, found.item.path, found.item.version}, base_name(found.item.path),
+                          serve_stream);
   }
   // The newest one of the profile.
   const rendition* best = nullptr;
@@ -25,7 +26,7 @@ void stream_found(exchange& x, const std::string& profile, const std::string& ke
                                               + "/api/videos/" + found.item.id.str() + "/hls/master.m3u8"});
   auto file = base_name(best->file);
   auto extension = file.rfind('.') == std::string::npos ? std::string{} : file.substr(file.rfind('.'));
-  open_and_serve(x, key, x.app().backend.data_folder() + "/" + best->file, found.item.title + extension, serve_stream);
+  open_and_serve(x, key, in_data(best->file), found.item.title + extension, serve_stream);
 }
 
 void stream(exchange& x) {
@@ -66,8 +67,7 @@ void thumbnail_found(exchange& x, uint32_t width, const std::string& key, const 
     best = best_of(found.item.thumbnails, false, width);
   if (!best)
     return x.answer_error({errc::not_found, "this video has no thumbnail yet"});
-  open_and_serve(x, key, x.app().backend.data_folder() + "/" + best->file, base_name(best->file),
-                 serve_negotiated_picture);
+  open_and_serve(x, key, in_data(best->file), base_name(best->file), serve_negotiated_picture);
 }
 
 void thumbnail(exchange& x) {

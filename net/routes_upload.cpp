@@ -6,6 +6,9 @@ namespace troupe::net {
 namespace {
 
 result<std::unique_ptr<body_sink>> open_upload(exchange& x) {
+  if (x.app().backend.coordinator_away())
+    return error{errc::unavailable, "the coordinator can't be reached from this gateway at the moment; send the file "
+                                    "again in a while"};
   auto boundary = multipart_boundary(x.req.header("content-type").value_or(""));
   if (!boundary)
     return std::move(boundary).error();

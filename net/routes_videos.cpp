@@ -9,12 +9,19 @@ namespace troupe::net {
 
 namespace {
 
-response rendered_response(const ports::rendered_ptr& what, bool cached) {
+/// What the cache has while the coordinator is away may be of some time ago.
+void mark_stale(exchange& x, response& out) {
+  if (x.app().backend.coordinator_away())
+    out.headers.emplace_back("X-Troupe-Stale", "1");
+}
+
+response rendered_response(exchange& x, const ports::rendered_ptr& what, bool cached) {
   response out;
   // Shares the owner: nothing is copied.
   out.shared_body = {what, cached ? &what->cached_body : &what->fresh_body};
   out.etag = what->etag;
   out.headers.emplace_back("Cache-Control", "no-cache");
+  mark_stale(x, out);
   return out;
 }
 
@@ -31,9 +38,9 @@ video_query query_of(const request& req) {
 void list(exchange& x) {
   auto query = query_of(x.req);
   if (auto page = x.app().backend.cached_videos(query))
-    return x.answer(rendered_response(page, true));
+    return x.answer(rendered_response(x, page, true));
   x.app().backend.list_videos(std::move(query), then<ports::rendered_ptr>(x, [](exchange& self, auto page) {
-                                self.answer(rendered_response(page, false));
+                                self.answer(rendered_response(self, page, false));
                               }));
 }
 
@@ -42,6 +49,7 @@ void show(exchange& x) {
     x.app().backend.find_video(*id, then<video_detail>(x, [](exchange& self, video_detail found) {
       auto out = json_response(200, outward_json(found));
       out.headers.emplace_back("Cache-Control", "no-cache");
+      mark_stale(self, out);
       self.answer(std::move(out));
     }));
 }
@@ -80,7 +88,7 @@ void remove(exchange& x) {
 
 void categories(exchange& x) {
   x.app().backend.categories(
-    then<ports::rendered_ptr>(x, [](exchange& self, auto page) { self.answer(rendered_response(page, true)); }));
+    then<ports::rendered_ptr>(x, [](exchange& self, auto page) { self.answer(rendered_response(self, page, true)); }));
 }
 
 route make(verb method, std::string_view path, std::string_view summary, void (*handle)(exchange&)) {

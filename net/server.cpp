@@ -1,6 +1,7 @@
 #include "net/server.hpp"
 
 #include "net/connection.hpp"
+#include "net/listen.hpp"
 #include "net/upload_sink.hpp"
 
 #include <boost/asio/as_tuple.hpp>
@@ -19,15 +20,6 @@ namespace {
 constexpr auto no_throw = asio::as_tuple(asio::use_awaitable);
 /// How long stop() waits for connections to let go.
 constexpr std::chrono::seconds stop_grace{5};
-
-error listen_error(const boost::system::error_code& ec, const server_config& config) {
-  auto where = config.address + ":" + std::to_string(config.port);
-  if (ec == asio::error::address_in_use)
-    return {errc::conflict, where + " is in use: stop what listens there or choose another port"};
-  if (ec == asio::error::access_denied)
-    return {errc::forbidden, "not allowed to listen on " + where + ": choose a port over 1023"};
-  return {errc::io, "can't listen on " + where + ": " + ec.message()};
-}
 
 } // namespace
 
@@ -57,8 +49,9 @@ server::~server() {
 result<uint16_t> server::start() {
   if (auto valid = impl_->shared->config.validate(); !valid)
     return std::move(valid).error();
-  if (auto ready = prepare_uploads_folder(impl_->shared->app.backend.uploads_folder()); !ready)
-    return std::move(ready).error();
+  // Where uploads can't be written there are none of an earlier process, either.
+  if (auto uploads = impl_->shared->app.backend.uploads_folder())
+    TROUPE_TRY(prepare_uploads_folder(*uploads));
   for (uint32_t i = 0; i < impl_->shared->config.threads; ++i)
     impl_->threads.push_back(std::make_shared<io_thread>(*impl_->shared));
   auto port = impl_->listen();
@@ -71,26 +64,7 @@ result<uint16_t> server::start() {
 }
 
 result<uint16_t> server::impl::listen() {
-  auto& config = shared->config;
-  boost::system::error_code ec;
-  auto address = asio::ip::make_address(config.address, ec);
-  if (ec)
-    return {errc::validation, "the address to listen on is malformed"};
-  tcp::endpoint endpoint{address, config.port};
-  acceptor.emplace(threads[0]->context());
-  acceptor->open(endpoint.protocol(), ec);
-  if (!ec)
-    acceptor->set_option(tcp::acceptor::reuse_address(true), ec);
-  if (!ec)
-    acceptor->bind(endpoint, ec);
-  if (!ec)
-    acceptor->listen(1024, ec);
-  if (ec)
-    return listen_error(ec, config);
-  auto bound = acceptor->local_endpoint(ec);
-  if (ec)
-    return listen_error(ec, config);
-  return bound.port();
+  return listen_on(acceptor, threads[0]->context(), shared->config.address, shared->config.port);
 }
 
 asio::awaitable<void> server::impl::accept_loop() {

@@ -8,6 +8,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -35,6 +36,12 @@ result<void> sync_folder(const std::string& path) {
   return {};
 }
 
+/// Another gateway writes it: it holds its lock, on network file systems, too.
+bool in_use(int folder, const char* name) {
+  unique_fd file{::openat(folder, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
+  return file && ::flock(file.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+}
+
 /// Cuts at a character's start, keeping a short extension.
 std::string shortened(std::string name) {
   if (name.size() <= max_name_bytes)
@@ -56,7 +63,7 @@ result<void> prepare_uploads_folder(const std::string& folder) {
   if (!entries)
     return {errc::io, "the uploads folder can't be read: check its permissions"};
   while (auto entry = ::readdir(entries))
-    if (std::string_view{entry->d_name}.starts_with(incoming_prefix))
+    if (std::string_view{entry->d_name}.starts_with(incoming_prefix) && !in_use(::dirfd(entries), entry->d_name))
       ::unlinkat(::dirfd(entries), entry->d_name, 0);
   ::closedir(entries);
   return {};
@@ -80,9 +87,25 @@ std::string sanitised_name(std::string_view sent) {
 
 upload_sink::upload_sink(services& app, std::string_view boundary) :
   app_(app), parser_(boundary, *this), id_(to_string(random_id())) {
-  root_ = app.backend.uploads_folder() + "/";
+}
+
+result<void> upload_sink::open_file() {
+  auto folder = app_.backend.uploads_folder();
+  if (!folder)
+    return std::move(folder).error();
+  root_ = *folder + "/";
   incoming_ = root_ + std::string{incoming_prefix} + id_;
   folder_ = root_ + id_;
+  // A coordinator without a gateway of its own has none.
+  if (::mkdir(folder->c_str(), 0750) != 0 && errno != EEXIST)
+    return disk_error("creation of the uploads folder");
+  file_ = unique_fd{::open(incoming_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640)};
+  if (!file_)
+    return disk_error("creation of the file");
+  // Another gateway that starts leaves it alone.
+  if (::flock(file_.get(), LOCK_EX | LOCK_NB) != 0)
+    return disk_error("lock of the file");
+  return {};
 }
 
 upload_sink::~upload_sink() {
@@ -122,10 +145,7 @@ result<void> upload_sink::on_part(const part_head& head) {
   target_ = target::file;
   have_file_ = true;
   upload_.original_name = sanitised_name(*head.file_name);
-  file_ = unique_fd{::open(incoming_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640)};
-  if (!file_)
-    return disk_error("creation of the file");
-  return {};
+  return open_file();
 }
 
 result<void> upload_sink::on_data(std::string_view piece) {

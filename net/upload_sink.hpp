@@ -10,7 +10,8 @@ namespace troupe::net {
 /// Names of unfinished uploads begin with this; a server that starts removes what an earlier one left.
 inline constexpr std::string_view incoming_prefix = ".incoming-";
 
-/// Removes unfinished uploads of an earlier process. errc::io when the folder can't be read or made.
+/// Removes unfinished uploads of an earlier process, not those that another gateway writes. errc::io when the folder
+/// can't be read or made.
 result<void> prepare_uploads_folder(const std::string& folder);
 
 /// A file name that is safe in any folder: the last component, valid UTF-8 without control characters, no leading dot,
@@ -32,6 +33,7 @@ private:
   result<void> on_part(const part_head& head) override;
   result<void> on_data(std::string_view piece) override;
   result<void> on_part_end() override;
+  result<void> open_file();
   result<void> write_file(std::string_view piece);
   static void registered(exchange& x, result<submit_receipt> outcome);
   void remove();
@@ -39,7 +41,7 @@ private:
   services& app_;
   multipart_parser parser_;
   std::string id_;
-  /// The uploads folder with a slash.
+  /// The uploads folder with a slash; set with the file.
   std::string root_;
   std::string incoming_;
   std::string folder_;

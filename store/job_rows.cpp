@@ -24,6 +24,11 @@ void set_fixed(job_row& row, const job& x) {
   row.request_id = s.request_id;
   row.traceparent = s.traceparent;
   row.created_at = to_ms(x.created);
+  json_into(row.prefers, s.prefers);
+  row.cost_cores = s.cost.cores;
+  row.cost_memory_mib = s.cost.memory_mib;
+  row.cost_gpu_sessions = s.cost.gpu_sessions;
+  row.work = s.work;
 }
 
 job_spec spec_from(job_row& row) {
@@ -47,6 +52,10 @@ job_spec spec_from(job_row& row) {
   s.needs = json_from(row.needs, decode_strings, "needs");
   s.request_id = std::move(row.request_id);
   s.traceparent = std::move(row.traceparent);
+  s.prefers = json_from(row.prefers, decode_strings, "prefers");
+  s.cost = {static_cast<uint32_t>(row.cost_cores), static_cast<uint32_t>(row.cost_memory_mib),
+            static_cast<uint32_t>(row.cost_gpu_sessions)};
+  s.work = row.work;
   return s;
 }
 
@@ -78,6 +87,7 @@ void set_changing(job_row& row, const job& x) {
   row.cancel_requested = x.cancel_requested;
   json_into(row.attempts, x.attempts);
   row.archived = x.archived;
+  row.continuation = encode(x.next);
 }
 
 void set_all(job_row& row, const job& x) {
@@ -107,6 +117,7 @@ job to_job(job_row& row) {
   x.cancel_requested = row.cancel_requested != 0;
   x.attempts = json_from(row.attempts, decode_attempts, "attempts");
   x.archived = row.archived != 0;
+  x.next = json_from(row.continuation, decode_continuation, "continuation");
   return x;
 }
 
@@ -119,6 +130,34 @@ void set_all(queue_row& row, const queue_settings& x) {
 
 queue_settings to_queue(const queue_row& row) {
   return {row.name, row.paused != 0, static_cast<uint32_t>(row.max_running), static_cast<uint32_t>(row.max_depth)};
+}
+
+void set_all(node_row& row, const node_rules& x) {
+  row.name = x.name;
+  row.state = to_string(x.state);
+  row.reason = x.reason;
+  row.since = to_ms(x.since);
+  row.by_score = x.by_score;
+  json_into(row.evidence, x.evidence);
+  std::map<std::string, int64_t> slots{x.slots.begin(), x.slots.end()};
+  json_into(row.slots, slots);
+  row.weight = x.weight;
+  json_into(row.hours, x.hours);
+}
+
+node_rules to_node(const node_row& row) {
+  node_rules x;
+  x.name = row.name;
+  x.state = named(node_state_from(row.state), "state", row.state);
+  x.reason = row.reason;
+  x.since = from_ms(row.since);
+  x.by_score = row.by_score != 0;
+  x.evidence = json_from(row.evidence, decode_evidence, "evidence");
+  for (auto& [queue, n] : json_from(row.slots, decode_counters, "slots"))
+    x.slots[queue] = static_cast<uint32_t>(n);
+  x.weight = static_cast<uint32_t>(row.weight);
+  x.hours = json_from(row.hours, decode_hours, "hours");
+  return x;
 }
 
 } // namespace troupe::store

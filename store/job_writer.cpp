@@ -14,6 +14,7 @@ constexpr auto changing_and_key = [](job_row& r, auto f) {
 };
 constexpr auto changing_only = [](auto& r, auto f) { r.changing(f); };
 constexpr auto every_queue_column = [](queue_row& r, auto f) { all_columns(r, f); };
+constexpr auto every_node_column = [](node_row& r, auto f) { all_columns(r, f); };
 
 /// Rows that end a job go first and new ones last: a unique key may pass from one job to the next within a unit.
 int order_of(const ports::job_change& x) {
@@ -30,6 +31,10 @@ job_writer::job_writer(soci::session& sql, const engine& eng) :
              insert_sql<queue_row>("queues") + " ON CONFLICT (name) DO UPDATE SET "
                + take_excluded<queue_row>(changing_only),
              every_queue_column),
+  put_node_(sql, eng,
+            insert_sql<node_row>("nodes") + " ON CONFLICT (name) DO UPDATE SET "
+              + take_excluded<node_row>(changing_only),
+            every_node_column),
   fence_(sql) {
   fence_.exchange(soci::into(fence_found_));
   fence_.exchange(soci::use(fence_id_, "id"));
@@ -78,6 +83,10 @@ void job_writer::apply(const ports::unit_of_work& unit) {
   for (auto& x : unit.queues) {
     set_all(put_queue_.row, x);
     put_queue_.execute();
+  }
+  for (auto& x : unit.nodes) {
+    set_all(put_node_.row, x);
+    put_node_.execute();
   }
 }
 

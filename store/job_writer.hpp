@@ -25,6 +25,7 @@ private:
   change<job_row> update_;
   change<job_row> remove_;
   change<queue_row> put_queue_;
+  change<node_row> put_node_;
   std::string fence_id_;
   integer fence_attempt_ = 0;
   integer fence_term_ = 0;

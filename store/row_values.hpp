@@ -3,6 +3,7 @@
 // Helpers of the row conversions: what a column holds, and what to say when it does not.
 
 #include "protocol/model/json.hpp"
+#include "protocol/model/node.hpp"
 #include "store/engine.hpp"
 #include "store/rows.hpp"
 

@@ -19,10 +19,11 @@ using integer = long long;
 
 struct job_row {
   std::string id, kind, queue, payload, owner, submission_id, unique_key, parent, depends_on, needs, request_id,
-    traceparent;
+    traceparent, prefers;
   integer on_dependency_failure = 0, not_before = 0, max_attempts = 0, first_delay_ms = 0, max_delay_ms = 0,
-          exponential = 0, created_at = 0;
-  std::string state, progress, result, last_error, lease_worker, worker_name, attempts;
+          exponential = 0, created_at = 0, cost_cores = 0, cost_memory_mib = 0, cost_gpu_sessions = 0;
+  double work = 0;
+  std::string state, progress, result, last_error, lease_worker, worker_name, attempts, continuation;
   integer priority = 0, attempt = 0, failures = 0, interruptions = 0, started_at = 0, finished_at = 0, run_at = 0,
           lease_term = 0, lease_embedded = 0, cancel_requested = 0, archived = 0;
 
@@ -38,7 +39,8 @@ struct job_row {
     f("on_dependency_failure", on_dependency_failure), f("not_before", not_before), f("max_attempts", max_attempts);
     f("first_delay_ms", first_delay_ms), f("max_delay_ms", max_delay_ms), f("exponential", exponential);
     f("needs", needs), f("request_id", request_id), f("traceparent", traceparent);
-    f("created_at", created_at);
+    f("created_at", created_at), f("prefers", prefers), f("cost_cores", cost_cores);
+    f("cost_memory_mib", cost_memory_mib), f("cost_gpu_sessions", cost_gpu_sessions), f("work", work);
   }
   template <class F>
   void changing(F&& f) {
@@ -47,6 +49,7 @@ struct job_row {
     f("started_at", started_at), f("finished_at", finished_at), f("run_at", run_at), f("lease_term", lease_term);
     f("lease_worker", lease_worker), f("worker_name", worker_name), f("lease_embedded", lease_embedded);
     f("cancel_requested", cancel_requested), f("attempts", attempts), f("archived", archived);
+    f("continuation", continuation);
   }
 };
 
@@ -76,6 +79,28 @@ struct queue_row {
 
 void set_all(queue_row& row, const queue_settings& x);
 queue_settings to_queue(const queue_row& row);
+
+struct node_row {
+  std::string name, state, reason, evidence, slots, hours;
+  integer since = 0, by_score = 0, weight = 0;
+
+  template <class F>
+  void key(F&& f) {
+    f("name", name);
+  }
+  template <class F>
+  void fixed(F&&) {
+  }
+  template <class F>
+  void changing(F&& f) {
+    f("state", state), f("reason", reason), f("since", since), f("by_score", by_score), f("evidence", evidence);
+    f("slots", slots), f("weight", weight), f("hours", hours);
+  }
+};
+
+void set_all(node_row& row, const node_rules& x);
+/// Throws `failure` (errc::io) when a column does not hold what was written.
+node_rules to_node(const node_row& row);
 
 struct library_row {
   std::string id, name, category, root;

@@ -101,6 +101,8 @@ result<ports::recovered_jobs> writer::load_jobs() {
                     [&](job_row& row) { out.jobs.push_back(to_job(row)); });
     select<queue_row>(sql, eng, "ORDER BY name", "queues", nothing,
                       [&](queue_row& row) { out.queues.push_back(to_queue(row)); });
+    select<node_row>(sql, eng, "ORDER BY name", "nodes", nothing,
+                     [&](node_row& row) { out.nodes.push_back(to_node(row)); });
     std::string submission;
     std::string id;
     soci::statement st = (sql.prepare << "SELECT submission_id, id FROM jobs WHERE archived = 1"

@@ -5,10 +5,11 @@
 namespace troupe::cluster {
 
 mesh::door::behavior_type door(mesh::door::stateful_pointer<door_state> self, std::shared_ptr<gatekeeper> keeper,
-                               mesh::admin_handles admin, mesh::worker_handles worker) {
+                               mesh::admin_handles admin, mesh::worker_handles worker, mesh::gateway_welcome gateway) {
   self->state.keeper = std::move(keeper);
   self->state.admin = std::move(admin);
   self->state.worker = std::move(worker);
+  self->state.gateway = std::move(gateway);
   auto admit = [self](const mesh::knock& x, std::string_view role) {
     auto name = self->state.keeper->admit(x, role);
     if (!name)
@@ -28,6 +29,13 @@ mesh::door::behavior_type door(mesh::door::stateful_pointer<door_state> self, st
       if (auto name = admit(x.knock, "worker"); !name)
         return mesh::to_caf(name.error());
       return self->state.worker;
+    },
+    [self, admit](const mesh::knock_as_gateway& x) -> caf::result<mesh::gateway_welcome> {
+      auto name = admit(x.knock, "gateway");
+      if (!name)
+        return mesh::to_caf(name.error());
+      spdlog::info("door: gateway {} has come in", *name);
+      return self->state.gateway;
     },
     [self, admit](const mesh::knock& x) -> caf::result<mesh::admin_handles> {
       if (auto name = admit(x, "admin"); !name)

@@ -14,13 +14,14 @@ struct door_state {
   std::shared_ptr<gatekeeper> keeper;
   mesh::admin_handles admin;
   mesh::worker_handles worker;
+  mesh::gateway_welcome gateway;
 };
 
 /// Role: the only actor that a coordinator publishes: hands a peer what its role may use, and nothing else, once its
 /// gatekeeper has let it in. Thread: a scheduler thread. Supervisor: the coordinator's, one_for_one, behind a stable
 /// address; a new door keeps the gatekeeper, which nothing else uses.
 mesh::door::behavior_type door(mesh::door::stateful_pointer<door_state> self, std::shared_ptr<gatekeeper> keeper,
-                               mesh::admin_handles admin, mesh::worker_handles worker);
+                               mesh::admin_handles admin, mesh::worker_handles worker, mesh::gateway_welcome gateway);
 
 struct node_info_state {
   node_info_state() = default;

@@ -45,6 +45,7 @@ struct worker_state {
   std::map<lease_token, job_progress> progress;
   mono_time last_progress{};
   bool progress_set = false;
+  offer_changed offer;
   bool draining = false;
   bool leaving = false;
   std::vector<caf::typed_response_promise<mesh::done>> drained;
@@ -110,9 +111,22 @@ void revoke(self_ptr self, const std::vector<lease_token>& leases) {
   leave_when_empty(self);
 }
 
+/// The configured capabilities and those that were found since.
+std::vector<std::string> capabilities(const worker_state& s) {
+  auto out = s.config.me.capabilities;
+  out.insert(out.end(), s.offer.capabilities.begin(), s.offer.capabilities.end());
+  return out;
+}
+
+void send_offer(self_ptr self) {
+  auto& s = self->state;
+  if (s.joined)
+    self->send(s.jobs, mesh::change_offer{s.config.me.id, capabilities(s), s.offer.problems});
+}
+
 void welcome(self_ptr self, const worker_welcome& x) {
   auto& s = self->state;
-  if (x.data_id != s.config.data_id) {
+  if (!s.config.data_id.empty() && x.data_id != s.config.data_id) {
     spdlog::error("worker {}: the coordinator's data folder is not the one that is mounted here; mount the same folder "
                   "(node.id differs)",
                   s.config.me.node_name);
@@ -126,6 +140,10 @@ void welcome(self_ptr self, const worker_welcome& x) {
   s.lease = std::max(x.lease, milliseconds{30});
   revoke(self, x.revoked);
   timer(self, kind::renew, s.lease / 3);
+  // It may have changed since the hello, which says nothing of problems.
+  send_offer(self);
+  if (s.config.joined)
+    s.config.joined();
   // What was under way on an earlier connection may have been lost with it.
   s.hand_ins = 0;
   s.hand_in_paused = false;
@@ -143,6 +161,7 @@ void greet(self_ptr self, mesh::job_worker jobs) {
   self->monitor(s.jobs);
   auto hello = s.config.me;
   hello.held = s.held();
+  hello.capabilities = capabilities(s);
   if (s.draining)
     for (auto& slots : hello.credit)
       slots.slots = 0;
@@ -412,6 +431,10 @@ worker::behavior_type behavior(self_ptr self, worker_config config) {
       self->state.drained.push_back(promise);
       drain(self, x.grace);
       return promise;
+    },
+    [self](offer_changed& x) {
+      self->state.offer = std::move(x);
+      send_offer(self);
     },
     [self](const worker_timer& x) { on_timer(self, x); },
     [self](dispatcher_found& x) {

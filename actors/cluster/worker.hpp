@@ -9,12 +9,14 @@ namespace troupe::cluster {
 struct worker_config {
   /// Id, name, kinds, credit, capabilities; `held` is filled in.
   worker_hello me;
-  /// Content of node.id in the data folder as this process sees it; has to be the coordinator's.
+  /// Content of node.id in the data folder as this process sees it; has to be the coordinator's. Empty: it sees none.
   std::string data_id;
   /// Called once, with the worker as the sink: kind → runner.
   std::function<std::map<std::string, mesh::runner>(mesh::progress_sink)> make_runners;
   /// Finds the dispatcher afresh; calls back once, on any thread. Must not block.
   std::function<void(std::function<void(result<mesh::job_worker>)>)> look_up;
+  /// Called after each join. From the worker's thread; must not block.
+  std::function<void()> joined = {};
   const clock* time = nullptr;
   /// Between two progress reports of a job.
   milliseconds progress_interval{100};
@@ -33,11 +35,18 @@ struct drain_worker {
   milliseconds grace{0};
 };
 
+/// What it offers beside the configured capabilities, and what is wrong with its node, from now on.
+struct offer_changed {
+  std::vector<std::string> capabilities;
+  std::vector<std::string> problems;
+};
+
 struct worker_timer;
 struct dispatcher_found;
 
 using worker = mesh::worker_link::extend_with<mesh::progress_sink>::extend<
-  caf::replies_to<drain_worker>::with<mesh::done>, caf::reacts_to<worker_timer>, caf::reacts_to<dispatcher_found>>;
+  caf::replies_to<drain_worker>::with<mesh::done>, caf::reacts_to<offer_changed>, caf::reacts_to<worker_timer>,
+  caf::reacts_to<dispatcher_found>>;
 
 /// A worker towards the dispatcher: says hello, takes assignments to their runners, renews the leases at a third of
 /// their time (from the scheduler's thread: no work can delay it), coalesces progress, hands outcomes in and keeps each
@@ -60,5 +69,6 @@ struct dispatcher_found {
 } // namespace troupe::cluster
 
 TROUPE_LOCAL_MESSAGE(troupe::cluster::drain_worker)
+TROUPE_LOCAL_MESSAGE(troupe::cluster::offer_changed)
 TROUPE_LOCAL_MESSAGE(troupe::cluster::worker_timer)
 TROUPE_LOCAL_MESSAGE(troupe::cluster::dispatcher_found)

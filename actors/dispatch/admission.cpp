@@ -12,6 +12,9 @@ constexpr size_t max_text = 512;
 constexpr size_t max_needs = 32;
 constexpr size_t max_dependencies = 100'000;
 constexpr uint32_t max_attempts = 1'000;
+/// So that the sum over all that a worker holds fits.
+constexpr resources most_cost{256'000, 262'144, 1'000};
+constexpr double most_work = 1e15;
 constexpr milliseconds longest_delay{7 * 24 * 3'600'000};
 
 template <class Range, class Name>
@@ -43,6 +46,8 @@ void complete_spec(job_spec& spec, const std::string& prefix,
       spec.queue = kind->queue;
     if (spec.priority == 0)
       spec.priority = kind->priority;
+    if (spec.cost.none())
+      spec.cost = kind->cost;
   }
   auto queues = queue_names();
   if (!spec.queue.empty() && std::find(queues.begin(), queues.end(), spec.queue) == queues.end())
@@ -64,6 +69,17 @@ void complete_spec(job_spec& spec, const std::string& prefix,
       || std::any_of(spec.needs.begin(), spec.needs.end(), [](auto& n) { return n.size() > max_text; }))
     problem("needs",
             "at most " + std::to_string(max_needs) + " names of at most " + std::to_string(max_text) + " bytes");
+  if (spec.prefers.size() > max_needs
+      || std::any_of(spec.prefers.begin(), spec.prefers.end(), [](auto& n) { return n.size() > max_text; }))
+    problem("prefers",
+            "at most " + std::to_string(max_needs) + " names of at most " + std::to_string(max_text) + " bytes");
+  if (spec.cost.cores > most_cost.cores || spec.cost.memory_mib > most_cost.memory_mib
+      || spec.cost.gpu_sessions > most_cost.gpu_sessions)
+    problem("cost", "at most " + std::to_string(most_cost.cores) + " thousandths of a core, "
+                      + std::to_string(most_cost.memory_mib) + " MiB and " + std::to_string(most_cost.gpu_sessions)
+                      + " GPU sessions");
+  if (!(spec.work >= 0) || spec.work > most_work)
+    problem("work", "must be 0 to 1e15");
   if (spec.depends_on.size() > max_dependencies)
     problem("depends_on", "at most " + std::to_string(max_dependencies) + " jobs");
   auto& r = spec.retry;

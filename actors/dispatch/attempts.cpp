@@ -31,10 +31,17 @@ bool job_queue::progress(worker_id worker, const progress_report& report) {
     return false;
   q.heard(*e->holder);
   auto p = bounded(report.progress);
+  // What its parts have reached stays reached.
+  if (e->row.delegated())
+    p.fraction = std::max(p.fraction, e->row.next.front().to);
   bool new_stage = p.stage != e->row.progress.stage;
   e->row.progress = std::move(p);
   if (new_stage)
     q.outbox.touch(*e, true);
+  if (auto* parent = q.delegating_parent(*e)) {
+    q.update_joint_progress(*parent);
+    q.look_for_stragglers(*parent);
+  }
   return true;
 }
 
@@ -57,6 +64,7 @@ bool job_queue::hand_in(worker_id worker, const attempt_outcome& outcome) {
     e->row.result = outcome.result;
     e->row.progress.fraction = 1;
     e->row.last_error = error{errc::none, {}};
+    q.judge_completed(*e);
     q.finish(*e, job_state::completed, {});
     break;
   case attempt_end::failed:
@@ -66,6 +74,10 @@ bool job_queue::hand_in(worker_id worker, const attempt_outcome& outcome) {
   case attempt_end::released:
     q.record_attempt(*e, attempt_end::released, error_class::transient, outcome.failure, &outcome);
     q.queue(*e);
+    break;
+  case attempt_end::delegated:
+    if (auto done = q.delegate(*e, outcome); !done)
+      q.fail_attempt(*e, attempt_end::failed, default_class(done.error().code), done.error(), &outcome);
     break;
   case attempt_end::cancelled:
     q.record_attempt(*e, attempt_end::cancelled, error_class::permanent, outcome.failure, &outcome);
@@ -108,7 +120,10 @@ void job_queue::tick() {
     w->suspect = true;
     q.silence.erase(*w);
     q.ready.slots_changed(*w);
+    q.spare_the_last();
   }
+  q.ready.tick();
+  q.tick_nodes();
 }
 
 mono_time job_queue::next_deadline() const {
@@ -120,7 +135,7 @@ mono_time job_queue::next_deadline() const {
     at = std::min(at, q.delays.begin()->first);
   if (auto* w = q.silence.front())
     at = std::min(at, w->last_seen + q.config.lease);
-  return at;
+  return std::min({at, q.ready.next_deadline(), q.next_node_deadline()});
 }
 
 } // namespace troupe::dispatch

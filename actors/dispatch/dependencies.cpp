@@ -2,15 +2,30 @@
 
 namespace troupe::dispatch {
 
+std::vector<job_id> job_queue::impl::dependencies_of(const job& row) {
+  if (!row.delegated())
+    return row.spec.depends_on;
+  std::vector<job_id> out;
+  for (auto& c : row.next.front().children)
+    out.push_back(c.id);
+  return out;
+}
+
+bool job_queue::impl::fails_with_dependency(const job& row) noexcept {
+  // Who has delegated looks at what became of it himself.
+  return !row.delegated() && row.spec.on_dependency_failure == child_failure::fail;
+}
+
 bool job_queue::impl::wait_for_dependencies(entry& e) {
+  const auto waits_for = dependencies_of(e.row);
   e.unmet = 0;
-  for (auto id : e.row.spec.depends_on)
+  for (auto id : waits_for)
     if (auto* d = find(id); d && !is_terminal(d->row.state))
       ++e.unmet;
   if (e.unmet == 0)
     return false;
   ++e.wait_round;
-  for (auto id : e.row.spec.depends_on) {
+  for (auto id : waits_for) {
     auto* d = find(id);
     if (!d)
       continue;
@@ -32,7 +47,7 @@ bool job_queue::impl::wait_for_dependencies(entry& e) {
 
 void job_queue::impl::stop_waiting(entry& e) {
   e.unmet = 0;
-  for (auto id : e.row.spec.depends_on)
+  for (auto id : dependencies_of(e.row))
     if (auto* d = find(id); d && d->waiting_dependents > 0 && --d->waiting_dependents == 0)
       unpinned(*d);
 }
@@ -42,7 +57,7 @@ void job_queue::impl::settle_dependents(entry& e, std::vector<entry*>& failed) {
     auto* d = find(ref.id);
     if (!d || d->row.state != job_state::waiting || d->wait_round != ref.wait_round)
       continue;
-    if (e.row.state != job_state::completed && d->row.spec.on_dependency_failure == child_failure::fail)
+    if (e.row.state != job_state::completed && fails_with_dependency(d->row))
       failed.push_back(d);
     else if (--d->unmet == 0)
       make_pending(*d);
@@ -56,15 +71,18 @@ void job_queue::impl::cancel_tree(entry& root) {
     work.pop_back();
     if (!e || is_terminal(e->row.state))
       continue;
-    error err{errc::cancelled, "job " + e->row.id.str() + " was cancelled"};
-    if (e->row.state == job_state::running) {
-      e->row.cancel_requested = true;
-      outbox.revoked(e->holder->id, e->row.token());
-      record_attempt(*e, attempt_end::cancelled, error_class::permanent, err, nullptr);
-    }
     work.insert(work.end(), e->children.begin(), e->children.end());
-    finish(*e, job_state::cancelled, std::move(err));
+    cancel(*e, error{errc::cancelled, "job " + e->row.id.str() + " was cancelled"});
   }
+}
+
+void job_queue::impl::cancel(entry& e, error why) {
+  if (e.row.state == job_state::running) {
+    e.row.cancel_requested = true;
+    outbox.revoked(e.holder->id, e.row.token());
+    record_attempt(e, attempt_end::cancelled, error_class::permanent, why, nullptr);
+  }
+  finish(e, job_state::cancelled, std::move(why));
 }
 
 } // namespace troupe::dispatch

@@ -59,6 +59,12 @@ dispatcher_self::behavior_type dispatcher_actor(self_ptr self, dispatcher_config
         return mesh::to_caf(not_now(self->state));
       return mesh::worker_list{self->state.queue->workers()};
     },
+    [self](const mesh::get_nodes&) -> caf::result<mesh::node_list> {
+      if (!self->state.queue)
+        return mesh::to_caf(not_now(self->state));
+      return mesh::node_list{self->state.queue->nodes()};
+    },
+    [self](const mesh::change_node& x) { return on_change_node(self, x); },
     [self](const job_query& x) -> caf::result<job_page> { return self->delegate(self->state.peers.history, x); },
     [self](const worker_hello& hello, const mesh::worker_link& link) { return on_hello(self, hello, link); },
     [self](const mesh::renew_leases& x) { return on_renew(self, x); },
@@ -70,6 +76,7 @@ dispatcher_self::behavior_type dispatcher_actor(self_ptr self, dispatcher_config
         queue_flush(self);
       }
     },
+    [self](mesh::change_offer& x) { on_change_offer(self, x); },
     [self](const mesh::leave& x) { return on_leave(self, x); },
     [self](flush_atom) { flush(self); },
     [self](tick_atom) { on_tick(self); },

@@ -67,6 +67,8 @@ void perform(dispatcher_ptr self, effects& fx, const std::vector<ports::job_chan
       events.events.push_back(std::move(e));
     tell_observer(self, x);
   }
+  if (st.queue)
+    add_moved_parents(st, events);
   if (!events.events.empty() && st.peers.notifier)
     self->send(st.peers.notifier, std::move(events));
 }
@@ -146,6 +148,7 @@ void commit(dispatcher_ptr self, batch taken) {
   unit->jobs = std::move(taken.rows);
   unit->removed_jobs = std::move(taken.removed);
   unit->queues = std::move(taken.queues);
+  unit->nodes = std::move(taken.nodes);
   unit->catalogue = std::exchange(st.catalogue, {});
   auto fx = std::make_shared<effects>(std::move(taken.effects));
   auto waiting = std::make_shared<answers>(std::exchange(st.waiting, {}));

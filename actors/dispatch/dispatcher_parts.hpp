@@ -38,6 +38,10 @@ void answer_when_committed(dispatcher_ptr self, caf::typed_response_promise<T> r
   });
 }
 
+// -- job_events.cpp
+/// Progress of jobs that have handed their work to others; only while the queue is in memory.
+void add_moved_parents(dispatcher_state& st, mesh::publish_events& to);
+
 // -- dispatcher_history.cpp
 /// For reads of the history: the store's reader is asked for single rows only.
 constexpr std::chrono::seconds history_timeout{10};
@@ -60,11 +64,15 @@ caf::result<job> on_action(dispatcher_ptr self, const mesh::act_on_job& x);
 // -- dispatcher_submit.cpp
 caf::result<mesh::submitted> on_submit(dispatcher_ptr self, mesh::submit_jobs& x);
 
+// -- dispatcher_nodes.cpp
+caf::result<mesh::node_list> on_change_node(dispatcher_ptr self, const mesh::change_node& x);
+
 // -- dispatcher_workers.cpp
 caf::result<worker_welcome> on_hello(dispatcher_ptr self, const worker_hello& hello, const mesh::worker_link& link);
 caf::result<mesh::leases_renewed> on_renew(dispatcher_ptr self, const mesh::renew_leases& x);
 void on_progress(dispatcher_ptr self, const mesh::report_progress& x);
 caf::result<mesh::handed_in> on_hand_in(dispatcher_ptr self, mesh::hand_in& x);
+void on_change_offer(dispatcher_ptr self, mesh::change_offer& x);
 caf::result<mesh::done> on_leave(dispatcher_ptr self, const mesh::leave& x);
 void on_link_down(dispatcher_ptr self, const caf::down_msg& x);
 

@@ -105,6 +105,7 @@ void on_progress(dispatcher_ptr self, const mesh::report_progress& x) {
       for (auto& e : progress_events_of(*item, st.config.wanted))
         events.events.push_back(std::move(e));
   }
+  add_moved_parents(st, events);
   if (!events.events.empty() && st.peers.notifier)
     self->send(st.peers.notifier, std::move(events));
   if (st.queue->dirty())
@@ -127,6 +128,23 @@ caf::result<mesh::handed_in> on_hand_in(dispatcher_ptr self, mesh::hand_in& x) {
   auto reply = self->make_response_promise<mesh::handed_in>();
   answer_when_committed(self, reply, std::move(answer));
   return reply;
+}
+
+void on_change_offer(dispatcher_ptr self, mesh::change_offer& x) {
+  // A worker says what it likes; people read it.
+  constexpr size_t most = 1'000;
+  constexpr size_t longest = 1'000;
+  if (x.capabilities.size() > most)
+    x.capabilities.resize(most);
+  if (x.problems.size() > most)
+    x.problems.resize(most);
+  std::erase_if(x.capabilities, [](auto& text) { return text.size() > longest; });
+  for (auto& text : x.problems)
+    text.resize(std::min(text.size(), longest));
+  if (!self->state.queue)
+    return;
+  self->state.queue->set_capabilities(x.worker, std::move(x.capabilities), std::move(x.problems));
+  queue_flush(self);
 }
 
 caf::result<mesh::done> on_leave(dispatcher_ptr self, const mesh::leave& x) {

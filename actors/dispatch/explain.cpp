@@ -54,7 +54,7 @@ private:
   void waiting() {
     std::string names;
     size_t n = 0;
-    for (auto id : e_.row.spec.depends_on) {
+    for (auto id : job_queue::impl::dependencies_of(e_.row)) {
       auto* d = q_.find(id);
       if (!d || is_terminal(d->row.state))
         continue;
@@ -101,46 +101,127 @@ private:
     return out;
   }
 
-  void place() {
-    size_t connected = 0, silent = 0, of_kind = 0, capable = 0, slots = 0, used = 0;
+  /// What of the workers that could run it stands in the way.
+  struct survey {
+    size_t connected = 0, silent = 0, of_kind = 0, capable = 0, open = 0, slots = 0, used = 0;
     const worker_record* nearest = nullptr;
+    /// With a slot, but without the tokens.
+    const worker_record* short_of_tokens = nullptr;
+    bool kept_free = false;
+    bool takes_it = false;
+    std::vector<const node_record*> closed;
+  };
+
+  survey look() const {
+    survey x;
     for (auto& [_, w] : q_.workers) {
       if (!w.connected)
         continue;
-      ++connected;
+      ++x.connected;
       if (!std::binary_search(w.kinds.begin(), w.kinds.end(), e_.kind->name))
         continue;
-      ++of_kind;
+      ++x.of_kind;
       if (auto lacks = missing(w); !lacks.empty()) {
-        if (!nearest || lacks.size() < missing(*nearest).size())
-          nearest = &w;
+        if (!x.nearest || lacks.size() < missing(*x.nearest).size())
+          x.nearest = &w;
         continue;
       }
-      ++capable;
-      if (w.suspect) {
-        ++silent;
-        continue;
-      }
-      for (auto& s : w.slots)
-        if (s.queue == e_.queue) {
-          slots += s.slots;
-          used += std::min(s.used, s.slots);
-        }
+      ++x.capable;
+      if (w.suspect)
+        ++x.silent;
+      else if (!w.node->open)
+        x.closed.push_back(w.node);
+      else
+        look_at(w, x);
     }
-    if (connected == 0)
+    return x;
+  }
+
+  void look_at(const worker_record& w, survey& x) const {
+    ++x.open;
+    auto* s = w.slots_for(e_.queue);
+    if (!s || s->slots == 0)
+      return;
+    x.slots += s->slots;
+    x.used += std::min(s->used, s->slots);
+    if (s->used >= s->slots)
+      return;
+    if (!w.has_tokens(e_.row.spec.cost))
+      x.short_of_tokens = !x.short_of_tokens || w.held.size() < x.short_of_tokens->held.size() ? &w : x.short_of_tokens;
+    else if (w.reserved_for && w.reserved_for->wants != e_.needs->wants)
+      x.kept_free = true;
+    else
+      x.takes_it = true;
+  }
+
+  void place() {
+    auto x = look();
+    if (x.connected == 0)
       say("no worker is connected");
-    else if (of_kind == 0)
+    else if (x.of_kind == 0)
       say("no connected worker runs jobs of kind " + e_.kind->name);
-    else if (capable == 0)
-      lacking(*nearest);
-    else if (silent == capable)
+    else if (x.capable == 0)
+      lacking(*x.nearest);
+    else if (x.silent == x.capable)
       say("the workers that can run it have not been heard for a while");
-    else if (slots == 0)
+    else if (x.open == 0)
+      closed_nodes(x.closed);
+    else if (x.slots == 0)
       say("no worker that can run it takes jobs of queue " + e_.queue->name);
-    else if (used >= slots)
-      busy(slots);
-    else if (reasons_.empty())
-      say("a worker is free for it: it is about to be assigned");
+    else
+      full(x);
+  }
+
+  void closed_nodes(const std::vector<const node_record*>& nodes) {
+    std::string names;
+    size_t n = 0;
+    for (auto* x : nodes)
+      if (n++ < max_named)
+        names += (names.empty() ? "" : "; ") + x->rules.name + " " + q_.closed(*x);
+    say("the nodes that can run it get no new work: " + names
+        + (n > max_named ? "; and " + std::to_string(n - max_named) + " more" : ""));
+  }
+
+  void full(const survey& x) {
+    auto now = q_.clk.mono();
+    if (!e_.line) {
+      std::string names;
+      for (auto name : ready_index::failed_on(e_))
+        if (names.find(name) == std::string::npos)
+          names += (names.empty() ? "" : ", ") + std::string{name};
+      say("it failed on " + names + " and waits for another node that can run it, for " + duration(e_.aside_until - now)
+          + " at most");
+    } else if (e_.needs->least_rank > 0) {
+      say("it waits for a worker that offers what it prefers, for " + duration(e_.needs->hold_until - now)
+          + " at most; those are full");
+    } else if (x.takes_it) {
+      if (reasons_.empty())
+        say("a worker is free for it: it is about to be assigned");
+    } else if (x.short_of_tokens) {
+      tokens(*x.short_of_tokens);
+    } else if (x.kept_free) {
+      say("the workers with a free slot are kept free for larger jobs that come first");
+    } else {
+      busy(x.slots);
+    }
+  }
+
+  /// "2000 of 4000 thousandths of a core" for each that lacks.
+  void tokens(const worker_record& w) {
+    std::string text;
+    auto add = [&](uint32_t cost, uint32_t of, uint32_t used, const char* unit) {
+      if (of == 0 || cost == 0 || uint64_t{used} + cost <= of)
+        return;
+      text += (text.empty() ? "" : "; ") + std::to_string(cost) + " " + unit + ", of which "
+              + std::to_string(used < of ? of - used : 0) + " of " + std::to_string(of) + " are free";
+    };
+    auto& c = e_.row.spec.cost;
+    add(c.cores, w.tokens.cores, w.in_use.cores, "thousandths of a core");
+    add(c.memory_mib, w.tokens.memory_mib, w.in_use.memory_mib, "MiB of memory");
+    add(c.gpu_sessions, w.tokens.gpu_sessions, w.in_use.gpu_sessions, "GPU sessions");
+    say("no worker with a free slot has room for it; on " + w.node_name + " it needs " + text);
+    if (e_.needs->reserved)
+      say("worker " + e_.needs->reserved->node_name + " gets no other work until there is room for it");
   }
 
   void lacking(const worker_record& nearest) {
@@ -155,6 +236,9 @@ private:
     say("all " + std::to_string(slots) + " slots of the workers that can run it are in use, and "
         + (n >= max_counted ? std::to_string(max_counted) + " or more" : std::to_string(n))
         + (n == 1 ? " job comes" : " jobs come") + " before it");
+    if (auto others = q_.ready.jobs_of_others_before(e_, max_counted); others > 0)
+      say("owner \"" + e_.row.spec.owner + "\" has had its fair share of the cluster for now: " + std::to_string(others)
+          + (others >= max_counted ? " or more" : "") + " jobs of others who have had less come first");
   }
 
   job_queue::impl& q_;

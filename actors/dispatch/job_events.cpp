@@ -1,4 +1,4 @@
-#include "actors/dispatch/dispatcher.hpp"
+#include "actors/dispatch/dispatcher_parts.hpp"
 
 #include "protocol/model/json.hpp"
 #include "protocol/model/json_writer.hpp"
@@ -86,6 +86,13 @@ std::vector<event> events_of(const job& x, const std::function<bool(std::string_
 
 std::vector<event> progress_events_of(const job& x, const std::function<bool(std::string_view)>& wanted) {
   return make(x, true, wanted);
+}
+
+void add_moved_parents(dispatcher_state& st, mesh::publish_events& to) {
+  for (auto id : st.queue->take_moved_parents())
+    if (auto* item = st.queue->find(id))
+      for (auto& e : progress_events_of(*item, st.config.wanted))
+        to.events.push_back(std::move(e));
 }
 
 } // namespace troupe::dispatch

@@ -5,6 +5,8 @@
 // have to be written and (b) the effects that may happen once those rows are committed. The dispatcher takes both with
 // take(), commits, and only then performs the effects; when a commit fails it drops the whole object and recovers.
 
+#include "actors/dispatch/node_scores.hpp"
+#include "actors/dispatch/stragglers.hpp"
 #include "protocol/model/job_kinds.hpp"
 #include "protocol/model/result.hpp"
 #include "protocol/model/worker.hpp"
@@ -15,6 +17,20 @@
 #include <optional>
 
 namespace troupe::dispatch {
+
+struct placing_rules {
+  /// A retry waits so long for a node other than those where it failed.
+  milliseconds elsewhere_wait{30'000};
+  /// Waiting for a preferred worker is worth a tenth of what the job takes, between these.
+  milliseconds least_locality_wait{500};
+  milliseconds longest_locality_wait{5'000};
+  /// Jobs that later turns overtake for so long, because they lack tokens, get a worker kept free for them.
+  milliseconds token_wait{10'000};
+  /// Smaller work that was made so much later may still go first, at most. Zero: age alone counts.
+  milliseconds longest_handicap{600'000};
+  /// Of the jobs that only their work tells apart, one in so many is taken by age, however fast the node is.
+  uint32_t by_age_one_in = 8;
+};
 
 struct queue_config {
   /// A lease that is not renewed for this long is lost.
@@ -27,9 +43,17 @@ struct queue_config {
   std::optional<uint32_t> keep_failed;
   /// Settings of queues ("video") and kinds ("kind:transcode") that the database has none for.
   std::vector<queue_settings> defaults;
+  /// When parts of a job are begun a second time.
+  straggler_rules stragglers{};
   /// Whoever speaks of a running job is believed, whatever lease it has or had. For one purpose: a test harness shows
   /// with it that it notices what a worker without a lease changes. Never for a real node.
   bool unfenced = false;
+  placing_rules placing;
+  quarantine_rules quarantine;
+  /// Owners whose share is not 1.
+  std::map<std::string, uint32_t, std::less<>> owner_weights;
+  /// Local time less UTC, for the hours of nodes. Empty: the machine's time zone.
+  std::function<std::chrono::minutes(timestamp)> utc_offset;
 };
 
 /// What may happen once the rows taken with it are committed. In order.
@@ -44,10 +68,11 @@ struct batch {
   std::vector<ports::job_change> rows;
   std::vector<job_id> removed;
   std::vector<queue_settings> queues;
+  std::vector<node_rules> nodes;
   dispatch::effects effects;
 
   bool needs_commit() const noexcept {
-    return !rows.empty() || !removed.empty() || !queues.empty();
+    return !rows.empty() || !removed.empty() || !queues.empty() || !nodes.empty();
   }
 };
 
@@ -131,6 +156,13 @@ public:
   result<void> change_queue(const queue_settings& settings);
   result<queue_settings> settings_of(const std::string& name) const;
   std::vector<worker_info> workers() const;
+  /// Rules of a node, also of one that is away, from now on. errc::validation for what they can't be. What runs on it
+  /// goes on. Its speed and the evidence against it are forgotten when they make it active again.
+  result<void> set_node(node_rules rules);
+  /// errc::not_found for one that never was here.
+  result<node_rules> rules_of(const std::string& node) const;
+  /// By name: those that are here, and those with rules.
+  std::vector<node_details> nodes() const;
 
   // -- workers ------------------------------------------------------------------------------------------------------
 
@@ -138,12 +170,18 @@ public:
   /// `hello.held`. Leases of this worker id that it does not name any more are interrupted.
   std::vector<lease_token> join(const worker_hello& hello);
   void set_credit(worker_id worker, const std::vector<queue_slots>& credit);
+  /// What it offers and what is wrong with it from now on; what it runs goes on. Nothing happens to a worker that is
+  /// not there.
+  void set_capabilities(worker_id worker, std::vector<std::string> capabilities,
+                        std::vector<std::string> problems = {});
   renewal renew(worker_id worker, const std::vector<lease_token>& held);
   /// Takes progress into memory. False: stale token, dropped. Writes a row only when the stage changed.
   bool progress(worker_id worker, const progress_report& report);
-  /// Ends an attempt: completed, retried by error class, failed for good, cancelled or released. False: stale token,
-  /// nothing changed.
+  /// Ends an attempt: completed, retried by error class, failed for good, cancelled, released or delegated. False:
+  /// stale token, nothing changed.
   bool hand_in(worker_id worker, const attempt_outcome& outcome);
+  /// Jobs whose children have moved since the last call, and of which that was not told lately.
+  std::vector<job_id> take_moved_parents();
   /// Is this the current lease of a running job, held by this worker?
   bool holds(worker_id worker, const lease_token& token) const noexcept;
   /// Graceful end: what it holds is released, burning nothing.
@@ -158,7 +196,8 @@ public:
   void tick();
   /// When tick has something to do next; mono_time::max() if nothing.
   mono_time next_deadline() const;
-  /// Gives queued jobs to workers with credit: priority, then age; only what pauses, limits, kinds and needs allow.
+  /// Gives queued jobs to workers with slots and tokens for them (README.md, "Placing"); only what pauses, limits,
+  /// kinds, needs and the rules of nodes allow.
   void assign();
 
   /// What has accumulated since the last take.

@@ -10,7 +10,9 @@ constexpr milliseconds full_queue_retry{5'000};
 } // namespace
 
 job_queue::impl::impl(queue_config cfg, const clock& c, std::function<uint64_t()> rnd) :
-  config(std::move(cfg)), clk(c), random(std::move(rnd)), ids(random), submitted(random()) {
+  config(std::move(cfg)), clk(c), random(std::move(rnd)), ids(random), ready(config.placing, clk),
+  scores(config.quarantine), submitted(random()) {
+  ready.shares.set_weights(config.owner_weights);
   for (auto name : queue_names())
     queue_of(std::string{name});
   for (auto& k : job_kinds())
@@ -60,10 +62,14 @@ kind_state& job_queue::impl::kind_of(const std::string& name) {
   auto& k = i->second;
   if (fresh) {
     k.name = name;
+    k.index = static_cast<uint32_t>(kinds.size() - 1);
     k.settings.name = "kind:" + name;
     // Without a setting of its own only the queue bounds it.
     k.settings.max_depth = UINT32_MAX;
     if (auto* rules = find_job_kind(name)) {
+      k.interactive = rules->interactive;
+      k.typical = rules->typical;
+      k.cost = rules->cost;
       k.keep_completed = config.keep_completed.value_or(rules->keep_completed);
       k.keep_failed = config.keep_failed.value_or(rules->keep_failed);
     }

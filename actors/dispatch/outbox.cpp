@@ -29,6 +29,10 @@ void outbox::settings(const queue_settings& s) {
   settings_[s.name] = s;
 }
 
+void outbox::node(const node_rules& x) {
+  nodes_[x.name] = x;
+}
+
 void outbox::assigned(worker_id worker, assignment a) {
   effects_.assignments.emplace_back(worker, std::move(a));
 }
@@ -38,7 +42,7 @@ void outbox::revoked(worker_id worker, const lease_token& token) {
 }
 
 bool outbox::empty() const noexcept {
-  return touched_.empty() && removed_.empty() && settings_.empty() && effects_.assignments.empty()
+  return touched_.empty() && removed_.empty() && settings_.empty() && nodes_.empty() && effects_.assignments.empty()
          && effects_.revocations.empty();
 }
 
@@ -62,6 +66,8 @@ batch outbox::take(job_table& jobs) {
   out.removed = std::exchange(removed_, {});
   for (auto& [_, s] : std::exchange(settings_, {}))
     out.queues.push_back(s);
+  for (auto& [_, x] : std::exchange(nodes_, {}))
+    out.nodes.push_back(std::move(x));
   auto touched = std::exchange(touched_, {});
   std::erase(touched, nullptr);
   std::stable_partition(touched.begin(), touched.end(), [](entry* e) { return is_terminal(e->row.state); });

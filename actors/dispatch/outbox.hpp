@@ -17,6 +17,7 @@ public:
   /// One that is not in memory.
   void removed(job_id id);
   void settings(const queue_settings& s);
+  void node(const node_rules& x);
   void assigned(worker_id worker, assignment a);
   void revoked(worker_id worker, const lease_token& token);
 
@@ -34,6 +35,7 @@ private:
   std::vector<entry*> touched_;
   std::vector<job_id> removed_;
   std::map<std::string, queue_settings> settings_;
+  std::map<std::string, node_rules> nodes_;
   effects effects_;
 };
 

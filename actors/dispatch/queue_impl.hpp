@@ -45,6 +45,10 @@ struct job_queue::impl {
   std::map<std::string, queue_state, std::less<>> queues;
   std::map<std::string, kind_state, std::less<>> kinds;
   ready_index ready;
+  node_table nodes;
+  node_scores scores;
+  /// Nodes that are quarantined by their score.
+  std::vector<node_record*> on_probation;
   submissions submitted;
   std::unordered_map<std::string, entry*> unique_keys;
   dispatch::outbox outbox;
@@ -56,8 +60,15 @@ struct job_queue::impl {
   ended_jobs recently_archived;
   std::deque<job_id> archive_order;
   std::vector<kind_state*> over_retention;
+  /// Jobs whose children have moved since that was told, and when it was told last.
+  std::set<job_id> moved_parents;
+  std::unordered_map<job_id, mono_time> parents_told;
+  /// When the parts of a job were looked through for those that take long.
+  std::unordered_map<job_id, mono_time> parents_looked_at;
   uint64_t finish_count = 0;
   uint64_t serve_count = 0;
+  /// Hours of nodes are looked at once a minute; not set: no node has any.
+  mono_time hours_at = mono_time::max();
 
   // lookup.cpp
   entry* find(job_id id) noexcept;
@@ -92,12 +103,40 @@ struct job_queue::impl {
   void hold(entry& e, worker_record& w);
   void release_lease(entry& e);
 
+  // delegation.cpp
+  /// Ends its attempt and makes the child jobs that it hands its work to; nothing has changed after an error.
+  result<void> delegate(entry& e, const attempt_outcome& outcome);
+  /// For the attempt that goes on.
+  std::vector<child_end> ends_of_children(const entry& e) const;
+  /// What an attempt of it is given: its own continuation's, or its parent's.
+  const std::string& state_for(const entry& e) const;
+  /// assignment::lanes.
+  std::vector<double> lanes_for(const entry& e) const;
+  /// The parent that waits for it as one of those it handed its work to; or nullptr.
+  entry* delegating_parent(const entry& e) noexcept;
+  void update_joint_progress(entry& parent);
+
+  // stragglers.cpp
+  /// Begins parts a second time on idle nodes where the first ones take long; the first that is done ends the other.
+  void look_for_stragglers(entry& parent);
+  double time_of_a_share(const entry& parent) const;
+  const worker_record* idle_worker_for(const entry& part, const node_record& not_on) const;
+  void copy_to(entry& parent, const entry& part, const worker_record& where);
+  /// A part has ended: what else does the same work is cancelled.
+  void end_copies(entry& done);
+
   // dependencies.cpp
+  /// What it waits for now.
+  static std::vector<job_id> dependencies_of(const job& row);
+  /// Whether it fails with the first of them that does.
+  static bool fails_with_dependency(const job& row) noexcept;
   /// Counts and links its unfinished dependencies; true when there are some.
   bool wait_for_dependencies(entry& e);
   void stop_waiting(entry& e);
   void settle_dependents(entry& e, std::vector<entry*>& failed);
   void cancel_tree(entry& root);
+  /// It alone.
+  void cancel(entry& e, error why);
 
   // retention.cpp
   bool pinned(const entry& e) const;
@@ -121,6 +160,7 @@ struct job_queue::impl {
   void settle_recovered(const std::vector<entry*>& all);
 
   // submit.cpp
+  result<std::vector<submit_receipt>> submit_now(std::vector<job_spec> specs, const std::vector<job>& history);
   void create(job_spec spec);
 
   // workers.cpp
@@ -129,6 +169,32 @@ struct job_queue::impl {
   void heard(worker_record& w);
   void set_slots(worker_record& w, const std::vector<queue_slots>& credit);
   void forget(worker_record& w);
+  /// As many of each queue as it offers, or as an administrator said.
+  void apply_slots(worker_record& w);
+
+  // nodes.cpp
+  node_record& node_of(const std::string& name);
+  void put_on_node(worker_record& w, const std::string& name);
+  void leave_node(worker_record& w);
+  /// Why the node gets no new work; empty when it does.
+  std::string closed(const node_record& n) const;
+  bool in_hours(const node_record& n) const;
+  bool may_probe(const node_record& n) const;
+  /// Opens or closes it for new work, as its rules and the time say.
+  void update_open(node_record& n);
+  /// Call when its rules have changed.
+  void rules_changed(node_record& n);
+  void quarantine(node_record& n);
+  void reinstate(node_record& n, std::string why);
+  /// A kind that no other open node runs; empty when there is none.
+  std::string only_one_for(const node_record& n) const;
+  /// Nobody is quarantined whom the cluster needs. Call when fewer nodes are open than before.
+  void spare_the_last();
+  void tick_nodes();
+  mono_time next_node_deadline() const;
+  void judge_completed(entry& e);
+  /// The attempt that its holder was probed with has ended.
+  void judge_probe(entry& e, bool completed, bool against_node);
 };
 
 } // namespace troupe::dispatch

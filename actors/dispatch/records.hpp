@@ -3,8 +3,11 @@
 // What the queue keeps in memory for a job, a queue, a kind and a worker. Plain data; the classes beside it own the
 // rules. Addresses are stable for the life of the record.
 
+#include "actors/dispatch/fair_shares.hpp"
 #include "actors/dispatch/intrusive_list.hpp"
+#include "actors/dispatch/node_scores.hpp"
 #include "protocol/model/job_kinds.hpp"
+#include "protocol/model/node.hpp"
 #include "protocol/model/worker.hpp"
 
 #include <array>
@@ -16,6 +19,8 @@
 namespace troupe::dispatch {
 
 struct entry;
+struct flow;
+struct lane;
 struct requirement;
 struct worker_record;
 struct profile;
@@ -49,6 +54,11 @@ using finished_set = std::set<std::pair<uint64_t, entry*>>;
 
 struct kind_state : limit_group {
   std::string name;
+  /// Among all kinds, as the speeds of nodes know it.
+  uint32_t index = 0;
+  bool interactive = false;
+  milliseconds typical{0};
+  resources cost;
   uint32_t keep_completed = 10;
   uint32_t keep_failed = 50;
   /// Finished jobs that may leave memory.
@@ -77,6 +87,16 @@ struct entry {
   /// In order of lease end, and among those that the holder has.
   list_hook<entry> lease_hook;
   list_hook<entry> held_hook;
+  account* owner = nullptr;
+  /// Where it stands while it is queued; nullptr while it is set aside for a node other than those where it failed.
+  flow* line = nullptr;
+  uint64_t line_at = 0;
+  /// Its place in line: when it was made and how long smaller work may overtake it, milliseconds since 1970.
+  int64_t ripe = 0;
+  /// A retry that is queued waits for another node until then; not set: it is none.
+  mono_time aside_until{};
+  /// What its owner was charged when it started.
+  float charged = 0;
   /// End of the lease while running, end of the delay while delayed.
   mono_time due{};
   /// When it was given to its worker, or recovered.
@@ -104,15 +124,39 @@ struct entry {
 
 using job_table = std::unordered_map<job_id, entry>;
 
+/// A node by its name, with all workers that have it.
+struct node_record {
+  node_rules rules;
+  /// Among all nodes, as the speeds know it.
+  uint32_t index = 0;
+  std::vector<worker_record*> workers;
+  /// Jobs that its workers hold.
+  uint32_t running = 0;
+  /// New work may go to it.
+  bool open = true;
+  probation probe;
+  /// The attempt that is to show whether it works again.
+  lease_token probing;
+};
+
+using node_table = std::map<std::string, node_record, std::less<>>;
+
 /// What a worker takes of one queue.
 struct worker_slots {
   queue_state* queue = nullptr;
+  /// As things are, and as the worker itself says: an administrator may have said otherwise.
   uint32_t slots = 0;
+  uint32_t offered = 0;
   uint32_t used = 0;
-  /// Its key among the free workers of its lane, when it is there.
+  /// Order of the last assignment: the one that waited longest is served first.
+  uint64_t served = 0;
+};
+
+/// Its place among the free workers of one lane.
+struct listing {
   bool listed = false;
-  uint32_t listed_used = 0;
-  uint64_t listed_order = 0;
+  float load = 0;
+  uint64_t served = 0;
 };
 
 struct worker_record {
@@ -122,21 +166,45 @@ struct worker_record {
   /// Both sorted, each once.
   std::vector<std::string> kinds;
   std::vector<std::string> capabilities;
+  /// What is wrong with its node, as it says.
+  std::vector<std::string> problems;
   std::vector<worker_slots> slots;
   intrusive_list<entry, &entry::held_hook> held;
   list_hook<worker_record> silence_hook;
   profile* group = nullptr;
+  /// One for each lane of its group, in the same order.
+  std::vector<listing> listings;
+  node_record* node = nullptr;
+  /// What it has in all (0: no limit), and what its jobs take.
+  resources tokens;
+  resources in_use;
+  /// Kept free for this requirement, whose jobs are too large to find room by chance.
+  requirement* reserved_for = nullptr;
   /// It said hello in this life of the queue and its link is up.
   bool connected = false;
   /// Silent for a lease: gets nothing until it is heard again.
   bool suspect = false;
   timestamp joined;
   mono_time last_seen{};
-  /// Order of the last assignment: the one that waited longest is served first.
-  uint64_t served = 0;
 
   bool assignable() const noexcept {
-    return connected && !suspect;
+    return connected && !suspect && node->open;
+  }
+  const worker_slots* slots_for(const queue_state* q) const noexcept {
+    for (auto& s : slots)
+      if (s.queue == q)
+        return &s;
+    return nullptr;
+  }
+  /// Are there tokens for it? What takes more than there is may run alone.
+  bool has_tokens(const resources& cost) const noexcept {
+    auto fits = [](uint32_t of, uint32_t used, uint32_t more) {
+      return of == 0 || more == 0 || uint64_t{used} + more <= of;
+    };
+    return held.empty()
+           || (fits(tokens.cores, in_use.cores, cost.cores)
+               && fits(tokens.memory_mib, in_use.memory_mib, cost.memory_mib)
+               && fits(tokens.gpu_sessions, in_use.gpu_sessions, cost.gpu_sessions));
   }
 };
 

@@ -12,6 +12,13 @@ void job_queue::recover(uint64_t term, uint64_t life, ports::recovered_jobs reco
   for (auto& s : recovered.queues)
     if (auto* g = q.group(s.name))
       g->settings = s;
+  for (auto& x : recovered.nodes) {
+    auto& n = q.node_of(x.name);
+    n.rules = std::move(x);
+    if (n.rules.by_score)
+      n.probe.begin(q.config.quarantine, q.clk.mono());
+    q.rules_changed(n);
+  }
   for (auto& [submission, id] : recovered.archived_submissions)
     q.submitted.add(submission, id);
   std::vector<entry*> all;
@@ -29,6 +36,8 @@ entry& job_queue::impl::load(job row) {
   e.row = std::move(row);
   complete_policy(e.row.spec.retry, find_job_kind(e.row.spec.kind));
   e.kind = &kind_of(e.row.spec.kind);
+  if (e.row.spec.cost.none())
+    e.row.spec.cost = e.kind->cost;
   e.queue = &queue_of(e.row.spec.queue);
   e.written = true;
   ++e.queue->by_state[static_cast<size_t>(e.row.state)];
@@ -62,7 +71,7 @@ void job_queue::impl::restore_states(std::vector<entry*>& all) {
       break;
     case job_state::running: {
       auto& w = worker_of(e->row.lease_worker);
-      w.node_name = e->row.worker_name;
+      put_on_node(w, e->row.worker_name);
       w.embedded = e->row.lease_embedded;
       hold(*e, w);
       if (w.embedded && e->row.lease_term < life)
@@ -85,7 +94,7 @@ void job_queue::impl::settle_recovered(const std::vector<entry*>& all) {
     if (e->row.state != job_state::waiting)
       continue;
     const entry* failed = nullptr;
-    if (e->row.spec.on_dependency_failure == child_failure::fail)
+    if (fails_with_dependency(e->row))
       for (auto id : e->row.spec.depends_on)
         if (auto* d = find(id); d && is_terminal(d->row.state) && d->row.state != job_state::completed)
           failed = d;

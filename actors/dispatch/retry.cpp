@@ -28,6 +28,8 @@ void job_queue::impl::run_again(entry& e) {
   row.cancel_requested = false;
   row.finished = {};
   row.progress = {};
+  // It may have ended while it preferred a place to go on.
+  ready.rebind(e);
   make_pending(e);
 }
 

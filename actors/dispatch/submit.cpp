@@ -222,8 +222,13 @@ void job_queue::impl::create(job_spec spec) {
   ready.bind(e);
 }
 
+result<std::vector<submit_receipt>> job_queue::impl::submit_now(std::vector<job_spec> specs,
+                                                                const std::vector<job>& history) {
+  return submission_call{*this, std::move(specs), history}.run();
+}
+
 result<std::vector<submit_receipt>> job_queue::submit(std::vector<job_spec> specs, const std::vector<job>& history) {
-  return submission_call{*impl_, std::move(specs), history}.run();
+  return impl_->submit_now(std::move(specs), history);
 }
 
 std::vector<job_id> job_queue::unknown_dependencies(const std::vector<job_spec>& specs) const {

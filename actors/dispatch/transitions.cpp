@@ -104,22 +104,36 @@ void job_queue::impl::make_pending(entry& e) {
 
 void job_queue::impl::hold(entry& e, worker_record& w) {
   e.holder = &w;
-  e.due = clk.mono() + config.lease;
   e.since = clk.mono();
+  e.due = e.since + config.lease;
   leases.push_back(e);
   w.held.push_back(e);
   auto& s = slots_of(w, *e.queue);
   ++s.used;
-  ready.slots_changed(w, s);
+  s.served = ++serve_count;
+  auto& cost = e.row.spec.cost;
+  w.in_use.cores += cost.cores;
+  w.in_use.memory_mib += cost.memory_mib;
+  w.in_use.gpu_sessions += cost.gpu_sessions;
+  ++w.node->running;
+  ready.slots_changed(w);
 }
 
 void job_queue::impl::release_lease(entry& e) {
   auto& w = *e.holder;
   leases.erase(e);
   w.held.erase(e);
-  auto& s = slots_of(w, *e.queue);
-  --s.used;
-  ready.slots_changed(w, s);
+  --slots_of(w, *e.queue).used;
+  auto& cost = e.row.spec.cost;
+  w.in_use.cores -= cost.cores;
+  w.in_use.memory_mib -= cost.memory_mib;
+  w.in_use.gpu_sessions -= cost.gpu_sessions;
+  --w.node->running;
+  ready.ended(e, std::max(milliseconds{0}, w.last_seen - e.since));
+  judge_probe(e, false, false);
+  if (w.node->rules.state == node_state::quarantined)
+    update_open(*w.node);
+  ready.slots_changed(w);
   e.holder = nullptr;
   e.row.lease_worker = {};
   e.row.lease_term = 0;
@@ -130,6 +144,7 @@ void job_queue::impl::release_lease(entry& e) {
 }
 
 void job_queue::impl::start(entry& e, worker_record& w) {
+  ready.started(e, w);
   ready.remove(e);
   ++e.row.attempt;
   e.row.lease_term = term;
@@ -138,12 +153,18 @@ void job_queue::impl::start(entry& e, worker_record& w) {
   e.row.lease_embedded = w.embedded;
   e.row.started = clk.wall();
   e.row.progress = {};
-  w.served = ++serve_count;
+  if (e.row.delegated())
+    e.row.progress.fraction = e.row.next.front().to;
   set_state(e, job_state::running);
   hold(e, w);
+  if (auto& n = *w.node; n.rules.state == node_state::quarantined) {
+    n.probing = e.row.token();
+    update_open(n);
+  }
   auto& spec = e.row.spec;
-  outbox.assigned(w.id, {e.row.token(), spec.kind, spec.queue, spec.payload, spec.request_id, spec.traceparent,
-                         e.row.failures, spec.retry.max_attempts});
+  outbox.assigned(w.id,
+                  {e.row.token(), spec.parent, spec.kind, spec.queue, spec.payload, spec.request_id, spec.traceparent,
+                   e.row.failures, spec.retry.max_attempts, state_for(e), ends_of_children(e), lanes_for(e)});
 }
 
 void job_queue::impl::record_attempt(entry& e, attempt_end end, error_class cls, const error& err,
@@ -175,6 +196,7 @@ void job_queue::impl::fail_attempt(entry& e, attempt_end end, error_class cls, e
     err = error{errc::internal, "the worker reported a failure without a reason"};
   record_attempt(e, end, cls, err, outcome);
   e.row.last_error = err;
+  judge_probe(e, false, speaks_against_node(e.row.attempts.back()));
   auto v = judge_failure(e.row.spec.retry, e.row.failures, cls, err.retry_after, random());
   if (v.burns_attempt)
     ++e.row.failures;
@@ -187,6 +209,7 @@ void job_queue::impl::fail_attempt(entry& e, attempt_end end, error_class cls, e
 void job_queue::impl::interrupt(entry& e, std::string why) {
   error err{errc::worker_lost, std::move(why)};
   record_attempt(e, attempt_end::lost, error_class::transient, err, nullptr);
+  judge_probe(e, false, true);
   if (++e.row.interruptions <= config.max_interruptions) {
     queue(e);
     return;
@@ -207,7 +230,13 @@ void job_queue::impl::finish(entry& e, job_state s, error err) {
     set_state(x, state);
     if (!x.row.spec.unique_key.empty())
       unique_keys.erase(x.row.spec.unique_key);
+    x.row.next.clear();
+    parents_told.erase(x.row.id);
+    parents_looked_at.erase(x.row.id);
+    moved_parents.erase(x.row.id);
     became_terminal(x);
+    if (auto* parent = delegating_parent(x))
+      update_joint_progress(*parent);
   };
   if (s != job_state::completed)
     e.row.last_error = std::move(err);
@@ -225,6 +254,7 @@ void job_queue::impl::finish(entry& e, job_state s, error err) {
       work.push_back(d);
     }
   }
+  end_copies(e);
 }
 
 } // namespace troupe::dispatch

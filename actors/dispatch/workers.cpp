@@ -1,4 +1,5 @@
 #include "actors/dispatch/queue_impl.hpp"
+#include "actors/dispatch/stragglers.hpp"
 
 #include <algorithm>
 #include <unordered_set>
@@ -11,6 +12,12 @@ std::vector<std::string> sorted(std::vector<std::string> xs) {
   std::sort(xs.begin(), xs.end());
   xs.erase(std::unique(xs.begin(), xs.end()), xs.end());
   return xs;
+}
+
+/// Work may ask for a node by its name.
+std::vector<std::string> with_own_node(std::vector<std::string> capabilities, const std::string& node) {
+  capabilities.push_back(node_capability(node));
+  return sorted(std::move(capabilities));
 }
 
 } // namespace
@@ -44,27 +51,39 @@ void job_queue::impl::heard(worker_record& w) {
 
 void job_queue::impl::set_slots(worker_record& w, const std::vector<queue_slots>& credit) {
   for (auto& s : w.slots)
-    s.slots = 0;
+    s.offered = 0;
   for (auto& c : credit)
     if (auto i = queues.find(c.queue); i != queues.end())
-      slots_of(w, i->second).slots = c.slots;
+      slots_of(w, i->second).offered = c.slots;
+  apply_slots(w);
+}
+
+void job_queue::impl::apply_slots(worker_record& w) {
+  auto& said = w.node->rules.slots;
+  for (auto& s : w.slots) {
+    auto other = said.find(s.queue->name);
+    s.slots = s.offered > 0 && other != said.end() ? other->second : s.offered;
+  }
   ready.slots_changed(w);
 }
 
 void job_queue::impl::forget(worker_record& w) {
   ready.detach(w);
   silence.erase(w);
+  leave_node(w);
   workers.erase(worker_id{w.id});
+  spare_the_last();
 }
 
 std::vector<lease_token> job_queue::join(const worker_hello& hello) {
   auto& q = *impl_;
   auto& w = q.worker_of(hello.id);
   q.ready.detach(w);
-  w.node_name = hello.node_name;
+  q.put_on_node(w, hello.node_name);
+  w.tokens = hello.tokens;
   w.embedded = hello.embedded;
   w.kinds = sorted(hello.kinds);
-  w.capabilities = sorted(hello.capabilities);
+  w.capabilities = with_own_node(hello.capabilities, hello.node_name);
   if (!w.connected)
     w.joined = q.clk.wall();
   w.connected = true;
@@ -101,6 +120,20 @@ void job_queue::set_credit(worker_id worker, const std::vector<queue_slots>& cre
     return;
   q.heard(i->second);
   q.set_slots(i->second, credit);
+}
+
+void job_queue::set_capabilities(worker_id worker, std::vector<std::string> capabilities,
+                                 std::vector<std::string> problems) {
+  auto& q = *impl_;
+  auto i = q.workers.find(worker);
+  if (i == q.workers.end() || !i->second.connected)
+    return;
+  auto& w = i->second;
+  q.heard(w);
+  w.problems = std::move(problems);
+  q.ready.detach(w);
+  w.capabilities = with_own_node(std::move(capabilities), w.node_name);
+  q.ready.attach(w);
 }
 
 renewal job_queue::renew(worker_id worker, const std::vector<lease_token>& held) {
@@ -146,6 +179,7 @@ void job_queue::unreachable(worker_id worker) {
     return;
   i->second.connected = false;
   q.ready.slots_changed(i->second);
+  q.spare_the_last();
 }
 
 std::vector<worker_info> job_queue::workers() const {
@@ -154,12 +188,14 @@ std::vector<worker_info> job_queue::workers() const {
   for (auto& [id, w] : impl_->workers) {
     if (!w.connected)
       continue;
-    worker_info info{id, w.node_name, w.embedded, w.kinds, {}, w.capabilities, {}, w.joined, now - w.last_seen};
+    worker_info info{id, w.node_name, w.embedded,        w.kinds,  {},      w.capabilities,
+                     {}, w.joined,    now - w.last_seen, w.tokens, w.in_use};
     for (auto& s : w.slots)
       if (s.slots > 0)
         info.credit.push_back({s.queue->name, s.slots});
     for (auto* e = w.held.front(); e; e = w.held.next(*e))
       info.running.push_back(e->row.token());
+    info.problems = w.problems;
     out.push_back(std::move(info));
   }
   std::sort(out.begin(), out.end(), [](const worker_info& a, const worker_info& b) { return a.id < b.id; });

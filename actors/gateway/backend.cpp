@@ -18,11 +18,28 @@ ports::completion<mesh::done> drop_value(ports::completion<void> done) {
   };
 }
 
+/// Answers that are kept for the time without a coordinator, and how long.
+constexpr size_t kept_answers = 300;
+constexpr milliseconds kept_for{24 * 3'600'000};
+
+/// The answer could not be had, which says nothing of what it would be.
+bool is_away(const error& why) {
+  return why.code == errc::unavailable;
+}
+
+/// As it is given out while the coordinator is away.
+ports::rendered_ptr as_cached(const ports::rendered_ptr& page) {
+  auto out = std::make_shared<ports::rendered>(*page);
+  out->fresh_body = out->cached_body;
+  return out;
+}
+
 } // namespace
 
 mesh_backend::mesh_backend(gateway_config config, gateway_peers peers, caf::actor address) :
-  config_(std::move(config)), peers_(std::move(peers)), uploads_folder_(config_.data_folder + "/uploads"),
-  address_(std::move(address)),
+  config_(std::move(config)), peers_(std::move(peers)),
+  profiles_(std::make_shared<const std::vector<media_profile>>(config_.profiles)),
+  last_pages_(kept_answers, *config_.time), last_videos_(kept_answers, *config_.time), address_(std::move(address)),
   sink_(std::make_shared<std::function<void(std::shared_ptr<const std::vector<event>>)>>()) {
 }
 
@@ -49,28 +66,30 @@ void mesh_backend::submit_checked(job_spec spec, ports::request_context ctx, por
     spec.submission_id = ctx.submission_id;
   mesh::submit_jobs message;
   message.specs.push_back(std::move(spec));
-  ask<mesh::submitted>(peers_.jobs, std::move(message), std::move(done),
-                       [](mesh::submitted& x) { return x.receipts.at(0); });
+  ask_coordinator<mesh::submitted>(peers_.jobs, std::move(message), std::move(done),
+                                   [](mesh::submitted& x) { return x.receipts.at(0); });
 }
 
 void mesh_backend::find_job(job_id id, ports::completion<ports::job_view> done) {
-  ask<mesh::job_with_children>(peers_.jobs, mesh::get_job{id}, std::move(done), [](mesh::job_with_children& x) {
-    return ports::job_view{std::move(x.item), std::move(x.children)};
-  });
+  ask_coordinator<mesh::job_with_children>(peers_.jobs, mesh::get_job{id}, std::move(done),
+                                           [](mesh::job_with_children& x) {
+                                             return ports::job_view{std::move(x.item), std::move(x.children)};
+                                           });
 }
 
 void mesh_backend::list_jobs(job_query query, ports::completion<job_page> done) {
-  ask<job_page>(peers_.queues, std::move(query), std::move(done), same<job_page>);
+  ask_coordinator<job_page>(peers_.queues, std::move(query), std::move(done), same<job_page>);
 }
 
 void mesh_backend::explain(job_id id, ports::completion<ports::explanation> done) {
-  ask<mesh::job_explanation>(peers_.jobs, mesh::explain_job{id}, std::move(done), [](mesh::job_explanation& x) {
-    return ports::explanation{x.state, std::move(x.reasons)};
-  });
+  ask_coordinator<mesh::job_explanation>(peers_.jobs, mesh::explain_job{id}, std::move(done),
+                                         [](mesh::job_explanation& x) {
+                                           return ports::explanation{x.state, std::move(x.reasons)};
+                                         });
 }
 
 void mesh_backend::act(job_id id, mesh::job_action action, ports::completion<job> done) {
-  ask<job>(peers_.jobs, mesh::act_on_job{id, action}, std::move(done), same<job>);
+  ask_coordinator<job>(peers_.jobs, mesh::act_on_job{id, action}, std::move(done), same<job>);
 }
 
 void mesh_backend::cancel(job_id id, ports::completion<job> done) {
@@ -95,8 +114,8 @@ void mesh_backend::remove_job(job_id id, ports::completion<void> done) {
 }
 
 void mesh_backend::queues(ports::completion<std::vector<queue_stats>> done) {
-  ask<mesh::queue_list>(peers_.queues, mesh::get_queues{}, std::move(done),
-                        [](mesh::queue_list& x) { return std::move(x.queues); });
+  ask_coordinator<mesh::queue_list>(peers_.queues, mesh::get_queues{}, std::move(done),
+                                    [](mesh::queue_list& x) { return std::move(x.queues); });
 }
 
 void mesh_backend::change_queue(ports::queue_change change, ports::completion<queue_stats> done) {
@@ -109,18 +128,18 @@ void mesh_backend::change_queue(ports::queue_change change, ports::completion<qu
   if (change.max_depth)
     message.max_depth = *change.max_depth;
   auto name = change.name;
-  ask<mesh::queue_list>(peers_.queues, std::move(message), std::move(done),
-                        [name](mesh::queue_list& x) -> result<queue_stats> {
-                          for (auto& q : x.queues)
-                            if (q.settings.name == name)
-                              return std::move(q);
-                          return {errc::not_found, "queue " + name + ": not known"};
-                        });
+  ask_coordinator<mesh::queue_list>(peers_.queues, std::move(message), std::move(done),
+                                    [name](mesh::queue_list& x) -> result<queue_stats> {
+                                      for (auto& q : x.queues)
+                                        if (q.settings.name == name)
+                                          return std::move(q);
+                                      return {errc::not_found, "queue " + name + ": not known"};
+                                    });
 }
 
 void mesh_backend::workers(ports::completion<std::vector<worker_info>> done) {
-  ask<mesh::worker_list>(peers_.queues, mesh::get_workers{}, std::move(done),
-                         [](mesh::worker_list& x) { return std::move(x.workers); });
+  ask_coordinator<mesh::worker_list>(peers_.queues, mesh::get_workers{}, std::move(done),
+                                     [](mesh::worker_list& x) { return std::move(x.workers); });
 }
 
 void mesh_backend::executors(ports::completion<ports::executor_figures> done) {
@@ -134,8 +153,9 @@ void mesh_backend::executors(ports::completion<ports::executor_figures> done) {
 
 // -- catalogue --------------------------------------------------------------------------------------------------------
 
-const std::vector<media_profile>& mesh_backend::profiles() const noexcept {
-  return config_.profiles;
+std::shared_ptr<const std::vector<media_profile>> mesh_backend::profiles() const noexcept {
+  std::lock_guard guard{profiles_mutex_};
+  return profiles_;
 }
 
 std::string cache_key(const video_query& q) {
@@ -162,9 +182,12 @@ cache::load_spec mesh_backend::rendered_load(std::string key) const {
 cache::load_spec mesh_backend::videos_load(const video_query& query) {
   auto spec = rendered_load(cache_key(query));
   spec.load = [this, query](cache::load_completion loaded) {
-    ask<video_page, cache::value_ptr>(
-      peers_.catalogue, query, std::move(loaded),
-      [query](video_page& page) -> cache::value_ptr { return render_videos(page, query); });
+    ask_coordinator<video_page, cache::value_ptr>(peers_.catalogue, query, std::move(loaded),
+                                                  [this, query](video_page& page) -> cache::value_ptr {
+                                                    auto out = render_videos(page, query);
+                                                    keep_page(cache_key(query), out);
+                                                    return out;
+                                                  });
   };
   return spec;
 }
@@ -173,18 +196,27 @@ cache::load_spec mesh_backend::categories_load() {
   auto spec = rendered_load("videos\x1f"
                             "categories");
   spec.load = [this](cache::load_completion loaded) {
-    ask<mesh::category_list, cache::value_ptr>(
+    ask_coordinator<mesh::category_list, cache::value_ptr>(
       peers_.catalogue, mesh::get_categories{}, std::move(loaded),
       [](mesh::category_list& x) -> cache::value_ptr { return render_categories(x.categories); });
   };
   return spec;
 }
 
+void mesh_backend::keep_page(const std::string& key, const ports::rendered_ptr& page) {
+  if (config_.watch)
+    last_pages_.put(key, page, kept_for, milliseconds{0});
+}
+
 void mesh_backend::get_rendered(cache::load_spec spec, ports::completion<ports::rendered_ptr> done) {
-  config_.cache.get(std::move(spec), [done = std::move(done)](result<cache::answer> got) {
-    if (!got)
-      return done(std::move(got).error());
+  auto key = spec.key;
+  config_.cache.get(std::move(spec), [this, key, done = std::move(done)](result<cache::answer> got) {
+    if (!got) {
+      auto last = is_away(got.error()) ? last_pages_.get(key) : std::nullopt;
+      return last ? done(as_cached(last->value)) : done(std::move(got).error());
+    }
     auto page = std::static_pointer_cast<const ports::rendered>(got->value);
+    keep_page(key, page);
     if (got->cached)
       return done(std::move(page));
     // The one who filled the cache is told so; the caller sends cached_body.
@@ -199,7 +231,7 @@ ports::rendered_ptr mesh_backend::cached_videos(const video_query& query) noexce
     auto hit = config_.cache.peek(cache_key(query));
     if (!hit)
       return nullptr;
-    if (hit->stale)
+    if (hit->stale && !coordinator_away())
       config_.cache.refresh(videos_load(query));
     return std::static_pointer_cast<const ports::rendered>(hit->value);
   } catch (const std::exception& e) {
@@ -213,23 +245,34 @@ void mesh_backend::list_videos(video_query query, ports::completion<ports::rende
 }
 
 void mesh_backend::find_video(video_id id, ports::completion<video_detail> done) {
-  ask<video_detail>(peers_.catalogue, mesh::get_video{id}, std::move(done),
-                    [](video_detail& x) -> result<video_detail> {
-                      // Its row stays, so that a scan does not bring it back; for clients it is gone.
-                      if (x.item.state == video_state::removed)
-                        return {errc::not_found, "there is no video of this id"};
-                      return std::move(x);
-                    });
+  auto answered = [this, id, done = std::move(done)](result<video_detail> x) {
+    if (config_.watch && x)
+      last_videos_.put(id.str(), std::make_shared<const video_detail>(*x), kept_for, milliseconds{0});
+    else if (config_.watch && !is_away(x.error()))
+      last_videos_.erase_prefix(id.str());
+    else if (auto last = x ? std::nullopt : last_videos_.get(id.str()))
+      return done(*last->value);
+    done(std::move(x));
+  };
+  ask_coordinator<video_detail>(peers_.catalogue, mesh::get_video{id},
+                                ports::completion<video_detail>{std::move(answered)},
+                                [](video_detail& x) -> result<video_detail> {
+                                  // Its row stays, so that a scan does not bring it back; for clients it is gone.
+                                  if (x.item.state == video_state::removed)
+                                    return {errc::not_found, "there is no video of this id"};
+                                  return std::move(x);
+                                });
 }
 
 void mesh_backend::remove_video(video_id id, bool delete_file, ports::request_context, ports::completion<void> done) {
-  ask<mesh::done>(peers_.librarian, mesh::remove_video{id, delete_file}, drop_value(std::move(done)), same<mesh::done>);
+  ask_coordinator<mesh::done>(peers_.librarian, mesh::remove_video{id, delete_file},
+                              drop_value(changing(std::move(done))), same<mesh::done>);
 }
 
 void mesh_backend::edit_video(video_id id, std::optional<std::string> title, std::optional<std::string> category,
                               ports::completion<video_detail> done) {
-  ask<video_detail>(peers_.librarian, mesh::edit_video{id, title.value_or(""), category.value_or("")}, std::move(done),
-                    same<video_detail>);
+  ask_coordinator<video_detail>(peers_.librarian, mesh::edit_video{id, title.value_or(""), category.value_or("")},
+                                changing(std::move(done)), same<video_detail>);
 }
 
 void mesh_backend::categories(ports::completion<ports::rendered_ptr> done) {
@@ -237,55 +280,70 @@ void mesh_backend::categories(ports::completion<ports::rendered_ptr> done) {
 }
 
 void mesh_backend::libraries(ports::completion<std::vector<library>> done) {
-  ask<mesh::library_list>(peers_.librarian, mesh::get_libraries{}, std::move(done),
-                          [](mesh::library_list& x) { return std::move(x.libraries); });
+  ask_coordinator<mesh::library_list>(peers_.librarian, mesh::get_libraries{}, std::move(done),
+                                      [](mesh::library_list& x) { return std::move(x.libraries); });
 }
 
 void mesh_backend::add_library(library what, ports::completion<library> done) {
-  ask<library>(peers_.librarian, mesh::add_library{std::move(what)}, std::move(done), same<library>);
+  ask_coordinator<library>(peers_.librarian, mesh::add_library{std::move(what)}, std::move(done), same<library>);
 }
 
 void mesh_backend::edit_library(library what, ports::completion<library> done) {
-  ask<library>(peers_.librarian, mesh::edit_library{std::move(what)}, std::move(done), same<library>);
+  ask_coordinator<library>(peers_.librarian, mesh::edit_library{std::move(what)}, changing(std::move(done)),
+                           same<library>);
 }
 
 void mesh_backend::remove_library(library_id id, ports::completion<void> done) {
-  ask<mesh::done>(peers_.librarian, mesh::remove_library{id}, drop_value(std::move(done)), same<mesh::done>);
+  ask_coordinator<mesh::done>(peers_.librarian, mesh::remove_library{id}, drop_value(changing(std::move(done))),
+                              same<mesh::done>);
 }
 
 void mesh_backend::scan_library(library_id id, ports::request_context ctx, ports::completion<scan> done) {
-  ask<scan>(peers_.librarian, mesh::scan_library{id, ctx.request_id, ctx.traceparent}, std::move(done), same<scan>);
+  ask_coordinator<scan>(peers_.librarian, mesh::scan_library{id, ctx.request_id, ctx.traceparent}, std::move(done),
+                        same<scan>);
 }
 
 void mesh_backend::scans(ports::completion<std::vector<scan>> done) {
-  ask<mesh::scan_list>(peers_.librarian, mesh::get_scans{100}, std::move(done),
-                       [](mesh::scan_list& x) { return std::move(x.scans); });
+  ask_coordinator<mesh::scan_list>(peers_.librarian, mesh::get_scans{100}, std::move(done),
+                                   [](mesh::scan_list& x) { return std::move(x.scans); });
 }
 
 void mesh_backend::find_scan(scan_id id, ports::completion<scan> done) {
-  ask<scan>(peers_.librarian, mesh::get_scan{id}, std::move(done), same<scan>);
+  ask_coordinator<scan>(peers_.librarian, mesh::get_scan{id}, std::move(done), same<scan>);
 }
 
-// -- uploads ----------------------------------------------------------------------------------------------------------
+// -- files and uploads
+// ----------------------------------------------------------------------------------------------------------
 
-const std::string& mesh_backend::uploads_folder() const noexcept {
-  return uploads_folder_;
+void mesh_backend::find_file(ports::wanted_file what, ports::completion<std::string> done) {
+  auto found = config_.files->find(what);
+  if (found)
+    done(*std::move(found));
+  else
+    done(for_outside(std::move(found).error()));
 }
 
-const std::string& mesh_backend::data_folder() const noexcept {
-  return config_.data_folder;
+result<std::string> mesh_backend::uploads_folder() {
+  return config_.files->uploads();
 }
 
 void mesh_backend::register_upload(ports::finished_upload upload, ports::request_context ctx,
                                    ports::completion<submit_receipt> done) {
-  submit_checked(catalogue::ingest_upload_spec(uploads_folder_, upload.path, upload.original_name, upload.category),
+  submit_checked(catalogue::ingest_upload_spec(config_.files->coordinators_uploads(), upload.path, upload.original_name,
+                                               upload.category),
                  std::move(ctx), std::move(done));
 }
 
 // -- state ------------------------------------------------------------------------------------------------------------
 
+bool mesh_backend::coordinator_away() noexcept {
+  return config_.watch && config_.watch->away();
+}
+
 std::shared_ptr<const health_report> mesh_backend::health() noexcept {
-  return config_.health();
+  auto last = config_.health();
+  // What is known by now need not wait for the next round.
+  return coordinator_away() ? with_coordinator_away(*last, config_.watch->problem()) : last;
 }
 
 std::vector<cache_layer_stats> mesh_backend::cache_stats() noexcept {

@@ -89,4 +89,11 @@ void mesh_backend::ask(Target target, Message message, ports::completion<T> done
     });
 }
 
+template <class Answer, class T, class Target, class Message, class Convert>
+void mesh_backend::ask_coordinator(Target target, Message message, ports::completion<T> done, Convert convert) {
+  if (coordinator_away())
+    return once<T>{std::move(done)}(coordinator_watch::refusal());
+  ask<Answer>(std::move(target), std::move(message), std::move(done), std::move(convert));
+}
+
 } // namespace troupe::gateway

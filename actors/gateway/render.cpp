@@ -1,6 +1,9 @@
 #include "actors/gateway/render.hpp"
 
+#include "actors/health/health_supervisor.hpp"
 #include "protocol/model/json.hpp"
+
+#include <algorithm>
 
 namespace troupe::gateway {
 
@@ -60,6 +63,18 @@ ports::rendered_ptr rendered_from_text(std::string_view text) {
   out->etag = text.substr(0, first);
   out->fresh_body = text.substr(first + 1, second - first - 1);
   out->cached_body = text.substr(second + 1);
+  return out;
+}
+
+std::shared_ptr<const health_report> with_coordinator_away(const health_report& last, const std::string& why) {
+  auto out = std::make_shared<health_report>(last);
+  auto at = std::ranges::find(out->checks, "cluster", &health_check::name);
+  auto& cluster = at == out->checks.end() ? out->checks.emplace_back() : *at;
+  cluster.name = "cluster";
+  cluster.status = health_status::degraded;
+  cluster.problem = why + "; reads are answered from the cache, anything else waits for it to come back";
+  cluster.facts.clear();
+  out->status = health::judge(out->checks);
   return out;
 }
 

@@ -15,6 +15,9 @@ ports::rendered_ptr render_categories(const std::vector<category_count>& categor
 std::string to_text(const ports::rendered& x);
 ports::rendered_ptr rendered_from_text(std::string_view text);
 
+/// A node's report while its coordinator is away, for that reason.
+std::shared_ptr<const health_report> with_coordinator_away(const health_report& last, const std::string& why);
+
 /// The id in "job:<id>".
 std::optional<job_id> job_of_topic(std::string_view topic);
 /// Type "snapshot": the job's status as it is now, at a position in its topic.

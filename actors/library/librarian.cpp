@@ -73,6 +73,7 @@ void write_library(librarian_ptr self, const library& what, const error& problem
     }
     self->state.libraries[what.id] = what;
     touch(self, what.category);
+    self->state.config.libraries_changed();
     reply.deliver(what);
   });
 }
@@ -158,6 +159,7 @@ caf::result<mesh::done> drop_library(librarian_ptr self, library_id id) {
       touch(self, gone->second.category);
       self->state.libraries.erase(gone);
     }
+    self->state.config.libraries_changed();
     reply.deliver(mesh::done{});
   });
   return reply;

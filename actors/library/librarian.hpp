@@ -18,6 +18,12 @@ struct librarian_config {
   std::shared_ptr<const clock> time = std::make_shared<const system_clocks>();
   /// Called when catalogue rows have changed: caches forget what they made of them. Any thread; must not block.
   std::function<void()> catalogue_changed;
+  /// Called when a library was added, edited or removed, or a scan of it has ended. Like catalogue_changed.
+  std::function<void()> libraries_changed = [] {};
+  /// What a worker has to offer to scan this library (job_spec::needs).
+  std::function<std::vector<std::string>(library_id)> scan_needs = [](library_id) {
+    return std::vector<std::string>{};
+  };
   /// While videos change, "library_update" goes out at most this often a category.
   milliseconds update_interval{250};
   /// So long does a batch of a scan wait for room in the queue; then its scanner is told to come back.
@@ -86,9 +92,9 @@ struct librarian_state {
   bool check_queued = false;
 };
 
-/// Role: owns the catalogue: libraries, edits, and scans with their phases and counters. Thread: the scheduler's thread;
-/// file checks run in detached actors. Supervisor: the library supervisor, one_for_one: libraries and unfinished scans
-/// are read again from the store, and until that is done requests are answered errc::unavailable.
+/// Role: owns the catalogue: libraries, edits, and scans with their phases and counters. Thread: the scheduler's
+/// thread; file checks run in detached actors. Supervisor: the library supervisor, one_for_one: libraries and
+/// unfinished scans are read again from the store, and until that is done requests are answered errc::unavailable.
 librarian_self::behavior_type librarian(librarian_self::stateful_pointer<librarian_state> self, librarian_config config,
                                         librarian_peers peers);
 

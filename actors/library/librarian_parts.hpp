@@ -32,7 +32,7 @@ caf::result<video_detail> change_video(librarian_ptr self, mesh::edit_video what
 void drop_late_result(librarian_ptr self, const job& x);
 /// What a download has fetched so far goes with it when it is cancelled or fails for good: no attempt of it may be
 /// running then that could do it.
-void drop_unfinished_download(librarian_ptr self, const job& x);
+void drop_leavings(librarian_ptr self, const job& x);
 
 // -- librarian_scans.cpp
 caf::result<scan> start_scan(librarian_ptr self, const mesh::scan_library& x);

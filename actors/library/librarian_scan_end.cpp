@@ -92,6 +92,8 @@ void end_scan(librarian_ptr self, scan_id id, scan_status how, std::string probl
   write_scan(self, x.item);
   tell_scan(self, x, true);
   self->state.scans.erase(i);
+  // Files are known by now that a library can be told by.
+  self->state.config.libraries_changed();
 }
 
 void queue_check(librarian_ptr self) {
@@ -198,10 +200,9 @@ void ask_scan_job(librarian_ptr self, const active_scan& x) {
 
 void on_job_changed(librarian_ptr self, const job& x) {
   drop_late_result(self, x);
+  drop_leavings(self, x);
   if (x.spec.kind == "scan")
     on_scan_job(self, x);
-  else if (x.spec.kind == "download")
-    drop_unfinished_download(self, x);
   else if (x.spec.kind == "ingest")
     on_ingest_job(self, x);
 }

@@ -74,6 +74,7 @@ caf::result<scan> start_scan(librarian_ptr self, const mesh::scan_library& x) {
   spec.kind = "scan";
   spec.payload = encode(scan_payload{active.item.id, x.id, home->second.root});
   spec.unique_key = "scan:" + x.id.str();
+  spec.needs = st.config.scan_needs(x.id);
   spec.request_id = x.request_id;
   spec.traceparent = x.traceparent;
   // In memory before the first await: a second request gets this one.

@@ -106,9 +106,9 @@ void remove_files(librarian_ptr self, std::vector<std::string> files) {
 
 } // namespace
 
-void drop_unfinished_download(librarian_ptr self, const job& x) {
-  if (x.state == job_state::failed || x.state == job_state::cancelled)
-    remove_files(self, leavings_of_download(x));
+void drop_leavings(librarian_ptr self, const job& x) {
+  if (auto files = leavings_of(x); !files.empty())
+    remove_files(self, std::move(files));
 }
 
 void drop_late_result(librarian_ptr self, const job& x) {

@@ -11,7 +11,7 @@ namespace troupe::catalogue {
 struct scan_payload {
   scan_id scan;
   library_id library;
-  /// Absolute path of the library's root on the node that scans.
+  /// Absolute path of the library's root as the coordinator sees it.
   std::string root;
 };
 

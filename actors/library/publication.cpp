@@ -1,6 +1,7 @@
 #include "actors/library/publication.hpp"
 
 #include "actors/media/attempt.hpp"
+#include "actors/media/chunk_payloads.hpp"
 #include "actors/media/cleanup.hpp"
 #include "actors/media/payloads.hpp"
 
@@ -24,6 +25,7 @@ job_spec spec_of(const work::ingest_payload& payload) {
   spec.kind = "ingest";
   spec.payload = encode(payload);
   spec.unique_key = "ingest:" + payload.video.str() + ":" + payload.version.str();
+  spec.prefers = {library_capability(payload.library)};
   return spec;
 }
 
@@ -257,7 +259,11 @@ std::vector<std::string> files_of_result(const job& x) {
   return out;
 }
 
-std::vector<std::string> leavings_of_download(const job& x) {
+std::vector<std::string> leavings_of(const job& x) {
+  if (x.spec.kind == "transcode" && is_terminal(x.state))
+    return {work::pieces_folder(x.id)};
+  if (x.spec.kind != "download" || (x.state != job_state::failed && x.state != job_state::cancelled))
+    return {};
   // The part first: an attempt that is still ending takes the state away when its part is gone.
   auto part = "tmp/" + x.id.str() + ".part";
   return {part, part + ".state", "downloads/" + work::output_name(x.token())};

@@ -37,8 +37,9 @@ std::optional<job_target> target_of(const job& x);
 /// The files and folders that the result of such a job names, relative to the data folder: only what carries the job's
 /// own id.
 std::vector<std::string> files_of_result(const job& x);
-/// What a download that has failed for good or was cancelled may leave, relative to the data folder.
-std::vector<std::string> leavings_of_download(const job& x);
+/// What nobody needs any more of a job that has ended, relative to the data folder: the part of a download that failed
+/// for good or was cancelled, the pieces of a transcode however it ended.
+std::vector<std::string> leavings_of(const job& x);
 
 /// Category of the video of an ingest job, as its payload says.
 std::string category_of_ingest(const job& x);

@@ -62,12 +62,12 @@ std::optional<known_file> scan_diff::found(std::string path, const file_version&
   seen = true;
   if (file.state == video_state::removed)
     return std::nullopt;
-  auto changed = file.version != version;
+  auto changed = own_versions_ ? file.version != version : !same_content(file.version, version);
   if (!changed && (file.state == video_state::ready || file.state == video_state::failed))
     return std::nullopt;
   if (changed || file.state == video_state::missing)
     ++updated_;
-  return known_file{file.id, std::move(path), version, video_state::pending};
+  return known_file{file.id, std::move(path), changed ? version : file.version, video_state::pending};
 }
 
 bool scan_diff::is_hidden(std::string_view path) const {

@@ -23,6 +23,10 @@ inline constexpr size_t text_head_size = 512;
 
 class scan_diff {
 public:
+  /// `own_versions`: what is known was seen on this node, so that another inode is another file.
+  explicit scan_diff(bool own_versions = true) : own_versions_(own_versions) {
+  }
+
   /// Everything the catalogue knows of the library, in any order.
   void add_known(known_file file);
 
@@ -65,6 +69,7 @@ private:
   };
   bool is_hidden(std::string_view path) const;
 
+  bool own_versions_;
   std::unordered_map<std::string, entry> known_;
   std::set<std::string, std::less<>> hidden_;
   uint64_t present_before_ = 0;

@@ -22,7 +22,7 @@ public:
            cancel_flag cancelled) :
     self_(self),
     config_(config), peers_(config.coordinator()), work_(work), payload_(std::move(payload)),
-    cancelled_(std::move(cancelled)) {
+    cancelled_(std::move(cancelled)), diff_(config.own_versions) {
   }
 
   attempt_outcome run() {
@@ -48,6 +48,10 @@ public:
 
 private:
   result<void> scan_all() {
+    auto root = config_.root_here(payload_.library, payload_.root);
+    if (!root)
+      return std::move(root).error();
+    payload_.root = std::move(*root);
     TROUPE_TRY(load_known());
     TROUPE_TRY(walk());
     if (diff_.present_before() > 0 && diff_.items_found() == 0)

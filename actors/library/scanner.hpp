@@ -17,6 +17,11 @@ struct scanner_config {
   /// others. Any thread; must not block.
   std::function<mesh::worker_handles()> coordinator;
   mesh::progress_sink progress;
+  /// Where the root of a library is on this node, given the coordinator's. Any thread.
+  std::function<result<std::string>(library_id, const std::string& root)> root_here =
+    [](library_id, const std::string& root) { return result<std::string>{root}; };
+  /// The versions that are known are this node's own. Otherwise they may be another mount's: see same_content.
+  bool own_versions = true;
   /// For each question to the coordinator.
   milliseconds timeout{30'000};
 };

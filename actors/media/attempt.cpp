@@ -1,5 +1,6 @@
 #include "actors/media/attempt.hpp"
 
+#include "actors/media/far_files.hpp"
 #include "protocol/model/job_kinds.hpp"
 #include "protocol/model/json.hpp"
 #include "protocol/model/trace.hpp"
@@ -10,9 +11,9 @@
 
 namespace troupe::work {
 
-result<std::string> attempt::execute(exec::request request, std::vector<shared_fd> descriptors,
+result<std::string> attempt::execute(exec::request request, std::vector<operation_file> files,
                                      std::function<void(const exec::progress&)> told, output_maker create) {
-  auto answer = run(std::move(request), std::move(descriptors), std::move(told), std::move(create));
+  auto answer = run(std::move(request), std::move(files), std::move(told), std::move(create));
   if (!answer.log_tail.empty()) {
     log_tail += answer.log_tail;
     if (log_tail.size() > max_log_tail_bytes)
@@ -44,6 +45,9 @@ attempt_outcome run_attempt(attempt& a, const work_function& work) {
   out.log_tail = std::move(a.log_tail);
   if (a.stopped()) {
     out.end = attempt_end::cancelled;
+  } else if (made && a.handed_on) {
+    out.end = attempt_end::delegated;
+    out.handed_on = std::move(*a.handed_on);
   } else if (made && made->size() <= max_result_bytes) {
     out.result = std::move(*made);
   } else {
@@ -70,10 +74,59 @@ result<source> open_source(const workshop& shop, const std::string& path) {
     return std::move(file).error();
   if (file->version.size == 0)
     return {errc::bad_media, "the file is empty"};
-  return source{std::make_shared<const unique_fd>(std::move(file->fd)), file->version, path, extension_of(path)};
+  return source{std::make_shared<const unique_fd>(std::move(file->fd)),
+                file->version,
+                path,
+                extension_of(path),
+                nullptr,
+                file->version};
+}
+
+namespace {
+
+/// A mount that has gone away shows no files, or none that may be read.
+bool may_be_a_mount(errc code) {
+  return code == errc::not_found || code == errc::forbidden || code == errc::io;
+}
+
+/// On another node the same job may find its file.
+void blame_the_mount(attempt& a, const workshop& shop, errc code) {
+  if (shop.mounted_libraries && may_be_a_mount(code))
+    a.cls = error_class::transient;
+}
+
+result<source> open_anywhere(attempt& a, const workshop& shop, const located& where) {
+  if (!where.here && shop.far)
+    return shop.far->open(a, where);
+  auto here = open_source(shop, where.path);
+  if (here || !may_be_a_mount(here.error().code))
+    return here;
+  if (shop.far)
+    return shop.far->open(a, where);
+  blame_the_mount(a, shop, here.error().code);
+  return here;
+}
+
+} // namespace
+
+result<source> open_source(attempt& a, const workshop& shop, const located& where) {
+  auto out = open_anywhere(a, shop, where);
+  if (!out)
+    return out;
+  out->known_as = same_content(out->version, where.version) ? where.version : out->version;
+  out->library = where.library;
+  return out;
+}
+
+result<void> publish_file(attempt& a, const workshop& shop, const std::string& from, const std::string& file) {
+  if (shop.far)
+    return shop.far->push(a, from, file);
+  return shop.files->publish(from, shop.data_folder + "/" + file);
 }
 
 result<void> check_unchanged(const workshop& shop, const source& src) {
+  if (src.file.supply)
+    return {};
   auto now = shop.files->version_of(src.path);
   if (!now && now.error().code == errc::not_found)
     return {errc::not_found, src.path
@@ -92,6 +145,7 @@ error reason_of(attempt& a, const workshop& shop, const source& src, error faile
     return failed;
   // What the executor thought of it was about a file that is no more.
   a.cls.reset();
+  blame_the_mount(a, shop, same.error().code);
   return std::move(same).error();
 }
 
@@ -99,7 +153,7 @@ result<media_info> extract_metadata(attempt& a, const source& src) {
   exec::request request;
   request.op = exec::op::probe;
   request.name_hint = src.hint;
-  auto body = a.execute(std::move(request), {src.fd});
+  auto body = a.execute(std::move(request), {src.file});
   if (!body)
     return std::move(body).error();
   return decode_media_info(*body);
@@ -110,10 +164,10 @@ result<examined_source> examine(attempt& a, const workshop& shop, video_id id, c
   auto where = shop.find_source(id);
   if (!where)
     return std::move(where).error();
-  auto file = open_source(shop, where->path);
+  auto file = open_source(a, shop, *where);
   if (!file)
     return std::move(file).error();
-  if (wanted == content::as_scanned && file->version != where->version)
+  if (wanted == content::as_scanned && file->known_as != where->version)
     return {errc::conflict, where->path + ": the file has changed since its last scan; scan its library"};
   auto media = extract_metadata(a, *file);
   if (!media)

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/media/byte_supply.hpp"
 #include "actors/media/executor_set.hpp"
 #include "protocol/model/worker.hpp"
 #include "protocol/ports/files.hpp"
@@ -12,6 +13,18 @@ namespace troupe::work {
 /// Makes an empty file, readable and writable, for an output of that name (exec::valid_output_name; no name comes
 /// twice). Called on the attempt's own thread, where it may block.
 using output_maker = std::function<result<unique_fd>(const std::string& name)>;
+
+/// A file that an operation may touch: all of it is here, or the supply fills its holes. Only the first of an
+/// operation, its source, may have one.
+struct operation_file {
+  // Not explicit: most files are all here.
+  operation_file(shared_fd file, std::shared_ptr<byte_supply> holes = nullptr) :
+    fd(std::move(file)), supply(std::move(holes)) {
+  }
+
+  shared_fd fd;
+  std::shared_ptr<byte_supply> supply;
+};
 
 /// One attempt of one job as its work sees it. Actor-free: the runner actor implements it over its mailbox, tests by
 /// hand. Calls block and are made from the attempt's own thread only.
@@ -26,13 +39,18 @@ public:
   virtual void progress(job_progress x) = 0;
   /// Runs one operation on an executor; errc::cancelled once the attempt is stopped. `create` is asked meanwhile for
   /// outputs that the operation could not name before.
-  virtual executor_answer run(exec::request request, std::vector<shared_fd> descriptors,
+  virtual executor_answer run(exec::request request, std::vector<operation_file> files,
                               std::function<void(const exec::progress&)> told, output_maker create) = 0;
   virtual result<ports::http_response> download(ports::http_download what,
                                                 std::function<void(const ports::transfer_progress&)> told) = 0;
 
+  /// Waits for a transfer, which is cancelled when the attempt is stopped. `start` begins it and has it call what it is
+  /// given when it has ended.
+  using transfer_start = std::function<std::shared_ptr<ports::transfer>(std::function<void(result<void>)> done)>;
+  virtual result<void> transfer(const transfer_start& start) = 0;
+
   /// Like `run`, with what the executor said about class and log kept for the outcome.
-  result<std::string> execute(exec::request request, std::vector<shared_fd> descriptors,
+  result<std::string> execute(exec::request request, std::vector<operation_file> files,
                               std::function<void(const exec::progress&)> told = {}, output_maker create = {});
   void stage(double fraction, std::string name, std::string message);
 
@@ -41,12 +59,22 @@ public:
   std::string log_tail;
   /// Of the last error, where it is not the default of its code.
   std::optional<error_class> cls;
+  /// Set by work that hands itself to child jobs; its result is then not looked at.
+  std::optional<delegation> handed_on;
 };
 
-/// Where the file of a video is on this node, and which content of it the catalogue knows.
+class far_files;
+class remote_source;
+
+/// Where a file of a library is, and which content of it the catalogue knows.
 struct located {
+  /// On this node, or, where the library is not mounted here, as the coordinator calls it.
   std::string path;
   file_version version;
+  library_id library;
+  /// Relative to the library's root.
+  std::string relative;
+  bool here = true;
 };
 
 /// What work needs of the node it runs on.
@@ -65,6 +93,12 @@ struct workshop {
   milliseconds checkpoint_interval{2'000};
   /// Blocks. Payloads of people name videos, never paths.
   std::function<result<located>(video_id)> find_source;
+  /// Where a library's file is, by what the coordinator calls it; empty: there. Must not block.
+  std::function<result<located>(library_id library, const std::string& relative, const std::string& path)> place_of;
+  /// This node has its libraries from elsewhere, so that a file which is not there may well be on another node.
+  bool mounted_libraries = false;
+  /// Files of other nodes; nullptr where the coordinator's data folder is mounted, and everything is here.
+  std::shared_ptr<far_files> far;
 };
 
 /// One kind of work from start to end: the result's JSON. Runs on the attempt's thread; throws nothing.
@@ -92,14 +126,27 @@ private:
 
 /// A source while it is read: opened once, and known to have stayed the same.
 struct source {
-  shared_fd fd;
+  operation_file file;
+  /// As this node sees it.
   file_version version;
+  /// Of a file of another node: what people call it; nothing here has that name.
   std::string path;
   /// Extension for exec::request::name_hint.
   std::string hint;
+  /// Of a file of another node.
+  std::shared_ptr<remote_source> remote{};
+  /// As rows and other nodes are told of it.
+  file_version known_as{};
+  library_id library{};
 };
 result<source> open_source(const workshop& shop, const std::string& path);
-/// errc::io (transient) when the name means another content by now; errc::not_found when the file is gone.
+/// The file of a library, wherever it is. What the catalogue knows of it, if that is told, stays its name when it is
+/// the same content, which another mount numbers differently.
+result<source> open_source(attempt& a, const workshop& shop, const located& where);
+/// Makes a file of the attempt's visible under its name below the data folder, wherever that is.
+result<void> publish_file(attempt& a, const workshop& shop, const std::string& from, const std::string& file);
+/// errc::io (transient) when the name means another content by now; errc::not_found when the file is gone. Of a file of
+/// another node that is found out as it is read.
 result<void> check_unchanged(const workshop& shop, const source& src);
 /// Why an operation on the source failed: that the file was changed or removed meanwhile, if it was; else `failed`.
 error reason_of(attempt& a, const workshop& shop, const source& src, error failed);

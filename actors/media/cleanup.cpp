@@ -22,7 +22,9 @@ struct candidate {
     /// The folder of a finished download: its owner is the job that fetched it.
     download,
     /// The folder of an upload: its owner is the job that takes it in.
-    upload
+    upload,
+    /// The folder with the pieces of a film that is made in parts: its owner is the job that will join them.
+    pieces
   } what = kind::output;
 };
 
@@ -41,7 +43,8 @@ public:
       if (folder.size() == 2)
         find_outputs("artwork/" + folder);
     find_temporaries();
-    find_uploads();
+    find_folders("uploads", candidate::kind::upload);
+    find_folders("pieces", candidate::kind::pieces);
     auto used = rules_.in_use();
     if (!used)
       return std::move(used).error();
@@ -81,14 +84,15 @@ private:
     }
   }
 
-  void find_uploads() {
-    for (auto& name : names("uploads"))
+  /// Folders that are named by a job.
+  void find_folders(const std::string& where, candidate::kind what) {
+    for (auto& name : names(where))
       if (auto job = job_id::parse(name))
-        candidates_.push_back({"uploads/" + name, {*job, 0}, candidate::kind::upload});
+        candidates_.push_back({where + "/" + name, {*job, 0}, what});
   }
 
   bool in_use(const candidate& x, const files_in_use& used) {
-    bool partial = x.what == candidate::kind::partial;
+    bool partial = x.what == candidate::kind::partial || x.what == candidate::kind::pieces;
     if (partial && used.open_jobs.contains(x.owner.job))
       return true;
     for (auto& lease : used.leases)

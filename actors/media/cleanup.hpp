@@ -13,7 +13,7 @@ struct files_in_use {
   std::set<std::string> referenced;
   /// Leases that are held, and outcomes that are not committed yet.
   std::set<lease_token> leases;
-  /// Downloads that are not terminal: what they have fetched so far stays.
+  /// Downloads and transcodes that are not terminal: what they have so far (a part, pieces) stays.
   std::set<job_id> open_jobs;
 };
 
@@ -30,8 +30,8 @@ struct cleanup_rules {
 };
 
 /// Removes files that carry a name of our own making, that no row names, no lease holds, and that are older than the
-/// grace: below artwork/, renditions/, downloads/, uploads/ and tmp/. Anything else is left alone. errc::cancelled when
-/// `stopped` says so. Blocks.
+/// grace: below artwork/, renditions/, downloads/, uploads/, pieces/ and tmp/. Anything else is left alone.
+/// errc::cancelled when `stopped` says so. Blocks.
 result<cleanup_result> sweep(ports::files& disk, const std::string& data_folder, const cleanup_rules& rules,
                              const std::function<bool()>& stopped);
 

@@ -70,6 +70,7 @@ executor_operation admit(pool_pointer self, const std::shared_ptr<executor_opera
   out.priority = what->priority;
   out.progress = what->progress;
   out.open = what->open;
+  out.need = what->need;
   out.done = [self, id = what->id](executor_answer answer) {
     if (auto node = self->state.open.extract(id); !node.empty())
       pool_state::answer(*node.mapped(), std::move(answer));
@@ -102,6 +103,10 @@ pool_impl::behavior_type pool(pool_pointer self, executor_config config,
     },
     [self](output_opened& x) {
       self->state.set->opened(x.operation, x.id, std::move(*x.file));
+      settle(self);
+    },
+    [self](bytes_supplied& x) {
+      self->state.set->supplied(x.operation, x.id, std::move(*x.there));
       settle(self);
     },
     [self](cancel_operation x) {

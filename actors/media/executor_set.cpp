@@ -145,8 +145,9 @@ void executor_set::give(executor& to, std::unique_ptr<executor_operation> operat
   if (auto sent = to.child->send(std::move(request), std::move(*copies)); !sent)
     return operation->done({sent.error(), default_class(sent.error().code), {}, {}});
   to.state = phase::busy;
-  to.deadline = clock_.mono() + config_.stall_timeout;
+  to.needs.clear();
   to.operation = std::move(operation);
+  lives(to);
   // The executor has its own copies; a file that is replaced meanwhile should not be held open twice.
   to.operation->descriptors.clear();
   to.log.clear();
@@ -231,8 +232,67 @@ void executor_set::opened(uint64_t operation, uint64_t id, result<unique_fd> fil
   auto x = runs(operation);
   if (!x || x->state != phase::busy)
     return;
-  x->deadline = clock_.mono() + config_.stall_timeout;
+  lives(*x);
   answer_open(*x, id, std::move(file));
+}
+
+void executor_set::lives(executor& x) {
+  if (x.state != phase::busy)
+    return;
+  x.patience = config_.stall_timeout;
+  x.deadline = std::min(x.needs.empty() ? clock_.mono() + x.patience : mono_time::max(), stop_by_);
+}
+
+void executor_set::ask_for_bytes(executor& of, const std::string& body) {
+  auto wish = exec::decode_need_request(body);
+  if (!wish)
+    return end(of, wish.error(), error_class::crash);
+  if (of.state != phase::busy)
+    return;
+  auto& asked = of.operation->request;
+  const bool within =
+    wish->length > 0 && wish->length <= asked.source_size && wish->offset <= asked.source_size - wish->length;
+  if (!asked.ranged || !within || of.needs.size() >= exec::max_needs || of.needs.contains(wish->id))
+    return end(of, {errc::protocol, "the executor asked for bytes that it may not have and was ended"},
+               error_class::crash);
+  if (of.needs.empty())
+    of.patience = std::max(of.deadline - clock_.mono(), milliseconds{0});
+  const ports::byte_span wanted{wish->offset, wish->offset + wish->length};
+  of.needs.emplace(wish->id, wanted);
+  of.deadline = stop_by_;
+  if (!of.operation->need)
+    return supplied(of.operation->id, wish->id, error{errc::protocol, "nobody supplies the source of this operation"});
+  of.operation->need(wish->id, wanted);
+}
+
+void executor_set::answer_need(executor& of, uint64_t id, const result<ports::byte_span>& there) {
+  exec::have_answer answer;
+  answer.id = id;
+  if (there) {
+    answer.offset = there->begin;
+    answer.length = there->end - there->begin;
+  } else {
+    // The file is not bad, whatever the reason: another attempt may get it.
+    answer.refusal = {there.error().code, error_class::transient, there.error().message};
+  }
+  if (auto sent = of.child->send({exec::frame_type::have, of.operation->id, exec::encode(answer)}, {}); !sent)
+    end(of, sent.error(), error_class::transient);
+}
+
+void executor_set::supplied(uint64_t operation, uint64_t id, result<ports::byte_span> there) {
+  auto x = runs(operation);
+  if (!x || x->state != phase::busy)
+    return;
+  auto node = x->needs.extract(id);
+  if (node.empty())
+    return;
+  auto& wanted = node.mapped();
+  if (there
+      && (there->begin > wanted.begin || there->end < wanted.end || there->end > x->operation->request.source_size))
+    there = error{errc::internal, "other bytes of the source were supplied than were asked for"};
+  if (x->needs.empty())
+    x->deadline = std::min(clock_.mono() + x->patience, stop_by_);
+  answer_need(*x, id, there);
 }
 
 void executor_set::keep_line(executor& of, const std::string& body) {
@@ -269,13 +329,15 @@ void executor_set::on_frame(uint64_t number, exec::frame what) {
   if (!x.operation || what.operation != x.operation->id)
     return;
   if (what.type == exec::frame_type::progress) {
-    x.deadline = clock_.mono() + config_.stall_timeout;
+    lives(x);
     if (auto progress = exec::decode_progress(what.body); progress && x.operation->progress)
       x.operation->progress(*progress);
     return;
   }
   if (what.type == exec::frame_type::open)
     return ask_for_output(x, what.body);
+  if (what.type == exec::frame_type::need)
+    return ask_for_bytes(x, what.body);
   executor_answer answer;
   if (what.type == exec::frame_type::done) {
     answer.body = std::move(what.body);
@@ -290,6 +352,7 @@ void executor_set::on_frame(uint64_t number, exec::frame what) {
   }
   crashes_in_a_row_ = 0;
   x.state = phase::idle;
+  x.needs.clear();
   x.deadline = clock_.mono() + config_.idle_timeout;
   finish(x, std::move(answer));
   // The answer may have changed the set.
@@ -383,6 +446,7 @@ mono_time executor_set::next_deadline() const {
 
 void executor_set::stop(mono_time deadline) {
   stopping_ = true;
+  stop_by_ = deadline;
   while (auto first = take_first())
     first->done({stopping, error_class::transient, {}, {}});
   for (auto& [number, x] : executors_) {

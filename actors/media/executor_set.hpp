@@ -6,6 +6,7 @@
 #include "protocol/model/executor.hpp"
 #include "protocol/model/time.hpp"
 #include "protocol/ports/child_process.hpp"
+#include "protocol/ports/source_cache.hpp"
 
 #include <deque>
 #include <functional>
@@ -65,6 +66,9 @@ struct executor_operation {
   /// The executor asks for an output of that name, which was checked; answer with executor_set::opened. Empty: the
   /// operation has no further outputs, and asking for one is answered with a refusal.
   std::function<void(uint64_t id, std::string name)> open;
+  /// Of a ranged request: the executor asks for these bytes of the source, which were checked to be within it; answer
+  /// with executor_set::supplied, whose limits are the supplier's. Empty: asking is answered with a refusal.
+  std::function<void(uint64_t id, ports::byte_span wanted)> need;
   /// Called exactly once, unless the set is destroyed before.
   std::function<void(executor_answer)> done;
 };
@@ -104,6 +108,10 @@ public:
   /// The answer to executor_operation::open. Of an operation that has ended it is dropped, and the file closed.
   void opened(uint64_t operation, uint64_t id, result<unique_fd> file);
 
+  /// The answer to executor_operation::need: what is readable around the wanted bytes, or why they can't be had. Of an
+  /// operation that has ended it is dropped.
+  void supplied(uint64_t operation, uint64_t id, result<ports::byte_span> there);
+
   void on_frame(uint64_t executor, exec::frame what);
   void on_exit(uint64_t executor, ports::child_exit exit);
   /// Does what time has made due; call at next_deadline or later.
@@ -137,6 +145,10 @@ private:
     size_t log_bytes = 0;
     /// What the operation has asked for so far.
     std::set<std::string, std::less<>> outputs;
+    /// Bytes that it waits for, by id. Meanwhile it is not called stalled, and `patience` is what was left of the time
+    /// that it may go without progress.
+    std::map<uint64_t, ports::byte_span> needs;
+    milliseconds patience{0};
   };
 
   void pump();
@@ -149,6 +161,10 @@ private:
   /// Ends an executor that asks for what no executor may ask for.
   void ask_for_output(executor& of, const std::string& body);
   void answer_open(executor& of, uint64_t id, result<unique_fd> file);
+  void ask_for_bytes(executor& of, const std::string& body);
+  void answer_need(executor& of, uint64_t id, const result<ports::byte_span>& there);
+  /// A sign of life.
+  void lives(executor& x);
   executor* runs(uint64_t operation) noexcept;
   void keep_line(executor& of, const std::string& body);
   void refuse_first(const error& why, error_class cls);
@@ -168,6 +184,7 @@ private:
   uint32_t crashes_in_a_row_ = 0;
   mono_time next_start_{};
   bool stopping_ = false;
+  mono_time stop_by_ = mono_time::max();
   uint64_t started_ = 0;
   uint64_t crashes_ = 0;
 };

@@ -93,7 +93,7 @@ result<std::string> make_hls(attempt& a, const workshop& shop) {
   request.source = media;
   a.stage(encode_from, "transcode", "making " + asked->profile.name);
   auto body =
-    a.execute(std::move(request), {src.fd},
+    a.execute(std::move(request), {src.file},
               within(a, encode_from, publish_from, "transcode", "making " + asked->profile.name), out.maker());
   if (!body)
     return reason_of(a, shop, src, std::move(body).error());
@@ -108,9 +108,9 @@ result<std::string> make_hls(attempt& a, const workshop& shop) {
     return error{errc::cancelled};
   a.stage(publish_from, "publish", "putting the result in place");
   auto row = describe(a.what().token, *asked, media, *made);
-  row.version = src.version;
+  row.version = src.known_as;
   row.size = out.bytes();
-  TROUPE_TRY(out.publish(row.file));
+  TROUPE_TRY(out.publish(a, row.file));
   return encode(transcode_result{row});
 }
 

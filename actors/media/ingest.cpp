@@ -19,18 +19,20 @@ bool has_picture(const media_info& media) {
 /// Published files that are taken back unless all went well.
 class publication {
 public:
-  explicit publication(const workshop& shop) : shop_(shop) {
+  publication(attempt& a, const workshop& shop) : attempt_(a), shop_(shop) {
   }
   ~publication() {
+    // Files without a row are nobody's: the scheduled cleanup takes what stays, and all of it on another node.
+    if (shop_.far)
+      return;
     for (auto& file : files_)
-      // A file without a row is nobody's: the scheduled cleanup takes what stays.
       (void)shop_.files->remove(shop_.data_folder + "/" + file);
   }
   publication(const publication&) = delete;
   publication& operator=(const publication&) = delete;
 
   result<void> publish(const std::string& from, const std::string& file) {
-    TROUPE_TRY(shop_.files->publish(from, shop_.data_folder + "/" + file));
+    TROUPE_TRY(publish_file(attempt_, shop_, from, file));
     files_.push_back(file);
     return {};
   }
@@ -39,6 +41,7 @@ public:
   }
 
 private:
+  attempt& attempt_;
   const workshop& shop_;
   std::vector<std::string> files_;
 };
@@ -69,7 +72,7 @@ video describe(const ingest_payload& asked, const source& src, const media_info&
   out.library = asked.library;
   out.category = asked.category;
   out.path = asked.relative_path;
-  out.version = src.version;
+  out.version = src.known_as;
   out.state = video_state::ready;
   auto tag = media.tags.find("title");
   auto name = src.path.substr(src.path.rfind('/') + 1);
@@ -90,6 +93,14 @@ video describe(const ingest_payload& asked, const source& src, const media_info&
   return out;
 }
 
+result<located> place_of(const workshop& shop, const ingest_payload& asked) {
+  auto where = shop.place_of ? shop.place_of(asked.library, asked.relative_path, asked.path)
+                             : result<located>{located{asked.path, {}, asked.library, asked.relative_path}};
+  if (where)
+    where->version = asked.version;
+  return where;
+}
+
 } // namespace
 
 result<std::vector<picture>> make_thumbnails(attempt& a, const workshop& shop, const source& src,
@@ -103,14 +114,14 @@ result<std::vector<picture>> make_thumbnails(attempt& a, const workshop& shop, c
   auto wanted = wanted_pictures(shop);
   request.pictures = wanted;
   request.source = media;
-  std::vector<shared_fd> descriptors{src.fd};
+  std::vector<operation_file> files{src.file};
   for (auto& p : wanted) {
     auto file = shop.files->create(scratch.file(picture_name(p.width, p.format)));
     if (!file)
       return std::move(file).error();
-    descriptors.push_back(std::make_shared<const unique_fd>(std::move(*file)));
+    files.push_back(std::make_shared<const unique_fd>(std::move(*file)));
   }
-  auto body = a.execute(std::move(request), std::move(descriptors));
+  auto body = a.execute(std::move(request), std::move(files));
   if (!body)
     return std::move(body).error();
   auto made = exec::decode_thumbnail_answer(*body);
@@ -119,7 +130,7 @@ result<std::vector<picture>> make_thumbnails(attempt& a, const workshop& shop, c
   if (made->pictures.size() != wanted.size())
     return {errc::protocol, "the executor made another number of pictures than it was asked for"};
   TROUPE_TRY(check_unchanged(shop, src));
-  publication out{shop};
+  publication out{a, shop};
   std::vector<picture> pictures;
   std::set<std::string> names;
   for (size_t i = 0; i < made->pictures.size(); ++i) {
@@ -143,7 +154,10 @@ result<std::string> ingest(attempt& a, const workshop& shop) {
   if (!asked)
     return std::move(asked).error();
   a.stage(0.1, "probe", "reading " + asked->relative_path);
-  auto src = open_source(shop, asked->path);
+  auto where = place_of(shop, *asked);
+  if (!where)
+    return std::move(where).error();
+  auto src = open_source(a, shop, *where);
   if (!src)
     return std::move(src).error();
   auto media = extract_metadata(a, *src);

@@ -54,7 +54,7 @@ void live_attempt::progress(job_progress x) {
     caf::anon_send(sink_, progress_report{what_.token, std::move(x)});
 }
 
-executor_answer live_attempt::run(exec::request request, std::vector<shared_fd> descriptors,
+executor_answer live_attempt::run(exec::request request, std::vector<operation_file> files,
                                   std::function<void(const exec::progress&)> told, output_maker create) {
   // Shared with the callbacks, which may still be within push when the waiting thread goes on.
   auto events = std::make_shared<operation_events>();
@@ -63,7 +63,10 @@ executor_answer live_attempt::run(exec::request request, std::vector<shared_fd> 
   if (auto* kind = find_job_kind(what_.kind))
     asked.priority = kind->priority;
   asked.request = std::move(request);
-  asked.descriptors = std::move(descriptors);
+  if (!files.empty() && files.front().supply)
+    supply_source(asked, files.front().supply);
+  for (auto& file : files)
+    asked.descriptors.push_back(std::move(file.fd));
   asked.progress = std::move(told);
   if (create)
     asked.open = [events](uint64_t id, std::string name) { events->push(wish{id, std::move(name)}); };
@@ -87,6 +90,17 @@ executor_answer live_attempt::run(exec::request request, std::vector<shared_fd> 
   return std::move(std::get<executor_answer>(next));
 }
 
+void live_attempt::supply_source(executor_operation& asked, std::shared_ptr<byte_supply> supply) {
+  asked.request.ranged = true;
+  asked.request.source_size = supply->size();
+  // Neither blocks: one runs in the pool, the other on the supplier's thread.
+  asked.need = [supply, pool = pool_, operation = asked.id](uint64_t id, ports::byte_span wanted) {
+    supply->need(wanted, [pool, operation, id](result<ports::byte_span> there) {
+      caf::anon_send(pool, bytes_supplied{operation, id, std::make_shared<result<ports::byte_span>>(std::move(there))});
+    });
+  };
+}
+
 result<ports::http_response> live_attempt::download(ports::http_download what,
                                                     std::function<void(const ports::transfer_progress&)> told) {
   if (!http_)
@@ -101,6 +115,20 @@ result<ports::http_response> live_attempt::download(ports::http_download what,
       [answered](result<ports::http_response> x) { answered->set_value(std::move(x)); });
   }
   auto out = answered->get_future().get();
+  std::lock_guard guard{mutex_};
+  transfer_.reset();
+  return out;
+}
+
+result<void> live_attempt::transfer(const transfer_start& start) {
+  auto ended = std::make_shared<std::promise<result<void>>>();
+  {
+    std::lock_guard guard{mutex_};
+    if (stopped_)
+      return error{errc::cancelled};
+    transfer_ = start([ended](result<void> x) { ended->set_value(std::move(x)); });
+  }
+  auto out = ended->get_future().get();
   std::lock_guard guard{mutex_};
   transfer_.reset();
   return out;

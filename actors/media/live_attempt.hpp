@@ -19,15 +19,19 @@ public:
     return stopped_;
   }
   void progress(job_progress x) override;
-  executor_answer run(exec::request request, std::vector<shared_fd> descriptors,
+  executor_answer run(exec::request request, std::vector<operation_file> files,
                       std::function<void(const exec::progress&)> told, output_maker create) override;
   result<ports::http_response> download(ports::http_download what,
                                         std::function<void(const ports::transfer_progress&)> told) override;
+
+  result<void> transfer(const transfer_start& start) override;
 
   /// Ends what it waits for: the executor is killed, the transfer cancelled.
   void stop();
 
 private:
+  void supply_source(executor_operation& asked, std::shared_ptr<byte_supply> supply);
+
   assignment what_;
   executor_pool pool_;
   std::shared_ptr<ports::http_client> http_;

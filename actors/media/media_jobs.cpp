@@ -148,6 +148,7 @@ std::optional<job_spec> storyboard_after_ingest(const media_policy& policy, cons
   out.kind = "storyboard";
   out.payload = encode(payload);
   out.unique_key = storyboard_key(payload);
+  out.prefers = {library_capability(item.library)};
   return out;
 }
 

@@ -1,5 +1,7 @@
 #include "actors/media/output_folder.hpp"
 
+#include "actors/media/far_files.hpp"
+
 namespace troupe::work {
 
 output_maker output_folder::maker() {
@@ -31,7 +33,9 @@ result<void> output_folder::check(const std::vector<said_file>& said) const {
   return {};
 }
 
-result<void> output_folder::publish(const std::string& folder) {
+result<void> output_folder::publish(attempt& a, const std::string& folder) {
+  if (shop_.far)
+    return shop_.far->push_folder(a, path_, {given_.begin(), given_.end()}, folder);
   return shop_.files->publish_folder(path_, shop_.data_folder + "/" + folder);
 }
 

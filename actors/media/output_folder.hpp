@@ -36,7 +36,7 @@ public:
     return path_ + "/" + std::string{name};
   }
   /// Syncs all of it and renames the folder to this name below the data folder. Blocks.
-  result<void> publish(const std::string& folder);
+  result<void> publish(attempt& a, const std::string& folder);
 
 private:
   const workshop& shop_;

@@ -1,7 +1,7 @@
 #pragma once
 
 // What the jobs of a worker are asked with and answer: JSON objects, made on one side and read on the other. Paths are
-// absolute on the node that has the file; `file` is relative to the data folder. Errors are errc::validation, with all
+// absolute as the coordinator sees them; `file` is relative to the data folder. Errors are errc::validation, with all
 // wrong fields at once. Unknown fields are ignored.
 
 #include "protocol/model/catalogue.hpp"

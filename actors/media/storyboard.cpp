@@ -46,7 +46,7 @@ storyboard describe(const lease_token& token, const storyboard_payload& asked, c
                     const exec::storyboard_answer& made) {
   storyboard out;
   out.video = asked.video;
-  out.version = src.version;
+  out.version = src.known_as;
   auto job = token.job.str();
   // Ids begin with the time: their end spreads over the folders.
   out.folder = "artwork/" + job.substr(job.size() - 2) + "/" + output_name(token) + "-storyboard";
@@ -79,7 +79,7 @@ result<std::string> make_storyboard(attempt& a, const workshop& shop) {
   scratch_folder scratch{shop, a.what().token};
   output_folder out{shop, scratch.file("storyboard")};
   a.stage(pictures_from, "storyboard", "taking pictures");
-  auto body = a.execute(request_for(*asked, src, media), {src.fd},
+  auto body = a.execute(request_for(*asked, src, media), {src.file},
                         within(a, pictures_from, publish_from, "storyboard", "taking pictures"), out.maker());
   if (!body)
     return reason_of(a, shop, src, std::move(body).error());
@@ -96,7 +96,7 @@ result<std::string> make_storyboard(attempt& a, const workshop& shop) {
     return error{errc::cancelled};
   a.stage(publish_from, "publish", "putting the sheets in place");
   row.bytes = out.bytes();
-  TROUPE_TRY(out.publish(row.folder));
+  TROUPE_TRY(out.publish(a, row.folder));
   return encode(storyboard_result{row});
 }
 

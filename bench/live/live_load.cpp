@@ -1,6 +1,6 @@
 // live_load: clients and reporter of bench/live in one process; one line of JSON with what was measured.
 // live_load --side troupe|ws|socket.io --port N --mesh-port N --pid SERVER [--clients N] [--topics N] [--seconds N]
-//           [--rates A,B]   (deliveries a second, all clients together)
+//           [--rates A,B] [--identity FOLDER]   (deliveries a second, all clients together)
 
 #include "bench/live/clients.hpp"
 #include "bench/live/reports.hpp"
@@ -72,7 +72,7 @@ long pss_of(int pid) {
 }
 
 struct options {
-  std::string side = "troupe", rates = "5000,20000";
+  std::string side = "troupe", rates = "5000,20000", identity;
   int port = 0, mesh_port = 0, pid = 0, clients = 1000, topics = 200, seconds = 10;
 };
 
@@ -139,7 +139,7 @@ int run(const options& o) {
   files.rlim_cur = files.rlim_max;
   setrlimit(RLIMIT_NOFILE, &files);
   auto which = o.side == "troupe" ? side::troupe : o.side == "ws" ? side::ws : side::socket_io;
-  auto source = which == side::troupe ? make_mesh_source(static_cast<uint16_t>(o.mesh_port), o.topics)
+  auto source = which == side::troupe ? make_mesh_source(static_cast<uint16_t>(o.mesh_port), o.topics, o.identity)
                                       : make_socket_source(static_cast<uint16_t>(o.port), o.topics);
   auto before = settled_pss(o, nullptr);
   client_crowd crowd{which, static_cast<uint16_t>(o.port), static_cast<size_t>(o.clients), source->topics()};
@@ -173,7 +173,7 @@ int main(int argc, char** argv) {
   std::map<std::string, int*> numbers{{"--port", &o.port},     {"--mesh-port", &o.mesh_port},
                                       {"--pid", &o.pid},       {"--clients", &o.clients},
                                       {"--topics", &o.topics}, {"--seconds", &o.seconds}};
-  std::map<std::string, std::string*> texts{{"--side", &o.side}, {"--rates", &o.rates}};
+  std::map<std::string, std::string*> texts{{"--side", &o.side}, {"--rates", &o.rates}, {"--identity", &o.identity}};
   for (int i = 1; i + 1 < argc; i += 2)
     if (auto n = numbers.find(argv[i]); n != numbers.end())
       *n->second = std::atoi(argv[i + 1]);

@@ -1,8 +1,6 @@
 #include "bench/live/reports.hpp"
 
-#include "protocol/mesh/registry.hpp"
-
-#include <caf/io/all.hpp>
+#include "nodes/link/mesh_access.hpp"
 
 #include <condition_variable>
 #include <cstdio>
@@ -13,9 +11,19 @@ namespace troupe::bench {
 
 namespace {
 
-[[noreturn]] void give_up(const char* what, const caf::error& e) {
-  std::fprintf(stderr, "live_load: %s: %s\n", what, mesh::from_caf(e).message.c_str());
+[[noreturn]] void give_up(const char* what, const error& e) {
+  std::fprintf(stderr, "live_load: %s: %s\n", what, e.message.c_str());
   std::_Exit(1);
+}
+
+/// Empty: plain, as nodes without certificates speak.
+std::optional<identity::node_papers> papers_in(const std::string& folder) {
+  if (folder.empty())
+    return std::nullopt;
+  auto papers = identity::load_papers(folder, system_clocks{}.wall());
+  if (!papers)
+    give_up("papers", papers.error());
+  return *std::move(papers);
 }
 
 /// What the dispatcher has given us; filled by the link's actor, waited for by the main thread.
@@ -42,9 +50,9 @@ mesh::worker_link::behavior_type link_actor(mesh::worker_link::pointer, std::sha
 
 class mesh_source : public report_source {
 public:
-  mesh_source(uint16_t port, size_t count) {
+  mesh_source(uint16_t port, size_t count, const std::string& identity) : access_(papers_in(identity), time_) {
     mesh::register_messages(config_);
-    config_.load<caf::io::middleman>();
+    access_.configure(config_);
     config_.set("scheduler.max-threads", size_t{2});
     system_ = std::make_unique<caf::actor_system>(config_);
     system_->await_actors_before_shutdown(false);
@@ -75,18 +83,19 @@ private:
     Answer out;
     caf::scoped_actor self{*system_};
     self->request(whom, std::chrono::seconds{30}, std::forward<Ts>(xs)...)
-      .receive([&](Answer& x) { out = std::move(x); }, [&](caf::error& e) { give_up(what, e); });
+      .receive([&](Answer& x) { out = std::move(x); }, [&](caf::error& e) { give_up(what, mesh::from_caf(e)); });
     return out;
   }
 
   void join(uint16_t port, size_t count) {
-    auto door = system_->middleman().remote_actor<mesh::door>("127.0.0.1", port);
-    if (!door)
-      give_up("no coordinator", door.error());
-    handles_ = ask<mesh::worker_handles>(
-      *door, "knock", mesh::knock_as_worker{{worker_protocol_version, "worker", "live_load", {}, {}, {}}});
-    auto admin =
-      ask<mesh::admin_handles>(*door, "knock", mesh::knock{worker_protocol_version, "admin", "live_load", {}, {}, {}});
+    constexpr std::chrono::seconds limit{10};
+    auto worker = access_.enter_as_worker(*system_, "127.0.0.1", port, "live_load", limit);
+    if (!worker)
+      give_up("no coordinator", worker.error());
+    handles_ = *std::move(worker);
+    auto admin = access_.enter_as_admin(*system_, "127.0.0.1", port, "live_load", limit);
+    if (!admin)
+      give_up("no coordinator", admin.error());
     worker_hello hello;
     hello.id = id_;
     hello.node_name = "live_load";
@@ -98,7 +107,7 @@ private:
     work.specs.resize(count);
     for (auto& spec : work.specs)
       spec.kind = "noop";
-    ask<mesh::submitted>(admin.jobs, "submit", std::move(work));
+    ask<mesh::submitted>(admin->jobs, "submit", std::move(work));
   }
 
   void wait_for_jobs(size_t count) {
@@ -111,6 +120,8 @@ private:
       topics_.push_back("job:" + token.job.str());
   }
 
+  system_clocks time_;
+  node::mesh_access access_;
   caf::actor_system_config config_;
   std::unique_ptr<caf::actor_system> system_;
   worker_id id_;
@@ -122,8 +133,8 @@ private:
 
 } // namespace
 
-std::unique_ptr<report_source> make_mesh_source(uint16_t port, size_t jobs) {
-  return std::make_unique<mesh_source>(port, jobs);
+std::unique_ptr<report_source> make_mesh_source(uint16_t port, size_t jobs, const std::string& identity) {
+  return std::make_unique<mesh_source>(port, jobs, identity);
 }
 
 } // namespace troupe::bench

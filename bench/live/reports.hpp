@@ -24,9 +24,9 @@ public:
 };
 
 /// A worker of Troupe: joins over BASP at this port with room for `jobs` no-op jobs, submits them, and holds them
-/// running. Ends the program with a message when it is not let in. The jobs' leases are its own: nothing else may run
-/// jobs there.
-std::unique_ptr<report_source> make_mesh_source(uint16_t port, size_t jobs);
+/// running. `identity`: folder of a certificate for worker and admin named "live_load"; empty: without TLS. Ends the
+/// program with a message when it is not let in. The jobs' leases are its own: nothing else may run jobs there.
+std::unique_ptr<report_source> make_mesh_source(uint16_t port, size_t jobs, const std::string& identity);
 
 /// One WebSocket connection to the Node servers, path /reports: {"topic","progress","message"} a report.
 std::unique_ptr<report_source> make_socket_source(uint16_t port, size_t jobs);

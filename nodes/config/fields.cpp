@@ -75,6 +75,19 @@ void mesh_fields(std::vector<field>& out, mesh_settings& x) {
                  "A peer that was silent for this long is taken for gone.", 500, 600 * second});
 }
 
+void files_fields(std::vector<field>& out, files_settings& x) {
+  out.push_back({"files.address", &x.address,
+                 "Address at which a coordinator serves files to workers that have not mounted them. Empty: "
+                 "mesh.address.",
+                 0, 255});
+  out.push_back({"files.port", &x.port, "Its port; 0 takes a free one, which workers are told.", 0, 65535});
+  out.push_back({"files.rate", &x.rate, "Bytes a second from and to each node at most; 0: no limit."});
+  out.push_back({"files.cache", &x.cache,
+                 "Most that a worker keeps of files of other nodes, below node.data; what was not used for longest "
+                 "goes first.",
+                 64 * mib, UINT64_MAX >> 1});
+}
+
 void jobs_fields(std::vector<field>& out, jobs_settings& x) {
   out.push_back({"jobs.lease", &x.lease,
                  "A worker that has not renewed the lease of a job for this long loses it, and the job runs again.",
@@ -117,6 +130,13 @@ void worker_fields(std::vector<field>& out, worker_settings& x) {
                  "longer."});
   out.push_back({"worker.private_downloads", &x.private_downloads,
                  "Downloads may come from this machine and from private networks."});
+  out.push_back({"worker.mounts", &x.mounts,
+                 "Where this machine has libraries that the coordinator has under another path: COORDINATOR=HERE, like "
+                 "\"/srv/films=/mnt/films\". The longest entry that covers a path counts; paths without one are the "
+                 "same here. Whether it is the same folder is told by the content of its files: troupe workers shows "
+                 "what is wrong."});
+  out.push_back({"worker.library_check", &x.library_check,
+                 "How often this worker looks whether its libraries are still there.", second, 3600 * second});
 }
 
 void media_fields(std::vector<field>& out, media_settings& x) {
@@ -185,6 +205,7 @@ std::vector<field> fields(settings& x) {
   node_fields(out, x.node);
   gateway_fields(out, x.gateway);
   mesh_fields(out, x.mesh);
+  files_fields(out, x.files);
   jobs_fields(out, x.jobs);
   worker_fields(out, x.worker);
   media_fields(out, x.media);
@@ -199,6 +220,7 @@ std::string_view section_comment(std::string_view section) {
     {"node", "This process."},
     {"gateway", "The HTTP API and the live events."},
     {"mesh", "How nodes find each other."},
+    {"files", "Files of nodes that do not share a mount."},
     {"jobs", "The job queue (coordinator)."},
     {"worker", "What this node works on, and how much at once."},
     {"media", "What a file may ask for; one that asks for more is refused (worker)."},

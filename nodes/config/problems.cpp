@@ -1,6 +1,9 @@
 #include "nodes/config/problems.hpp"
 
+#include "actors/cluster/mount_table.hpp"
+
 #include <algorithm>
+#include <filesystem>
 #include <limits>
 
 namespace troupe::config {
@@ -13,6 +16,22 @@ bool is_loopback(std::string_view address) {
 
 bool starts_with_any(std::string_view text, std::initializer_list<std::string_view> prefixes) {
   return std::any_of(prefixes.begin(), prefixes.end(), [&](auto p) { return text.starts_with(p); });
+}
+
+void check_mounts(const settings& x, const key_problem& wrong) {
+  if (x.worker.mounts.empty())
+    return;
+  if (x.has_role("coordinator"))
+    wrong("worker.mounts", "is for nodes that are not the coordinator, which has its libraries under their own paths; "
+                           "leave it out here");
+  std::error_code unknown;
+  auto data = std::filesystem::absolute(x.node.data, unknown).lexically_normal().string();
+  while (data.ends_with('/'))
+    data.pop_back();
+  auto table = cluster::mount_table::parse(x.worker.mounts, data);
+  if (!table)
+    for (auto& [key, reason] : table.error().fields)
+      wrong(key, reason);
 }
 
 } // namespace
@@ -106,6 +125,7 @@ void check_whole(const settings& x, const key_problem& wrong) {
     wrong("database.url", "must start with postgresql:// or sqlite:");
   if (!x.redis.url.empty() && !starts_with_any(x.redis.url, {"redis://", "unix://"}))
     wrong("redis.url", "must start with redis:// or unix://");
+  check_mounts(x, wrong);
   for (auto& origin : x.gateway.origins)
     if (!starts_with_any(origin, {"http://", "https://"})
         || origin.find('/', origin.find("//") + 2) != std::string::npos)

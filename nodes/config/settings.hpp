@@ -70,6 +70,16 @@ struct mesh_settings {
   bool operator==(const mesh_settings&) const = default;
 };
 
+/// Files between nodes.
+struct files_settings {
+  std::string address;
+  uint16_t port = 0;
+  byte_size rate{0};
+  byte_size cache{20ull << 30};
+
+  bool operator==(const files_settings&) const = default;
+};
+
 struct jobs_settings {
   milliseconds lease{15'000};
   uint32_t max_queue_depth = 100'000;
@@ -94,6 +104,8 @@ struct worker_settings {
   bool hardware = true;
   bool webp_thumbnails = false;
   bool private_downloads = false;
+  std::vector<std::string> mounts;
+  milliseconds library_check{60'000};
 
   bool operator==(const worker_settings&) const = default;
 };
@@ -175,6 +187,7 @@ struct settings {
   node_settings node;
   gateway_settings gateway;
   mesh_settings mesh;
+  files_settings files;
   jobs_settings jobs;
   worker_settings worker;
   media_settings media;

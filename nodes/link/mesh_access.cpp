@@ -124,6 +124,19 @@ result<mesh::worker_handles> mesh_access::enter_as_worker(caf::actor_system& sys
   return ask<mesh::worker_handles>(self, *door, limit, mesh::knock_as_worker{std::move(*knock)});
 }
 
+result<mesh::gateway_welcome> mesh_access::enter_as_gateway(caf::actor_system& system, const std::string& host,
+                                                            uint16_t port, const std::string& name,
+                                                            milliseconds limit) const {
+  caf::scoped_actor self{system};
+  auto door = find_door(self, host, port, limit);
+  if (!door)
+    return std::move(door).error();
+  auto knock = introduce(self, *door, host, "gateway", name, limit);
+  if (!knock)
+    return std::move(knock).error();
+  return ask<mesh::gateway_welcome>(self, *door, limit, mesh::knock_as_gateway{std::move(*knock)});
+}
+
 result<mesh::admin_handles> mesh_access::enter_as_admin(caf::actor_system& system, const std::string& host,
                                                         uint16_t port, const std::string& name,
                                                         milliseconds limit) const {

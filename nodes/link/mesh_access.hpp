@@ -27,6 +27,8 @@ public:
   /// errc::forbidden and errc::protocol: not let in, or the door is not what it ought to be.
   result<mesh::worker_handles> enter_as_worker(caf::actor_system& system, const std::string& host, uint16_t port,
                                                const std::string& name, milliseconds limit) const;
+  result<mesh::gateway_welcome> enter_as_gateway(caf::actor_system& system, const std::string& host, uint16_t port,
+                                                 const std::string& name, milliseconds limit) const;
   result<mesh::admin_handles> enter_as_admin(caf::actor_system& system, const std::string& host, uint16_t port,
                                              const std::string& name, milliseconds limit) const;
 

@@ -7,7 +7,7 @@ namespace troupe::cli {
 
 namespace {
 
-std::string detail_of(int64_t speed_milli, int64_t eta_ms, const std::string& message) {
+std::string detail_of(int64_t speed_milli, int64_t eta_ms, int64_t parts, const std::string& message) {
   std::string out;
   if (speed_milli > 0) {
     char buf[32];
@@ -16,7 +16,9 @@ std::string detail_of(int64_t speed_milli, int64_t eta_ms, const std::string& me
   }
   if (eta_ms >= 0)
     out += (out.empty() ? "" : ", ") + format_duration(milliseconds{eta_ms / 1000 * 1000}) + " left";
-  return out.empty() ? message : out;
+  if (out.empty())
+    return message;
+  return parts > 0 && !message.empty() ? out + ", " + message : out;
 }
 
 job_id read_id(object_reader& in, const char* name) {
@@ -48,6 +50,10 @@ std::optional<job_event> read_job_event(const event& x) {
       object_reader::to_integer(value, out.speed_milli);
     else if (name == "etaMs")
       object_reader::to_integer(value, out.eta_ms);
+    else if (name == "parts")
+      object_reader::to_integer(value, out.parts);
+    else if (name == "partsDone")
+      object_reader::to_integer(value, out.parts_done);
   });
   out.fraction = percent / 100;
   auto state = job_state_from(status);
@@ -57,7 +63,7 @@ std::optional<job_event> read_job_event(const event& x) {
 }
 
 std::string progress_detail(const job_event& x) {
-  return detail_of(x.speed_milli, x.eta_ms, x.message);
+  return detail_of(x.speed_milli, x.eta_ms, x.parts, x.message);
 }
 
 std::string progress_detail(const job_progress& x) {
@@ -65,7 +71,7 @@ std::string progress_detail(const job_progress& x) {
     auto i = x.counters.find(name);
     return i == x.counters.end() ? fallback : i->second;
   };
-  return detail_of(counter("speed", 0), counter("etaMs", -1), x.message);
+  return detail_of(counter("speed", 0), counter("etaMs", -1), counter("parts", 0), x.message);
 }
 
 std::string event_line(const event& x) {

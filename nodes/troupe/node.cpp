@@ -78,7 +78,7 @@ exit_code workers(session& s) {
     print_line("{\"workers\":" + json_array(all, [](const worker_info& x) { return outward_json(x); }) + "}");
     return exit_code::ok;
   }
-  table t{{"NAME", "NODE", "WHERE", "RUNNING", "SLOTS", "SILENT", "AGE"}};
+  table t{{"NAME", "NODE", "WHERE", "RUNNING", "SLOTS", "SILENT", "AGE", "PROBLEMS"}};
   for (auto& x : all) {
     std::string slots;
     for (auto& c : x.credit)
@@ -87,10 +87,15 @@ exit_code workers(session& s) {
       print_line("worker/" + x.id.str());
     else
       t.row({x.id.str(), x.node_name, x.embedded ? "embedded" : "remote", std::to_string(x.running.size()), slots,
-             format_duration(x.silent), format_age(x.joined, system_clocks{}.wall())});
+             format_duration(x.silent), format_age(x.joined, system_clocks{}.wall()),
+             std::to_string(x.problems.size())});
   }
-  if (s.form() != output::name)
-    print_table(s, t, "no workers; start one with: trouped --set node.roles=worker --set mesh.coordinator=HOST:PORT");
+  if (s.form() == output::name)
+    return exit_code::ok;
+  print_table(s, t, "no workers; start one with: trouped --set node.roles=worker --set mesh.coordinator=HOST:PORT");
+  for (auto& x : all)
+    for (auto& problem : x.problems)
+      print_line(printable(x.node_name + ": " + problem));
   return exit_code::ok;
 }
 

@@ -41,10 +41,12 @@ result<work::files_in_use> files_in_use(ports::database& db, bool embedded_too) 
     if (embedded_too || !j.lease_embedded)
       out.leases.insert(j.token());
   }));
-  job_query downloads;
-  downloads.status = "waiting,delayed,queued,running";
-  downloads.kind = "download";
-  TROUPE_TRY(each_job(**reader, downloads, [&](const job& j) { out.open_jobs.insert(j.id); }));
+  for (auto kind : {"download", "transcode"}) {
+    job_query open;
+    open.status = "waiting,delayed,queued,running";
+    open.kind = kind;
+    TROUPE_TRY(each_job(**reader, open, [&](const job& j) { out.open_jobs.insert(j.id); }));
+  }
   return out;
 }
 

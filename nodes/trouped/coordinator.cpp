@@ -1,4 +1,7 @@
 #include "actors/cluster/door.hpp"
+#include "actors/cluster/file_desk.hpp"
+#include "actors/cluster/library_samples.hpp"
+#include "actors/cluster/mounted_libraries.hpp"
 #include "actors/dispatch/journal.hpp"
 #include "actors/library/librarian.hpp"
 #include "actors/library/publication.hpp"
@@ -29,6 +32,21 @@ child_spec child(std::string name, F spawn) {
     return caf::actor_cast<caf::actor>(spawn(self));
   };
   return spec;
+}
+
+/// The gateway here forgets at once; those of other nodes are told, if there are any.
+std::function<void()> forget_catalogue(parts& p) {
+  return [cache = *p.cache, interest = p.interest, notifier = p.book->of<mesh::notifier>("notifier")] {
+    cache.invalidate("videos");
+    if (!interest->wanted(catalogue_topic))
+      return;
+    event e;
+    e.topic = catalogue_topic;
+    e.type = "catalogue_changed";
+    // Of the many changes of a scan only some are told: what was loaded between two of them is forgotten by the next.
+    e.coalesce = true;
+    caf::anon_send(notifier, mesh::publish_events{{std::move(e)}});
+  };
 }
 
 work::media_policy media_policy_of(const config::settings& s) {
@@ -67,7 +85,7 @@ dispatch::dispatcher_config dispatcher_settings(parts& p) {
     return catalogue::on_completed(data, x, result, policy);
   };
   c.on_ended = catalogue::on_ended;
-  c.catalogue_changed = [cache = *p.cache] { cache.invalidate("videos"); };
+  c.catalogue_changed = forget_catalogue(p);
   c.wanted = [interest = p.interest](std::string_view topic) { return interest->wanted(topic); };
   return c;
 }
@@ -103,6 +121,21 @@ supervisor_config dispatch_concern(parts& p) {
   return c;
 }
 
+/// A scan goes to the worker in this process, which sees every root as the coordinator does. Without one it goes to a
+/// worker that has the library.
+std::vector<std::string> scan_needs(bool has_own_worker, library_id id) {
+  return {has_own_worker ? std::string{cluster::coordinator_capability} : library_capability(id)};
+}
+
+child_spec library_samples_child(parts& p) {
+  cluster::library_samples_config config;
+  config.database = p.database;
+  config.files = p.files;
+  return child("library_samples", [config](caf::event_based_actor* self) {
+    return self->spawn<caf::detached>(cluster::library_samples_actor, config);
+  });
+}
+
 supervisor_config library_concern(parts& p) {
   supervisor_config c;
   c.name = "library";
@@ -111,10 +144,16 @@ supervisor_config library_concern(parts& p) {
     c.children.push_back(child(name, [db = p.database](caf::event_based_actor* self) {
       return self->spawn<caf::detached>(catalogue::store_reader_actor, db);
     }));
+  c.children.push_back(library_samples_child(p));
   catalogue::librarian_config config;
   config.data_folder = p.folder->path();
   config.files = p.files;
-  config.catalogue_changed = [cache = *p.cache] { cache.invalidate("videos"); };
+  config.catalogue_changed = forget_catalogue(p);
+  config.libraries_changed = [samples = p.book->of<mesh::library_samples>("library_samples")] {
+    caf::anon_send(samples, mesh::libraries_changed{});
+  };
+  const bool has_own_worker = p.settings.has_role("worker") && p.settings.worker.default_ > 0;
+  config.scan_needs = [has_own_worker](library_id id) { return scan_needs(has_own_worker, id); };
   c.children.push_back(child("librarian", [config, book = p.book](caf::event_based_actor* self) {
     catalogue::librarian_peers peers;
     peers.journal = book->of<dispatch::journal>("journal");
@@ -133,6 +172,17 @@ schedule::scheduler_config schedules(const parts& p) {
   cleanup.every = p.settings.jobs.cleanup_interval;
   cleanup.spec.kind = "scheduled_cleanup";
   c.schedules.push_back(std::move(cleanup));
+  return c;
+}
+
+cluster::file_desk_config file_desk_settings(const parts& p) {
+  cluster::file_desk_config c;
+  c.issuer = p.tickets;
+  c.files = p.files;
+  c.data_folder = p.folder->path();
+  c.port = p.files_port;
+  c.node_name = p.settings.node_name();
+  c.certificates = p.mesh->papers().has_value();
   return c;
 }
 
@@ -156,6 +206,7 @@ mesh::admin_handles local_admin_handles(parts& p) {
   mesh::admin_handles h;
   h.jobs = book.of<mesh::job_client>("dispatcher");
   h.queues = book.of<mesh::job_admin>("dispatcher");
+  h.nodes = book.of<mesh::node_admin>("dispatcher");
   h.librarian = book.of<mesh::librarian>("librarian");
   h.catalogue = book.of<mesh::catalogue_reader>("catalogue");
   h.notifier = book.of<mesh::notifier>("notifier");
@@ -172,7 +223,23 @@ mesh::worker_handles local_worker_handles(parts& p) {
   h.jobs = book.of<mesh::job_worker>("dispatcher");
   h.librarian = book.of<mesh::librarian>("librarian");
   h.catalogue = book.of<mesh::catalogue_reader>("catalogue");
+  h.files = book.of<mesh::file_desk>("file_desk");
+  h.samples = book.of<mesh::library_samples>("library_samples");
   return h;
+}
+
+mesh::gateway_welcome local_gateway_welcome(parts& p) {
+  auto& book = *p.book;
+  mesh::gateway_welcome w;
+  w.handles.jobs = book.of<mesh::job_client>("dispatcher");
+  w.handles.queues = book.of<mesh::job_admin>("dispatcher");
+  w.handles.librarian = book.of<mesh::librarian>("librarian");
+  w.handles.catalogue = book.of<mesh::catalogue_reader>("catalogue");
+  w.handles.events = book.of<mesh::event_source>("notifier");
+  w.data_folder = p.folder->path();
+  w.data_id = p.folder->node_id();
+  w.profiles = p.settings.all_profiles();
+  return w;
 }
 
 supervision::child_spec coordinator_children(parts& p) {
@@ -202,9 +269,15 @@ supervision::child_spec coordinator_children(parts& p) {
     "node_info", [status = status_of(p), term, profiles = p.settings.all_profiles()](caf::event_based_actor* self) {
       return self->spawn(cluster::node_info, status, term, profiles);
     }));
+  c.children.push_back(
+    child("file_desk", [config = file_desk_settings(p), book = p.book](caf::event_based_actor* self) {
+      cluster::file_desk_peers peers{book->of<mesh::job_client>("dispatcher"), book->of<mesh::librarian>("librarian")};
+      return self->spawn<caf::detached>(cluster::file_desk_actor, config, peers);
+    }));
   auto keeper = std::make_shared<cluster::gatekeeper>(p.mesh->papers(), p.clocks);
   c.children.push_back(child("door", [&p, keeper](caf::event_based_actor* self) {
-    return self->spawn(cluster::door, keeper, local_admin_handles(p), local_worker_handles(p));
+    return self->spawn(cluster::door, keeper, local_admin_handles(p), local_worker_handles(p),
+                       local_gateway_welcome(p));
   }));
   return supervision::sub_supervisor(std::move(c));
 }

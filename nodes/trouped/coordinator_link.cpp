@@ -9,7 +9,7 @@ constexpr milliseconds retry_delay{200};
 
 } // namespace
 
-coordinator_link::coordinator_link(mesh::worker_handles local) : handles_(std::move(local)) {
+coordinator_link::coordinator_link(mesh::worker_handles local) : places_({}), handles_(std::move(local)) {
 }
 
 coordinator_link::coordinator_link(caf::actor_system& system, std::shared_ptr<const mesh_access> access,
@@ -24,27 +24,14 @@ coordinator_link::~coordinator_link() {
 }
 
 result<mesh::worker_handles> coordinator_link::knock() {
-  size_t first = 0;
-  {
+  auto out = places_.enter_first([this](const config::host_port& at) {
+    return access_->enter_as_worker(*system_, at.host, at.port, name_, knock_timeout);
+  });
+  if (out) {
     std::lock_guard guard{mutex_};
-    first = last_good_;
+    handles_ = *out;
   }
-  error why{errc::none, {}};
-  for (size_t i = 0; i < places_.size(); ++i) {
-    const auto at = (first + i) % places_.size();
-    auto out = access_->enter_as_worker(*system_, places_[at].host, places_[at].port, name_, knock_timeout);
-    if (out) {
-      std::lock_guard guard{mutex_};
-      handles_ = *out;
-      last_good_ = at;
-      return out;
-    }
-    // Where nobody answers now, somebody may later: that is worth another try, whatever the others say.
-    if (why.code != errc::unavailable)
-      why.code = out.error().code;
-    why.message += (why.message.empty() ? "" : "; ") + out.error().message;
-  }
-  return {why.code, "no coordinator (mesh.coordinator): " + why.message};
+  return out;
 }
 
 result<void> coordinator_link::connect(milliseconds limit) {
@@ -85,6 +72,10 @@ void coordinator_link::find(std::function<void(result<mesh::job_worker>)> done) 
 mesh::worker_handles coordinator_link::handles() const {
   std::lock_guard guard{mutex_};
   return handles_;
+}
+
+std::string coordinator_link::host() const {
+  return system_ ? places_.last().host : std::string{};
 }
 
 } // namespace troupe::node

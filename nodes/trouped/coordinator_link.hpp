@@ -2,6 +2,7 @@
 
 #include "nodes/config/settings.hpp"
 #include "nodes/link/mesh_access.hpp"
+#include "nodes/trouped/places_in_turn.hpp"
 
 #include <condition_variable>
 #include <functional>
@@ -31,18 +32,18 @@ public:
   void find(std::function<void(result<mesh::job_worker>)> done);
   /// Of the last look-up.
   mesh::worker_handles handles() const;
+  /// Where the coordinator is, as this node calls it; empty when it is in this process.
+  std::string host() const;
 
 private:
   result<mesh::worker_handles> knock();
 
   caf::actor_system* system_ = nullptr;
   std::shared_ptr<const mesh_access> access_;
-  std::vector<config::host_port> places_;
+  places_in_turn places_;
   std::string name_;
   mutable std::mutex mutex_;
   mesh::worker_handles handles_;
-  /// Of places_: where to begin.
-  size_t last_good_ = 0;
   size_t look_ups_ = 0;
   std::condition_variable look_up_ended_;
 };

@@ -37,6 +37,37 @@ health::worker_count_function worker_count(parts& p) {
   };
 }
 
+/// That the coordinator is away is said by the gateway itself, while it lasts and no round longer.
+health::check_function cluster_check(parts& p) {
+  auto check = health::check_cluster(worker_count(p), p.clocks, time_to_join);
+  return [&p, check](std::function<void(health_check)> done) {
+    if (p.backend->coordinator_away())
+      return done({});
+    check(std::move(done));
+  };
+}
+
+std::vector<health::named_check> coordinator_checks(parts& p) {
+  auto& data = p.folder->path();
+  health::disk_thresholds disk;
+  disk.degraded_below = p.settings.health.min_free.bytes;
+  disk.unhealthy_below = p.settings.health.min_free.bytes / 8;
+  return {{"database", health::check_database(database_ping(p.database))},
+          {"filesystem", health::check_filesystem(p.files, data)},
+          {"disk", health::check_disk(p.files, data, disk)},
+          {"youtube-dl", health::check_youtube_dl(host::program_version(p.settings.health.yt_dlp))}};
+}
+
+/// What only the coordinator has is checked there.
+std::vector<health::named_check> gateway_checks() {
+  auto disabled = [](const std::function<void(health_check)>& done) {
+    health_check x;
+    x.status = health_status::disabled;
+    done(std::move(x));
+  };
+  return {{"database", disabled}, {"filesystem", disabled}, {"disk", disabled}, {"youtube-dl", disabled}};
+}
+
 } // namespace
 
 supervision::child_spec health_children(parts& p) {
@@ -45,18 +76,13 @@ supervision::child_spec health_children(parts& p) {
   c.check_limit = p.settings.health.timeout;
   c.time = &p.clocks;
   c.board = p.board;
-  c.notifier = p.book->of<mesh::notifier>("notifier");
-  auto& data = p.folder->path();
-  health::disk_thresholds disk;
-  disk.degraded_below = p.settings.health.min_free.bytes;
-  disk.unhealthy_below = p.settings.health.min_free.bytes / 8;
-  c.checks.push_back({"database", health::check_database(database_ping(p.database))});
-  c.checks.push_back({"filesystem", health::check_filesystem(p.files, data)});
-  c.checks.push_back({"disk", health::check_disk(p.files, data, disk)});
+  // The cluster's status is the coordinator's to tell.
+  if (!p.watch)
+    c.notifier = p.book->of<mesh::notifier>("notifier");
+  c.checks = p.watch ? gateway_checks() : coordinator_checks(p);
   c.checks.push_back({"redis", health::check_redis(p.redis)});
-  c.checks.push_back({"youtube-dl", health::check_youtube_dl(host::program_version(p.settings.health.yt_dlp))});
   c.checks.push_back({"resources", health::check_resources({})});
-  c.checks.push_back({"cluster", health::check_cluster(worker_count(p), p.clocks, time_to_join)});
+  c.checks.push_back({"cluster", cluster_check(p)});
   supervision::child_spec spec;
   spec.name = "health_supervisor";
   spec.start = [&p, c](caf::event_based_actor*) -> caf::expected<caf::actor> {

@@ -1,6 +1,7 @@
 #include "nodes/config/load.hpp"
 #include "nodes/logging/logging.hpp"
 #include "nodes/trouped/node.hpp"
+#include "nodes/trouped/service.hpp"
 
 #include <CLI/CLI.hpp>
 #include <spdlog/spdlog.h>
@@ -35,7 +36,13 @@ int fail(const error& err) {
   return start_failed;
 }
 
-int run(const config::settings& settings, const sigset_t& signals) {
+/// A node works without its manager; what that one does then, it logs itself.
+void log_untold(const result<void>& told) {
+  if (!told)
+    spdlog::error("service: {}", told.error().message);
+}
+
+int run(const config::settings& settings, const sigset_t& signals, const host::service_manager& manager) {
   node::parts parts;
   parts.settings = settings;
   auto started = node::start(parts);
@@ -49,10 +56,11 @@ int run(const config::settings& settings, const sigset_t& signals) {
   else
     std::cout << "ready " << (settings.has_role("coordinator") ? "coordinator" : "worker") << " "
               << settings.node_name() << std::endl;
-  int signal = 0;
-  do {
-    sigwait(&signals, &signal);
-  } while (signal == SIGHUP);
+  log_untold(
+    manager.ready(settings.node_name()
+                  + (parts.server ? ": answers at port " + std::to_string(parts.api_port) : std::string{": at work"})));
+  auto signal = node::wait_for_signal(parts, signals, manager);
+  log_untold(manager.stopping());
   spdlog::info("stopping: signal {}", signal);
   node::stop(parts);
   spdlog::info("stopped");
@@ -89,6 +97,9 @@ int main(int argc, char** argv) {
     std::cout << config::show(*settings);
     return 0;
   }
+  auto manager = host::service_manager::from_environment();
+  if (!manager)
+    return fail(manager.error());
   auto signals = block_signals();
   logging::options log;
   log.level = settings->log.level;
@@ -100,5 +111,5 @@ int main(int argc, char** argv) {
     log.file = settings->node.data + "/logs/trouped.log";
   if (auto ready = logging::set_up(log); !ready)
     return fail(ready.error());
-  return run(*settings, signals);
+  return run(*settings, signals, *manager);
 }

@@ -1,13 +1,19 @@
 #pragma once
 
 #include "actors/cache/cache.hpp"
+#include "actors/cluster/mounted_libraries.hpp"
 #include "actors/dispatch/dispatcher.hpp"
 #include "actors/gateway/backend.hpp"
+#include "actors/gateway/coordinator_watch.hpp"
+#include "actors/gateway/near_files.hpp"
 #include "actors/health/health_supervisor.hpp"
 #include "actors/media/cleanup.hpp"
+#include "actors/media/far_files.hpp"
 #include "actors/notify/topic_interest.hpp"
 #include "actors/supervision/supervisor.hpp"
 #include "host/data_folder.hpp"
+#include "identity/ticket.hpp"
+#include "net/file_server.hpp"
 #include "net/server.hpp"
 #include "nodes/config/settings.hpp"
 #include "nodes/trouped/coordinator_link.hpp"
@@ -15,6 +21,7 @@
 #include "protocol/ports/files.hpp"
 #include "protocol/ports/http_client.hpp"
 #include "protocol/ports/key_value.hpp"
+#include "protocol/ports/source_cache.hpp"
 
 #include <atomic>
 #include <memory>
@@ -28,9 +35,17 @@ struct parts {
   system_clocks clocks;
   /// The coordinator's, locked by this process.
   std::optional<host::data_folder> folder;
-  /// The coordinator's data folder as this process sees it, and what its node.id says.
+  /// The coordinator's data folder as this process sees it, and what its node.id says; a worker that does not see it
+  /// has a folder of its own there, and no id.
   std::string shared_data;
   std::string data_id;
+  /// Signs addresses of this coordinator's files; its server, and the port that it took.
+  std::shared_ptr<const identity::ticket_issuer> tickets;
+  std::unique_ptr<net::file_server> file_server;
+  std::shared_ptr<std::atomic<uint16_t>> files_port = std::make_shared<std::atomic<uint16_t>>(0);
+  /// Of a worker that does not see the coordinator's data folder.
+  std::unique_ptr<ports::source_cache> source_cache;
+  std::shared_ptr<ports::peer_files> peers;
   /// The coordinator's present term, for who asks for the node's status; 0 until the queue is read.
   std::shared_ptr<std::atomic<uint64_t>> term = std::make_shared<std::atomic<uint64_t>>(0);
   std::shared_ptr<ports::files> files;
@@ -47,8 +62,13 @@ struct parts {
   /// Between the notifier, whoever it is at the time, and those who publish.
   std::shared_ptr<notify::topic_interest> interest = std::make_shared<notify::topic_interest>();
   std::shared_ptr<coordinator_link> coordinator;
+  /// nullptr on a node that is no worker.
+  std::shared_ptr<cluster::mounted_libraries> mounted;
   std::optional<cache::node_cache> cache;
   health::health_board board;
+  std::shared_ptr<gateway::near_files> near_files;
+  /// Of a gateway whose coordinator is another node; nullptr otherwise.
+  std::shared_ptr<gateway::coordinator_watch> watch;
   std::shared_ptr<gateway::mesh_backend> backend;
   std::unique_ptr<net::server> server;
   mesh::supervisor root;
@@ -61,16 +81,35 @@ struct parts {
 supervision::child_spec coordinator_children(parts& p);
 supervision::child_spec worker_children(parts& p);
 supervision::child_spec gateway_children(parts& p);
+/// What keeps a gateway with a coordinator on another node.
+supervision::child_spec coordinator_link_children(parts& p);
 supervision::child_spec health_children(parts& p);
+
+/// Finds out which libraries a worker has. library_mounts.cpp
+supervision::child_spec library_watch_child(parts& p);
+/// Sets `mounted`, by the configuration.
+result<void> read_mounts(parts& p);
 
 /// Handles of the coordinator's actors: stable addresses when it lives in this process.
 mesh::admin_handles local_admin_handles(parts& p);
 mesh::worker_handles local_worker_handles(parts& p);
 
+mesh::gateway_welcome local_gateway_welcome(parts& p);
+
+/// The cache and ports::backend of a node with a gateway or the coordinator; before its tree.
+void make_backend(parts& p);
+
 /// What a cleanup has to know; for a node with the database.
 work::cleanup_rules cleanup_rules_of(const parts& p);
 /// Removes what the last life of this node left unfinished. Blocks; before anything of the tree runs.
 void sweep_at_start(const parts& p);
+
+/// Files between nodes (files.cpp). Those of this coordinator, for workers that have not mounted them.
+result<void> start_file_server(parts& p);
+/// A folder of one's own instead of the coordinator's data folder, and the means to read and write that from afar.
+result<void> open_own_folder(parts& p);
+/// For attempts of the worker of that id; nullptr where the data folder is mounted.
+std::shared_ptr<work::far_files> far_files_for(parts& p, worker_id worker);
 
 /// Ends or releases the worker's work within the grace. Blocks.
 void drain_worker(parts& p, milliseconds grace);

@@ -1,4 +1,5 @@
 #include "actors/cluster/worker.hpp"
+#include "actors/cluster/library_watch.hpp"
 
 #include "actors/library/scanner.hpp"
 #include "actors/media/cleanup.hpp"
@@ -7,11 +8,17 @@
 #include "actors/media/hls.hpp"
 #include "actors/media/ingest.hpp"
 #include "actors/media/runner.hpp"
+#include "actors/media/split_transcode.hpp"
 #include "actors/media/storyboard.hpp"
 #include "actors/media/transcode.hpp"
+#include "host/resources.hpp"
 #include "nodes/trouped/coordinator_link.hpp"
 #include "nodes/trouped/node.hpp"
 
+#include <sched.h>
+
+#include <algorithm>
+#include <array>
 #include <filesystem>
 #include <thread>
 
@@ -85,11 +92,20 @@ size_t attempts_at_once(const config::settings& s) {
   return std::max<size_t>(sum, 1);
 }
 
+using place_finder =
+  std::function<result<work::located>(library_id, const std::string& relative, const std::string& path)>;
+
+result<work::located> with_version(result<work::located> where, const file_version& known) {
+  if (where)
+    where->version = known;
+  return where;
+}
+
 /// Where a video's file is on this node, asked of the catalogue of the present coordinator (blocks; from an attempt's
 /// thread).
-std::function<result<work::located>(video_id)> source_finder(caf::actor_system& sys,
-                                                             std::shared_ptr<coordinator_link> coordinator) {
-  return [&sys, coordinator](video_id id) -> result<work::located> {
+std::function<result<work::located>(video_id)>
+source_finder(caf::actor_system& sys, std::shared_ptr<coordinator_link> coordinator, place_finder place) {
+  return [&sys, coordinator, place](video_id id) -> result<work::located> {
     caf::scoped_actor self{sys};
     result<work::located> out{errc::internal, ""};
     self->request(coordinator->handles().catalogue, std::chrono::seconds{10}, mesh::get_video{id})
@@ -98,32 +114,72 @@ std::function<result<work::located>(video_id)> source_finder(caf::actor_system& 
           if (d.item.state == video_state::removed || d.item.state == video_state::missing)
             out = error{errc::not_found, d.item.path + ": its file is gone"};
           else
-            out = work::located{d.home.root + "/" + d.item.path, d.item.version};
+            out = with_version(place(d.home.id, d.item.path, d.home.root + "/" + d.item.path), d.item.version);
         },
         [&](caf::error& e) { out = mesh::from_caf(e); });
     return out;
   };
 }
 
-work::workshop workshop_of(parts& p) {
+place_finder places_of(const parts& p, bool fetches) {
+  // What the coordinator itself sees is what there is.
+  if (p.settings.has_role("coordinator"))
+    return [](library_id library, const std::string& relative, const std::string& path) -> result<work::located> {
+      return work::located{path, {}, library, relative};
+    };
+  return [mounted = p.mounted, fetches](library_id library, const std::string& relative,
+                                        const std::string& path) -> result<work::located> {
+    auto here = mounted->place_of(library, path, relative);
+    if (here)
+      return work::located{std::move(*here), {}, library, relative};
+    // What is not mounted is fetched, by who can.
+    if (fetches)
+      return work::located{path, {}, library, relative, false};
+    return std::move(here).error();
+  };
+}
+
+work::workshop workshop_of(parts& p, worker_id me) {
   work::workshop shop;
   shop.files = p.files;
   shop.data_folder = p.shared_data;
   shop.webp = p.settings.worker.webp_thumbnails;
   shop.allow_private = p.settings.worker.private_downloads;
-  shop.find_source = source_finder(*p.system, p.coordinator);
+  shop.far = far_files_for(p, me);
+  shop.place_of = places_of(p, shop.far != nullptr);
+  shop.mounted_libraries = !p.settings.has_role("coordinator");
+  shop.find_source = source_finder(*p.system, p.coordinator, shop.place_of);
   return shop;
+}
+
+/// What a mount that has gone away looks like to an attempt. Looking at it soon is cheap.
+bool may_be_a_mount(errc code) {
+  return code == errc::not_found || code == errc::forbidden || code == errc::io || code == errc::unavailable
+         || code == errc::conflict;
+}
+
+work::work_function watching_mounts(work::work_function work, cluster::library_watch watch) {
+  return [work = std::move(work), watch](work::attempt& a) {
+    auto out = work(a);
+    if (!out && may_be_a_mount(out.error().code))
+      caf::anon_send(watch, cluster::recheck_libraries{});
+    return out;
+  };
 }
 
 using runners = std::map<std::string, mesh::runner>;
 
-runners make_runners(parts& p, const std::shared_ptr<work::work_threads>& threads, mesh::progress_sink sink) {
+/// Kinds that write where an interrupted attempt goes on. (A scan goes to who has the library.)
+constexpr std::array<std::string_view, 1> kinds_with_data{"download"};
+
+runners make_runners(parts& p, worker_id me, const std::shared_ptr<work::work_threads>& threads,
+                     mesh::progress_sink sink) {
   auto& sys = *p.system;
-  auto shop = workshop_of(p);
+  auto shop = workshop_of(p, me);
   auto with = [&](std::string name, work::work_function work) {
     work::runner_config c;
     c.name = std::move(name);
-    c.work = std::move(work);
+    c.work = watching_mounts(std::move(work), p.book->of<cluster::library_watch>("library_watch"));
     c.pool = p.book->of<work::executor_pool>("executor_pool");
     c.http = p.http;
     c.sink = sink;
@@ -133,6 +189,8 @@ runners make_runners(parts& p, const std::shared_ptr<work::work_threads>& thread
   runners out;
   out["ingest"] = with("ingest", [shop](work::attempt& a) { return work::ingest(a, shop); });
   out["transcode"] = with("transcoder", [shop](work::attempt& a) { return work::transcode(a, shop); });
+  out["encode_chunk"] = with("chunk_encoder", [shop](work::attempt& a) { return work::encode_chunk(a, shop); });
+  out["encode_audio"] = with("sound_encoder", [shop](work::attempt& a) { return work::encode_audio(a, shop); });
   out["hls"] = with("ladder_maker", [shop](work::attempt& a) { return work::make_hls(a, shop); });
   out["storyboard"] = with("storyboarder", [shop](work::attempt& a) { return work::make_storyboard(a, shop); });
   out["download"] = with("downloader", [shop](work::attempt& a) { return work::download(a, shop); });
@@ -141,6 +199,11 @@ runners make_runners(parts& p, const std::shared_ptr<work::work_threads>& thread
   scan.files = p.files;
   scan.coordinator = [link = p.coordinator] { return link->handles(); };
   scan.progress = sink;
+  scan.own_versions = p.settings.has_role("coordinator");
+  if (!scan.own_versions)
+    scan.root_here = [mounted = p.mounted](library_id id, const std::string& root) {
+      return mounted->root_of(id, root);
+    };
   out["scan"] = sys.spawn(catalogue::scanner, scan);
   // Only who has the database knows which files are still named.
   if (p.database) {
@@ -151,18 +214,43 @@ runners make_runners(parts& p, const std::shared_ptr<work::work_threads>& thread
   return out;
 }
 
+/// What jobs may take of this machine together. Cores that this process may use; memory that a job can hope for.
+resources tokens_of_machine() {
+  resources out;
+  cpu_set_t mine;
+  CPU_ZERO(&mine);
+  auto cores = ::sched_getaffinity(0, sizeof mine, &mine) == 0 ? CPU_COUNT(&mine) : 1;
+  out.cores = static_cast<uint32_t>(std::max(cores, 1)) * 1000;
+  if (auto machine = host::read_machine_usage())
+    out.memory_mib = static_cast<uint32_t>(std::min<uint64_t>(machine->memory_total >> 20, UINT32_MAX));
+  return out;
+}
+
 cluster::worker_config worker_settings(parts& p, const std::shared_ptr<work::work_threads>& threads) {
   cluster::worker_config c;
   c.me.node_name = p.settings.node_name();
   c.me.id = worker_id{random_id()};
-  c.me.kinds = {"ingest", "transcode", "hls", "storyboard", "download", "scan", "noop"};
+  c.me.kinds = {"ingest", "transcode", "encode_chunk", "encode_audio", "hls", "storyboard", "download", "scan", "noop"};
   if (p.database)
     c.me.kinds.push_back("scheduled_cleanup");
+  if (p.source_cache)
+    std::erase_if(c.me.kinds,
+                  [](auto& kind) { return std::ranges::find(kinds_with_data, kind) != kinds_with_data.end(); });
+  else
+    c.me.capabilities.emplace_back(cluster::data_capability);
   c.me.credit = credit_of(p.settings);
   c.me.embedded = p.settings.has_role("coordinator");
+  c.me.tokens = tokens_of_machine();
+  if (c.me.embedded)
+    c.me.capabilities.emplace_back(cluster::coordinator_capability);
   c.data_id = p.data_id;
+  c.joined = [watch = p.book->of<cluster::library_watch>("library_watch")] {
+    caf::anon_send(watch, cluster::watch_joined{});
+  };
   c.time = &p.clocks;
-  c.make_runners = [&p, threads](mesh::progress_sink sink) { return make_runners(p, threads, std::move(sink)); };
+  c.make_runners = [&p, me = c.me.id, threads](mesh::progress_sink sink) {
+    return make_runners(p, me, threads, std::move(sink));
+  };
   c.look_up = [&p](std::function<void(result<mesh::job_worker>)> done) { p.coordinator->find(std::move(done)); };
   return c;
 }
@@ -190,6 +278,7 @@ supervision::child_spec worker_children(parts& p) {
     return caf::actor_cast<caf::actor>(cluster::spawn_worker(*p.system, worker_settings(p, threads)));
   };
   c.children.push_back(std::move(worker));
+  c.children.push_back(library_watch_child(p));
   return supervision::sub_supervisor(std::move(c));
 }
 

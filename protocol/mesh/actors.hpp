@@ -39,9 +39,16 @@ using job_admin = caf::typed_actor<
   // Newest first, from a reader of the store.
   in<job_query>::with<job_page>>;
 
+/// The dispatcher as an administrator of the cluster sees it.
+using node_admin = caf::typed_actor<
+  // Those that are here and those with rules, by name.
+  in<get_nodes>::with<node_list>,
+  // Drains, quarantines, or changes slots, weight and hours, from now on; the new state, committed.
+  in<change_node>::with<node_list>>;
+
 /// A worker process as the dispatcher sees it.
 using worker_link = caf::typed_actor<
-  // Starts these attempts. Never more than the credit.
+  // Starts these attempts. Never more than the credit, or what an administrator said instead (node_rules::slots).
   tell<assign>,
   // Stops these attempts; nothing is handed in for them.
   tell<revoke>>;
@@ -58,11 +65,13 @@ using job_worker = caf::typed_actor<
   in<hand_in>::with<handed_in>,
   // More or fewer slots from now on.
   tell<change_credit>,
+  // Other capabilities and problems from now on.
+  tell<change_offer>,
   // Graceful end: what it still holds is released and burns no attempt.
   in<leave>::with<done>>;
 
-/// All three: what the dispatcher is spawned as.
-using dispatcher = job_client::extend_with<job_admin>::extend_with<job_worker>;
+/// All four: what the dispatcher is spawned as.
+using dispatcher = job_client::extend_with<job_admin>::extend_with<node_admin>::extend_with<job_worker>;
 
 /// One kind of work on a worker.
 using runner = caf::typed_actor<
@@ -91,6 +100,13 @@ using librarian = caf::typed_actor<
   // From a scanner: committed under the fence of its token, then ingest jobs are submitted.
   in<scan_batch>::with<done>>;
 
+/// Says where an attempt reads and writes files that its node has not mounted.
+using file_desk = caf::typed_actor<
+  // errc::stale_lease for an attempt that is not the worker's any more; errc::not_found without the file.
+  in<get_file>::with<file_grant>,
+  // errc::forbidden for a name that is not the attempt's own.
+  in<put_file>::with<file_grant>>;
+
 /// Reads of the catalogue, on a thread and a connection of its own.
 using catalogue_reader = caf::typed_actor<
   in<video_query>::with<video_page>,
@@ -98,18 +114,33 @@ using catalogue_reader = caf::typed_actor<
   in<get_categories>::with<category_list>,
   in<get_known_files>::with<known_file_list>>;
 
+/// Hears when libraries were added, changed, removed or scanned.
+using library_listener = caf::typed_actor<tell<libraries_changed>>;
+
+/// What workers tell libraries by, on a thread of its own.
+using library_samples = caf::typed_actor<
+  // Of every library, other files each time.
+  in<get_library_samples>::with<library_sample_list>,
+  // From now on until its end.
+  tell<library_listener>,
+  // From the librarian: passed on, and what was sampled before is forgotten.
+  tell<libraries_changed>>;
+
 /// Receives live events.
 using event_subscriber = caf::typed_actor<tell<event_batch>>;
 
-/// Topics → subscribers.
-using notifier = caf::typed_actor<
-  // Numbers and spreads them.
-  tell<publish_events>,
+/// The notifier as those see it who listen.
+using event_source = caf::typed_actor<
   // Live events of these topics go to the subscriber from now on; ends with the subscriber's life.
   in<follow_topics, event_subscriber>::with<done>,
   tell<unfollow_topics, event_subscriber>,
   // What was missed since a position.
   in<catch_up>::with<caught_up>>;
+
+/// Topics → subscribers.
+using notifier = event_source::extend<
+  // Numbers and spreads them.
+  tell<publish_events>>;
 
 /// Answers from the last round, never by running a check.
 using health = caf::typed_actor<in<get_health>::with<health_report>>;
@@ -139,28 +170,66 @@ struct admin_handles {
   mesh::cache cache;
   supervisor root;
   node_info node;
+  node_admin nodes;
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, admin_handles& x) {
-  return f(x.jobs, x.queues, x.librarian, x.catalogue, x.notifier, x.health, x.cache, x.root, x.node);
+  return f(x.jobs, x.queues, x.librarian, x.catalogue, x.notifier, x.health, x.cache, x.root, x.node, x.nodes);
 }
 
 struct worker_handles {
   job_worker jobs;
   mesh::librarian librarian;
   catalogue_reader catalogue;
+  file_desk files;
+  library_samples samples;
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, worker_handles& x) {
-  return f(x.jobs, x.librarian, x.catalogue);
+  return f(x.jobs, x.librarian, x.catalogue, x.files, x.samples);
+}
+
+/// What a gateway on another node asks on behalf of its clients. Its cache, health and tree are its own.
+struct gateway_handles {
+  job_client jobs;
+  job_admin queues;
+  mesh::librarian librarian;
+  catalogue_reader catalogue;
+  event_source events;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, gateway_handles& x) {
+  return f(x.jobs, x.queues, x.librarian, x.catalogue, x.events);
+}
+
+/// All that a gateway has to know of its coordinator.
+struct gateway_welcome {
+  gateway_handles handles;
+  /// As the coordinator sees it: paths in jobs and in the catalogue begin with it.
+  std::string data_folder;
+  /// Content of `<data_folder>/node.id`: a gateway proves with it that it sees the same folder.
+  std::string data_id;
+  /// That a transcode may name.
+  std::vector<media_profile> profiles;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, gateway_welcome& x) {
+  return f(x.handles, x.data_folder, x.data_id, x.profiles);
 }
 
 struct knock_as_worker {
   mesh::knock knock;
 };
 TROUPE_INSPECT(knock_as_worker, x.knock)
+
+struct knock_as_gateway {
+  mesh::knock knock;
+};
+TROUPE_INSPECT(knock_as_gateway, x.knock)
 
 // clang-format off
 /// The only actor that a node publishes. It hands out what the peer's role may use, and nothing else.
@@ -169,6 +238,7 @@ using door = caf::typed_actor<
   in<greet>::with<greeting>,
   // Refused with errc::forbidden for who is not what it says.
   in<knock_as_worker>::with<worker_handles>,
+  in<knock_as_gateway>::with<gateway_welcome>,
   in<knock>::with<admin_handles>>;
 
 // clang-format on

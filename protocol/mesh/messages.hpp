@@ -7,6 +7,7 @@
 #include "protocol/model/health.hpp"
 #include "protocol/model/job.hpp"
 #include "protocol/model/media.hpp"
+#include "protocol/model/node.hpp"
 #include "protocol/model/result.hpp"
 #include "protocol/model/worker.hpp"
 
@@ -97,6 +98,43 @@ struct worker_list {
 };
 TROUPE_INSPECT(worker_list, x.workers)
 
+struct get_nodes {
+  uint8_t unused = 0;
+};
+TROUPE_INSPECT(get_nodes, x.unused)
+
+struct node_list {
+  std::vector<node_details> nodes;
+};
+TROUPE_INSPECT(node_list, x.nodes)
+
+enum class node_action : uint8_t {
+  /// No new work; what runs goes on.
+  drain,
+  /// Active again, also from a quarantine.
+  undrain,
+  /// No new work until somebody undrains it.
+  quarantine,
+  /// Only what is named besides.
+  set
+};
+
+/// By name, also of a node that is away. What is not named stays as it is.
+struct change_node {
+  std::string name;
+  node_action action = node_action::set;
+  /// For drain and quarantine: shown to people.
+  std::string reason;
+  /// Queue → slots of each of its workers; negative: as the worker offers.
+  std::map<std::string, int64_t> slots;
+  /// Hundredths; negative: as it is.
+  int64_t weight = -1;
+  /// The hours are set, to none if there are none.
+  bool set_hours = false;
+  std::vector<work_hours> hours;
+};
+TROUPE_INSPECT(change_node, x.name, x.action, x.reason, x.slots, x.weight, x.set_hours, x.hours)
+
 struct renew_leases {
   worker_id worker;
   std::vector<lease_token> held;
@@ -137,6 +175,15 @@ struct change_credit {
 };
 TROUPE_INSPECT(change_credit, x.worker, x.credit)
 
+/// What a worker offers beside its kinds (all of it, as in worker_hello), and what is wrong with its node, a sentence
+/// each.
+struct change_offer {
+  worker_id worker;
+  std::vector<std::string> capabilities;
+  std::vector<std::string> problems;
+};
+TROUPE_INSPECT(change_offer, x.worker, x.capabilities, x.problems)
+
 struct leave {
   worker_id worker;
 };
@@ -158,6 +205,40 @@ struct stop_attempt {
   lease_token token;
 };
 TROUPE_INSPECT(stop_attempt, x.token)
+
+// -- files of other nodes ---------------------------------------------------------------------------------------------
+
+/// A file that an attempt reads. `library` none: of the data folder. `path`: relative to the library's root or the data
+/// folder.
+struct get_file {
+  lease_token token;
+  worker_id worker;
+  library_id library;
+  std::string path;
+};
+TROUPE_INSPECT(get_file, x.token, x.worker, x.library, x.path)
+
+/// A file, or a folder of files, that an attempt has made, under its name relative to the data folder.
+struct put_file {
+  lease_token token;
+  worker_id worker;
+  std::string path;
+  bool folder = false;
+};
+TROUPE_INSPECT(put_file, x.token, x.worker, x.path, x.folder)
+
+/// Where it is read or written: https://host:port/files/<ticket>, without certificates http.
+struct file_grant {
+  /// Empty: the coordinator's, as the worker knows it.
+  std::string host;
+  uint16_t port = 0;
+  std::string ticket;
+  /// The node's name, for people.
+  std::string node;
+  /// Of a file to read.
+  file_version version;
+};
+TROUPE_INSPECT(file_grant, x.host, x.port, x.ticket, x.node, x.version)
 
 // -- catalogue --------------------------------------------------------------------------------------------------------
 
@@ -249,6 +330,47 @@ struct known_file_list {
   std::vector<known_file> files;
 };
 TROUPE_INSPECT(known_file_list, x.files)
+
+/// A worker asks what it can tell the libraries by. An answer that is older than `max_age` is not given.
+struct get_library_samples {
+  milliseconds max_age{30'000};
+};
+TROUPE_INSPECT(get_library_samples, x.max_age)
+
+/// A piece of a file of a library.
+struct library_sample {
+  /// Relative to the root.
+  std::string path;
+  uint64_t size = 0;
+  uint64_t offset = 0;
+  /// At most 256 from that offset; empty: the coordinator can't read the file itself, and has its size from the
+  /// catalogue.
+  std::string bytes;
+};
+TROUPE_INSPECT(library_sample, x.path, x.size, x.offset, x.bytes)
+
+struct sampled_library {
+  library_id id;
+  std::string name;
+  /// As the coordinator sees it.
+  std::string root;
+  library_origin origin = library_origin::folder;
+  /// Files that the catalogue believes to be there.
+  uint64_t files = 0;
+  std::vector<library_sample> samples;
+};
+TROUPE_INSPECT(sampled_library, x.id, x.name, x.root, x.origin, x.files, x.samples)
+
+struct library_sample_list {
+  std::vector<sampled_library> libraries;
+};
+TROUPE_INSPECT(library_sample_list, x.libraries)
+
+/// A library was added, changed, removed, or scanned.
+struct libraries_changed {
+  uint8_t unused = 0;
+};
+TROUPE_INSPECT(libraries_changed, x.unused)
 
 /// What a scanner found since its last batch. Answered when committed; the jobs for it are submitted by then.
 struct scan_batch {
@@ -375,7 +497,7 @@ struct greeting {
 };
 TROUPE_INSPECT(greeting, x.certificate, x.signature, x.challenge)
 
-/// Second message. `role`: "worker" or "admin". `challenge`: the door's, which serves once.
+/// Second message. `role`: "worker", "gateway" or "admin". `challenge`: the door's, which serves once.
 struct knock {
   uint32_t protocol_version = worker_protocol_version;
   std::string role;

@@ -19,6 +19,7 @@
   X(troupe::mesh::get_job) X(troupe::mesh::job_with_children) X(troupe::mesh::explain_job) \
   X(troupe::mesh::job_explanation) X(troupe::mesh::get_queues) X(troupe::mesh::queue_list) \
   X(troupe::mesh::change_queue) X(troupe::mesh::get_workers) X(troupe::mesh::worker_list) \
+  X(troupe::mesh::get_nodes) X(troupe::mesh::node_list) X(troupe::mesh::change_node) X(troupe::mesh::node_admin) \
   X(troupe::mesh::renew_leases) X(troupe::mesh::leases_renewed) X(troupe::mesh::report_progress) \
   X(troupe::mesh::hand_in) X(troupe::mesh::handed_in) X(troupe::mesh::change_credit) X(troupe::mesh::leave) \
   X(troupe::mesh::assign) X(troupe::mesh::revoke) X(troupe::mesh::stop_attempt) \
@@ -32,9 +33,13 @@
   X(troupe::mesh::caught_up) X(troupe::mesh::get_tree) X(troupe::mesh::tree) X(troupe::mesh::get_health) \
   X(troupe::mesh::get_cache_stats) X(troupe::mesh::cache_stats) X(troupe::mesh::node_status) \
   X(troupe::mesh::get_status) X(troupe::mesh::get_profiles) X(troupe::mesh::profile_list) X(troupe::mesh::greet) X(troupe::mesh::greeting) X(troupe::mesh::knock) X(troupe::mesh::knock_as_worker) \
+  X(troupe::mesh::get_file) X(troupe::mesh::put_file) X(troupe::mesh::file_grant) X(troupe::mesh::file_desk) \
   X(troupe::mesh::job_client) X(troupe::mesh::job_admin) X(troupe::mesh::job_worker) \
   X(troupe::mesh::worker_link) X(troupe::mesh::event_subscriber) \
-  X(troupe::mesh::admin_handles) X(troupe::mesh::worker_handles)
+  X(troupe::mesh::admin_handles) X(troupe::mesh::worker_handles) \
+  X(troupe::mesh::knock_as_gateway) X(troupe::mesh::gateway_welcome) \
+  X(troupe::mesh::change_offer) X(troupe::mesh::get_library_samples) X(troupe::mesh::library_sample_list) \
+  X(troupe::mesh::libraries_changed) X(troupe::mesh::library_listener) X(troupe::mesh::library_samples)
 // clang-format on
 
 CAF_BEGIN_TYPE_ID_BLOCK(troupe, caf::first_custom_type_id)

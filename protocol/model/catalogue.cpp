@@ -54,8 +54,24 @@ std::string storyboard::sheet_name(uint32_t n) const {
   return std::to_string(tile_width) + " - " + std::to_string(columns) + "x" + std::to_string(rows) + "/" + file;
 }
 
+bool same_content(const file_version& a, const file_version& b) noexcept {
+  constexpr uint64_t coarse = 2'000'000'000;
+  if (a.size != b.size)
+    return false;
+  if (a.mtime_ns == b.mtime_ns)
+    return true;
+  // Unsigned: hostile times may be as far apart as there are numbers.
+  const auto apart = a.mtime_ns > b.mtime_ns ? static_cast<uint64_t>(a.mtime_ns) - static_cast<uint64_t>(b.mtime_ns)
+                                             : static_cast<uint64_t>(b.mtime_ns) - static_cast<uint64_t>(a.mtime_ns);
+  return a.inode != b.inode && apart <= coarse;
+}
+
 std::string file_version::str() const {
   return std::to_string(size) + "-" + std::to_string(mtime_ns) + "-" + std::to_string(inode);
+}
+
+std::string library_capability(library_id id) {
+  return "library:" + id.str();
 }
 
 } // namespace troupe

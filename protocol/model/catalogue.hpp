@@ -20,6 +20,9 @@ enum class library_origin : uint8_t { folder, uploads, downloads };
 inline constexpr library_id uploads_library{raw_id{0, 1}};
 inline constexpr library_id downloads_library{raw_id{0, 2}};
 
+/// What a worker offers that has the library mounted: a job of its files prefers it, or needs it.
+std::string library_capability(library_id id);
+
 struct library {
   library_id id;
   std::string name;
@@ -69,6 +72,11 @@ template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, file_version& x) {
   return f(x.size, x.mtime_ns, x.inode);
 }
+
+/// Of one file as two nodes see it: sizes are the same, and times are. Where inodes differ, as they do on another
+/// mount, times may differ by up to 2 s, which is as exact as FAT and some SMB servers keep them. On one node compare
+/// with ==.
+bool same_content(const file_version& a, const file_version& b) noexcept;
 
 struct picture {
   uint32_t width = 0;

@@ -34,7 +34,8 @@ void read(const json& object, chunk_time_base& out) {
 } // namespace
 
 json to_value(const chunk_wishes& x) {
-  return json{{"count", x.count}, {"seconds", finite(x.seconds)}, {"minSeconds", finite(x.min_seconds)}};
+  return json{
+    {"count", x.count}, {"seconds", finite(x.seconds)}, {"minSeconds", finite(x.min_seconds)}, {"lengths", x.lengths}};
 }
 
 chunk_wishes chunk_wishes_from(const json& value) {
@@ -42,6 +43,7 @@ chunk_wishes chunk_wishes_from(const json& value) {
   read(value, "count", x.count);
   read(value, "seconds", x.seconds);
   read(value, "minSeconds", x.min_seconds);
+  read(value, "lengths", x.lengths);
   return x;
 }
 

@@ -21,6 +21,8 @@ struct chunk_wishes {
   double seconds = 60;
   /// No chunk is shorter, except a film that is.
   double min_seconds = 2;
+  /// When there are any: one chunk for each, long as it is among them, in this order. At most max_chunks count.
+  std::vector<double> lengths{};
 
   bool operator==(const chunk_wishes&) const = default;
 };

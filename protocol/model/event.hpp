@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace troupe {
@@ -32,6 +33,9 @@ typename Inspector::result_type inspect(Inspector& f, event& x) {
   return f(x.topic, x.type, x.epoch, x.seq, x.at, x.data, x.coalesce, x.last);
 }
 
+/// Not for clients: gateways of other nodes follow it, to forget what they keep of the catalogue.
+inline constexpr std::string_view catalogue_topic = "catalogue";
+
 /// Where a client left off in a topic; epoch 0: from now on.
 struct event_position {
   std::string topic;
@@ -44,7 +48,8 @@ typename Inspector::result_type inspect(Inspector& f, event_position& x) {
   return f(x.topic, x.epoch, x.seq);
 }
 
-/// The one JSON text of an event that WebSocket, SSE and Redis share: {"type","topic","epoch","seq","timestamp", …data}.
+/// The one JSON text of an event that WebSocket, SSE and Redis share: {"type","topic","epoch","seq","timestamp",
+/// …data}.
 std::string to_json(const event& x);
 
 } // namespace troupe

@@ -103,6 +103,35 @@ result<open_answer> decode_open_answer(std::string_view body) {
   });
 }
 
+std::string encode(const need_request& x) {
+  return text({{"id", x.id}, {"offset", x.offset}, {"length", x.length}});
+}
+
+result<need_request> decode_need_request(std::string_view body) {
+  return decode<need_request>("the wish for bytes of the source", body, [](const json& value, need_request& x) {
+    value.at("id").get_to(x.id);
+    value.at("offset").get_to(x.offset);
+    value.at("length").get_to(x.length);
+  });
+}
+
+std::string encode(const have_answer& x) {
+  json value{{"id", x.id}, {"offset", x.offset}, {"length", x.length}};
+  if (x.refusal)
+    value["refusal"] = failure_value(*x.refusal);
+  return text(value);
+}
+
+result<have_answer> decode_have_answer(std::string_view body) {
+  return decode<have_answer>("the answer to a wish for bytes", body, [](const json& value, have_answer& x) {
+    value.at("id").get_to(x.id);
+    read(value, "offset", x.offset);
+    read(value, "length", x.length);
+    if (auto it = value.find("refusal"); it != value.end())
+      x.refusal = failure_from(*it);
+  });
+}
+
 bool valid_output_name(std::string_view name) noexcept {
   if (name.empty() || name.size() > max_output_name || name.back() == '/')
     return false;

@@ -8,6 +8,10 @@
 // Descriptors travel by SCM_RIGHTS with the frame's first byte. The executor never opens a media path: `request.fds`
 // names what it may touch by position. One operation runs at a time; requests sent ahead wait in the socket.
 // Outputs whose number is not known before (segments, sprite sheets) are asked for with `open` while it runs.
+//
+// A source may be only partly here (`request.ranged`): its descriptor is a file of the right size with holes. The
+// executor reads no byte that it was not told is there: it asks with `need`, and the worker fills the hole and says
+// `have`. No byte of media passes through a frame.
 
 #include "protocol/model/chunks.hpp"
 #include "protocol/model/media.hpp"
@@ -27,6 +31,8 @@ enum class frame_type : uint16_t {
   shutdown = 3,
   /// Answers an `open`: body open_answer, with one descriptor unless it is a refusal.
   opened = 4,
+  /// Answers a `need`: body have_answer.
+  have = 5,
   // executor → worker
   /// Sent once after start, when it can take requests: body readiness.
   ready = 16,
@@ -40,6 +46,8 @@ enum class frame_type : uint16_t {
   failed = 20,
   /// Asks for one more output of the operation: body open_request; answered by `opened`. Several may be under way.
   open = 21,
+  /// Asks for bytes of a ranged source: body need_request; answered by `have`. Several may be under way.
+  need = 22,
 };
 
 struct frame_header {
@@ -56,10 +64,12 @@ inline constexpr uint32_t max_body_bytes = 4 * 1024 * 1024;
 inline constexpr uint16_t max_descriptors = max_chunks + 3;
 /// The inherited socket in the executor.
 inline constexpr int channel_descriptor = 3;
-inline constexpr uint32_t protocol_version = 2;
+inline constexpr uint32_t protocol_version = 3;
 /// Further outputs of one operation, and the length of their names.
 inline constexpr size_t max_outputs = 10'000;
 inline constexpr size_t max_output_name = 64;
+/// `need`s of one operation that may be under way: it has hardly more threads that read.
+inline constexpr size_t max_needs = 16;
 
 /// Exit status of an executor that was told to have every layer of the sandbox and can't.
 inline constexpr int exit_no_sandbox = 5;
@@ -178,6 +188,11 @@ struct span {
 /// hls, storyboard: source; their files are asked for by name.
 struct request {
   exec::op op = op::probe;
+  /// The source (the first descriptor) is only partly here: what is read of it is asked for with `need`. Nothing of it
+  /// is known to be here at first.
+  bool ranged = false;
+  /// Of a ranged source, bytes; its descriptor's file has this size.
+  uint64_t source_size = 0;
   /// The extension of the source's name, lower case without the dot: a hint for formats with no signature.
   std::string name_hint;
   // thumbnail: all of one frame.
@@ -341,6 +356,23 @@ struct open_answer {
   std::optional<failure> refusal;
 };
 
+struct need_request {
+  /// Chosen by the executor; no two that are under way have the same.
+  uint64_t id = 0;
+  /// Within the source, at least one byte.
+  uint64_t offset = 0;
+  uint64_t length = 0;
+};
+
+struct have_answer {
+  uint64_t id = 0;
+  /// What is readable from now on: what was needed and perhaps much around it, which is not to be asked for again.
+  uint64_t offset = 0;
+  uint64_t length = 0;
+  /// Why nothing came; the operation fails with it.
+  std::optional<failure> refusal;
+};
+
 /// Whether an output may be called that: lower-case letters, digits, '_', '-' and '.', at most one '/' in the middle
 /// (a folder of the operation's own), single spaces between words (Jellyfin's "320 - 10x10"), no part that begins with
 /// a dot, at most max_output_name bytes.
@@ -374,5 +406,9 @@ std::string encode(const open_request& x);
 result<open_request> decode_open_request(std::string_view json);
 std::string encode(const open_answer& x);
 result<open_answer> decode_open_answer(std::string_view json);
+std::string encode(const need_request& x);
+result<need_request> decode_need_request(std::string_view json);
+std::string encode(const have_answer& x);
+result<have_answer> decode_have_answer(std::string_view json);
 
 } // namespace troupe::exec

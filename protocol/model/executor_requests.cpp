@@ -86,6 +86,8 @@ std::string encode(const request& x) {
   json value{{"op", to_string(x.op)}, {"nameHint", x.name_hint}, {"limits", limits_value(x.limits)}};
   if (!x.fault.empty())
     value["fault"] = x.fault;
+  if (x.ranged)
+    value.update({{"ranged", true}, {"sourceSize", x.source_size}});
   // Asked for each file of a library; it has no other parameters.
   if (x.op == op::probe)
     return text(value);
@@ -113,6 +115,8 @@ result<request> decode_request(std::string_view body) {
   return decode<request>("the request", body, [](const json& value, request& x) {
     x.op = op_from(value.at("op").get<std::string>());
     read(value, "nameHint", x.name_hint);
+    read(value, "ranged", x.ranged);
+    read(value, "sourceSize", x.source_size);
     if (auto it = value.find("pictures"); it != value.end())
       for (auto& p : *it)
         x.pictures.push_back({p.at("width").get<uint32_t>(), format_from(p.at("format").get<std::string>())});

@@ -7,9 +7,10 @@ namespace troupe {
 
 namespace {
 
-constexpr std::array<std::string_view, 7> state_names{"waiting", "delayed",   "queued",   "running",
-                                                      "completed", "failed", "cancelled"};
-constexpr std::array<std::string_view, 5> end_names{"completed", "failed", "lost", "released", "cancelled"};
+constexpr std::array<std::string_view, 7> state_names{"waiting",   "delayed", "queued",   "running",
+                                                      "completed", "failed",  "cancelled"};
+constexpr std::array<std::string_view, 6> end_names{"completed", "failed",    "lost",
+                                                    "released",  "cancelled", "delegated"};
 
 template <class Int>
 bool parse_int(std::string_view text, Int& out) {

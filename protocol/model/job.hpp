@@ -76,6 +76,24 @@ typename Inspector::result_type inspect(Inspector& f, retry_policy& x) {
   return f(x.max_attempts, x.first_delay, x.max_delay, x.exponential);
 }
 
+/// What a job takes of its node while it runs, and what a node has to give: tokens beside slots.
+struct resources {
+  /// Thousandths of a core.
+  uint32_t cores = 0;
+  uint32_t memory_mib = 0;
+  uint32_t gpu_sessions = 0;
+
+  auto operator<=>(const resources&) const = default;
+  bool none() const noexcept {
+    return *this == resources{};
+  }
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, resources& x) {
+  return f(x.cores, x.memory_mib, x.gpu_sessions);
+}
+
 /// What is asked for. Empty fields take the default of the kind (job_kinds.hpp).
 struct job_spec {
   /// Chosen by the submitter so that jobs of one submission can name each other; none: chosen by the dispatcher.
@@ -103,6 +121,14 @@ struct job_spec {
   /// Of the request that caused it: X-Request-ID and traceparent (trace.hpp).
   std::string request_id;
   std::string traceparent;
+  /// What makes a worker better without being needed, e.g. "library:<id>" where the file is: the more of them the
+  /// better. A worker that has them but is full holds the job up for a few seconds at most.
+  std::vector<std::string> prefers;
+  /// All zero: the default of the kind.
+  resources cost;
+  /// How much there is to do, in units of the kind (for video: seconds of film × pixels / 1e6); 0: not known. Nodes'
+  /// speeds are measured in it.
+  double work = 0;
 
   bool operator==(const job_spec&) const = default;
 };
@@ -110,7 +136,7 @@ struct job_spec {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, job_spec& x) {
   return f(x.id, x.kind, x.queue, x.priority, x.payload, x.owner, x.submission_id, x.unique_key, x.parent, x.depends_on,
-           x.on_dependency_failure, x.run_at, x.retry, x.needs, x.request_id, x.traceparent);
+           x.on_dependency_failure, x.run_at, x.retry, x.needs, x.request_id, x.traceparent, x.prefers, x.cost, x.work);
 }
 
 struct job_progress {
@@ -129,7 +155,15 @@ typename Inspector::result_type inspect(Inspector& f, job_progress& x) {
   return f(x.fraction, x.stage, x.message, x.counters);
 }
 
-enum class attempt_end : uint8_t { completed, failed, lost, released, cancelled };
+enum class attempt_end : uint8_t {
+  completed,
+  failed,
+  lost,
+  released,
+  cancelled,
+  /// It handed its work to child jobs; a further attempt goes on when they have ended. Burns nothing.
+  delegated
+};
 
 std::string_view to_string(attempt_end e) noexcept;
 
@@ -153,6 +187,40 @@ struct attempt_record {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, attempt_record& x) {
   return f(x.number, x.worker, x.started, x.ended, x.end, x.cls, x.failure, x.operation, x.log_tail);
+}
+
+/// A child job and how much of the work it does, in seconds of film or any other unit that its siblings share.
+struct child_share {
+  job_id id;
+  double share = 0;
+
+  bool operator==(const child_share&) const = default;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, child_share& x) {
+  return f(x.id, x.share);
+}
+
+/// How a job goes on that has handed its work to child jobs: it waits until all of them have ended, however they did,
+/// and its next attempt is given this. Its children are given `state`, too.
+struct continuation {
+  std::vector<child_share> children;
+  /// JSON, the business of the kind; at most max_payload_bytes.
+  std::string state;
+  /// The children's part of the job's progress, and what it is called.
+  double from = 0;
+  double to = 1;
+  std::string stage;
+  /// What makes a worker better for the next attempt, as in job_spec.
+  std::vector<std::string> prefers;
+
+  bool operator==(const continuation&) const = default;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, continuation& x) {
+  return f(x.children, x.state, x.from, x.to, x.stage, x.prefers);
 }
 
 struct job {
@@ -185,11 +253,17 @@ struct job {
   std::vector<attempt_record> attempts;
   /// Out of the hot set (job_kinds.hpp: how many are kept); only history and status answer for it.
   bool archived = false;
+  /// One element when it has handed its work to children, until it ends; else none, which is most jobs' case and takes
+  /// little room.
+  std::vector<continuation> next{};
 
   bool operator==(const job&) const = default;
 
   lease_token token() const {
     return {lease_term, id, attempt};
+  }
+  bool delegated() const noexcept {
+    return !next.empty();
   }
 };
 
@@ -197,7 +271,7 @@ template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, job& x) {
   return f(x.id, x.spec, x.state, x.attempt, x.failures, x.interruptions, x.progress, x.result, x.last_error, x.created,
            x.started, x.finished, x.run_at, x.lease_term, x.lease_worker, x.worker_name, x.lease_embedded,
-           x.cancel_requested, x.attempts, x.archived);
+           x.cancel_requested, x.attempts, x.archived, x.next);
 }
 
 /// A job that is not done, as a check of a further one sees it.

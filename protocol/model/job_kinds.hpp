@@ -18,6 +18,14 @@ struct job_kind {
   /// How many finished jobs of the kind stay in the hot set.
   uint32_t keep_completed;
   uint32_t keep_failed;
+  /// Somebody usually waits for it: goes before what is large.
+  bool interactive = false;
+  /// How long one takes whose work is not known, roughly.
+  milliseconds typical{0};
+  /// Of a job that names none.
+  resources cost{};
+  /// The kind of the jobs that it can hand its work to, of the same queue; empty: it is never split.
+  std::string_view part = {};
 };
 
 /// All kinds that this version can run.

@@ -58,8 +58,8 @@ result<std::map<std::string, int64_t>> read_counters(const json& doc) {
 }
 
 std::optional<attempt_end> attempt_end_from(std::string_view name) {
-  for (auto e :
-       {attempt_end::completed, attempt_end::failed, attempt_end::lost, attempt_end::released, attempt_end::cancelled})
+  for (auto e : {attempt_end::completed, attempt_end::failed, attempt_end::lost, attempt_end::released,
+                 attempt_end::cancelled, attempt_end::delegated})
     if (to_string(e) == name)
       return e;
   return std::nullopt;
@@ -75,12 +75,24 @@ result<attempt_record> read_attempt(const json& doc) {
   if (auto e = attempt_end_from(end))
     x.end = *e;
   else
-    in.note("end", "must be completed, failed, lost, released or cancelled");
+    in.note("end", "must be completed, failed, lost, released, cancelled or delegated");
   x.cls = error_class_from(cls);
   if (auto* failure = in.find("error")) {
     if (auto read = read_error(*failure, x.failure); !read)
       in.note_all("error", read.error());
   }
+  return in.finish(std::move(x));
+}
+
+result<child_share> read_child(const json& doc) {
+  child_share x;
+  object_reader in{doc, "stored child"};
+  std::string id;
+  in.read("id", id).read("share", x.share);
+  if (auto parsed = job_id::parse(id))
+    x.id = *parsed;
+  else
+    in.note("id", "must be an id");
   return in.finish(std::move(x));
 }
 
@@ -132,6 +144,41 @@ std::string encode(const std::vector<attempt_record>& xs) {
 
 result<std::vector<attempt_record>> decode_attempts(std::string_view text) {
   return decode_list<attempt_record>(text, "stored attempts", read_attempt);
+}
+
+std::string encode(const std::vector<continuation>& xs) {
+  if (xs.empty())
+    return {};
+  auto& x = xs.front();
+  object_writer out;
+  out.raw("children", json_array(x.children, [](const child_share& c) {
+            object_writer one;
+            one.text("id", c.id.str()).number("share", c.share);
+            return std::move(one).str();
+          }));
+  out.text("state", x.state).number("from", x.from).number("to", x.to).text("stage", x.stage);
+  out.raw("prefers", encode(x.prefers));
+  return std::move(out).str();
+}
+
+result<std::vector<continuation>> decode_continuation(std::string_view text) {
+  if (text.empty())
+    return std::vector<continuation>{};
+  continuation x;
+  auto doc = parse_json(text, "stored continuation");
+  if (!doc)
+    return std::move(doc).error();
+  object_reader in{*doc, "stored continuation"};
+  in.read("state", x.state).read("from", x.from).read("to", x.to).read("stage", x.stage).read("prefers", x.prefers);
+  in.each("children", [&](const json& element) {
+    if (auto child = read_child(element))
+      x.children.push_back(*std::move(child));
+    else
+      in.note_all("children", child.error());
+  });
+  if (!in.ok())
+    return in.problem();
+  return std::vector{std::move(x)};
 }
 
 std::string encode(const std::vector<picture>& xs) {

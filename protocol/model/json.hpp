@@ -24,6 +24,9 @@ result<media_info> decode_media_info(std::string_view json);
 
 std::string encode(const std::vector<attempt_record>& xs);
 result<std::vector<attempt_record>> decode_attempts(std::string_view json);
+/// None or one; none is empty text.
+std::string encode(const std::vector<continuation>& xs);
+result<std::vector<continuation>> decode_continuation(std::string_view json);
 std::string encode(const std::vector<picture>& xs);
 result<std::vector<picture>> decode_pictures(std::string_view json);
 std::string encode(const std::vector<job_id>& xs);

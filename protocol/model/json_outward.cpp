@@ -219,6 +219,7 @@ std::string outward_json(const worker_info& x) {
   out.id("id", x.id).text("node", x.node_name).boolean("embedded", x.embedded).raw("kinds", strings(x.kinds));
   out.raw("slots", std::move(credit).str()).raw("capabilities", strings(x.capabilities));
   out.raw("running", json_array(x.running, [](const lease_token& t) { return json_quote(t.job.str()); }));
+  out.raw("problems", strings(x.problems));
   return std::move(out.time("joinedAt", x.joined).number("silent", seconds(x.silent))).str();
 }
 

@@ -7,7 +7,7 @@
 namespace troupe {
 
 /// Raised when a message below changes its meaning: a worker of another version is refused in the hello.
-inline constexpr uint32_t worker_protocol_version = 3;
+inline constexpr uint32_t worker_protocol_version = 4;
 
 /// How many jobs of a queue a worker takes at once: its credit. What it holds counts against it.
 struct queue_slots {
@@ -34,11 +34,13 @@ struct worker_hello {
   std::vector<lease_token> held;
   /// True for a worker within the coordinator's own process: when that process is gone, so is the worker.
   bool embedded = false;
+  /// What its jobs may take together; 0: not told, not limited.
+  resources tokens{};
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, worker_hello& x) {
-  return f(x.protocol_version, x.id, x.node_name, x.kinds, x.credit, x.capabilities, x.held, x.embedded);
+  return f(x.protocol_version, x.id, x.node_name, x.kinds, x.credit, x.capabilities, x.held, x.embedded, x.tokens);
 }
 
 struct worker_welcome {
@@ -58,8 +60,22 @@ typename Inspector::result_type inspect(Inspector& f, worker_welcome& x) {
   return f(x.term, x.lease, x.revoked, x.data_folder, x.data_id);
 }
 
+/// How a child job ended, for the attempt of its parent that goes on.
+struct child_end {
+  job_id id;
+  job_state state = job_state::completed;
+  std::string result;
+  error failure{errc::none, {}};
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, child_end& x) {
+  return f(x.id, x.state, x.result, x.failure);
+}
+
 struct assignment {
   lease_token token;
+  job_id parent;
   std::string kind;
   std::string queue;
   std::string payload;
@@ -68,11 +84,19 @@ struct assignment {
   /// Attempts burnt before this one, of how many.
   uint32_t failures = 0;
   uint32_t max_attempts = 0;
+  /// Of a job that goes on, and of a child of one: what the attempt that delegated left (continuation).
+  std::string state{};
+  /// Of a job that goes on: in the order of continuation::children.
+  std::vector<child_end> children{};
+  /// Nodes that could take a part of it now, each by its speed as a multiple of the median; only for kinds that can be
+  /// split.
+  std::vector<double> lanes{};
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, assignment& x) {
-  return f(x.token, x.kind, x.queue, x.payload, x.request_id, x.traceparent, x.failures, x.max_attempts);
+  return f(x.token, x.parent, x.kind, x.queue, x.payload, x.request_id, x.traceparent, x.failures, x.max_attempts,
+           x.state, x.children, x.lanes);
 }
 
 struct progress_report {
@@ -85,10 +109,29 @@ typename Inspector::result_type inspect(Inspector& f, progress_report& x) {
   return f(x.token, x.progress);
 }
 
+/// What an attempt hands to child jobs (attempt_end::delegated). Parent, owner, priority and request are the job's.
+struct delegation {
+  /// At least one, at most max_delegated with those of `keep`.
+  std::vector<job_spec> jobs;
+  /// Of each of them; see child_share.
+  std::vector<double> shares;
+  /// Children of an earlier delegation whose results still count.
+  std::vector<job_id> keep;
+  /// As in continuation; its children are filled in by the dispatcher.
+  continuation next;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, delegation& x) {
+  return f(x.jobs, x.shares, x.keep, x.next);
+}
+
+inline constexpr size_t max_delegated = 512;
+
 /// How an attempt ended, as its worker says.
 struct attempt_outcome {
   lease_token token;
-  /// completed, failed, released (graceful stop: burns nothing) or cancelled; never lost.
+  /// completed, failed, released (graceful stop: burns nothing), delegated or cancelled; never lost.
   attempt_end end = attempt_end::completed;
   /// JSON; for completed.
   std::string result;
@@ -97,11 +140,13 @@ struct attempt_outcome {
   error_class cls = error_class::transient;
   std::string operation;
   std::string log_tail;
+  /// For delegated.
+  delegation handed_on{};
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, attempt_outcome& x) {
-  return f(x.token, x.end, x.result, x.failure, x.cls, x.operation, x.log_tail);
+  return f(x.token, x.end, x.result, x.failure, x.cls, x.operation, x.log_tail, x.handed_on);
 }
 
 /// What the dispatcher knows of a worker.
@@ -116,11 +161,17 @@ struct worker_info {
   timestamp joined;
   /// Since the last renewal or report.
   milliseconds silent{0};
+  /// As it said, and what of them is taken.
+  resources tokens{};
+  resources in_use{};
+  /// What its node lacks or has set up wrongly, a sentence each that says what to do.
+  std::vector<std::string> problems{};
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, worker_info& x) {
-  return f(x.id, x.node_name, x.embedded, x.kinds, x.credit, x.capabilities, x.running, x.joined, x.silent);
+  return f(x.id, x.node_name, x.embedded, x.kinds, x.credit, x.capabilities, x.running, x.joined, x.silent, x.tokens,
+           x.in_use, x.problems);
 }
 
 } // namespace troupe

@@ -53,6 +53,16 @@ struct explanation {
   std::vector<std::string> reasons;
 };
 
+/// A file that an answer sends.
+struct wanted_file {
+  /// Of its library, as the coordinator sees it; empty: the data folder.
+  std::string root;
+  /// Below it.
+  std::string path;
+  /// As the catalogue knows it; nothing where a name means one content.
+  std::optional<file_version> version;
+};
+
 /// A file that the gateway has written and synced below the uploads folder.
 struct finished_upload {
   /// Relative to the uploads folder.
@@ -110,8 +120,8 @@ public:
   virtual void executors(completion<executor_figures> done) = 0;
 
   // -- catalogue
-  /// The profiles that a transcode may name; the same for the backend's whole life.
-  virtual const std::vector<media_profile>& profiles() const noexcept = 0;
+  /// The profiles that a transcode may name, as the coordinator's configuration has them.
+  virtual std::shared_ptr<const std::vector<media_profile>> profiles() const noexcept = 0;
   /// The page if L1 has it, stale or not (a refresh is started behind when stale); nullptr otherwise. Never waits.
   virtual rendered_ptr cached_videos(const video_query& query) noexcept = 0;
   virtual void list_videos(video_query query, completion<rendered_ptr> done) = 0;
@@ -131,13 +141,21 @@ public:
   virtual void scans(completion<std::vector<scan>> done) = 0;
   virtual void find_scan(scan_id id, completion<scan> done) = 0;
 
+  // -- files
+  /// Where a file can be read on this node. Call it on a thread that may block; `done` is called on one, too.
+  /// errc::unavailable: it is on another node. That it is found does not say that it can be opened.
+  virtual void find_file(wanted_file what, completion<std::string> done) = 0;
+
   // -- uploads
   /// Where the gateway writes uploads: "<data>/uploads", on the same file system as the rest of the data folder.
-  virtual const std::string& uploads_folder() const noexcept = 0;
-  virtual const std::string& data_folder() const noexcept = 0;
+  /// Blocks. errc::unavailable where the coordinator's data folder is not on this node.
+  virtual result<std::string> uploads_folder() = 0;
   virtual void register_upload(finished_upload upload, request_context ctx, completion<submit_receipt> done) = 0;
 
   // -- state
+  /// The coordinator can't be reached at the moment: reads are answered from the cache where it has the answer, and
+  /// anything else at once with errc::unavailable. Never waits.
+  virtual bool coordinator_away() noexcept = 0;
   /// The last round's answer; never waits.
   virtual std::shared_ptr<const health_report> health() noexcept = 0;
   virtual std::vector<cache_layer_stats> cache_stats() noexcept = 0;

@@ -33,6 +33,14 @@ struct walk_batch {
   std::vector<std::string> hidden;
 };
 
+/// What a folder's name leads to.
+struct folder_facts {
+  /// The name is a symbolic link, to this.
+  std::string link;
+  /// It holds nothing (what a file system makes for itself, lost+found, does not count).
+  bool empty = false;
+};
+
 struct disk_space {
   uint64_t total = 0;
   uint64_t available = 0;
@@ -59,6 +67,9 @@ public:
   virtual result<void> make_folders(const std::string& path) = 0;
   /// Names in a folder, unsorted; missing is an empty list.
   virtual result<std::vector<std::string>> list(const std::string& folder) = 0;
+  /// Follows links. not_found: nothing has that name, or the link leads nowhere; unprocessable: it is something else
+  /// than a folder; forbidden: it may not be read. It reads no more than the first few names.
+  virtual result<folder_facts> look_at_folder(const std::string& path) = 0;
   /// Small files only (at most 64 KiB).
   virtual result<std::string> read_text(const std::string& path) = 0;
   /// Writes beside, syncs, renames over, syncs the folder.
@@ -70,8 +81,7 @@ public:
   /// from it stops the walk (errc::cancelled). A root that is missing or not a folder is an error; a folder below it
   /// that can't be read is a problem in the batch.
   virtual result<void> walk(const std::string& root, const std::function<bool(std::string_view name)>& wanted,
-                            const std::function<bool(walk_batch)>& batch)
-    = 0;
+                            const std::function<bool(walk_batch)>& batch) = 0;
 };
 
 } // namespace troupe::ports

@@ -45,8 +45,8 @@ class peer_files {
 public:
   virtual ~peer_files() = default;
 
-  /// What has arrived before an error is on the disk, from the front: `done` gets how many bytes of the range are there
-  /// and were confirmed by the sender's hash; a range that is confirmed in part is asked for again from there.
+  /// How much of the range is there and was confirmed by the sender's hash: all of it or, with an error, nothing,
+  /// whatever was written by then.
   struct fetched {
     uint64_t bytes = 0;
     /// errc::none: all of it.

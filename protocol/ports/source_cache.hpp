@@ -1,6 +1,7 @@
 #pragma once
 
 #include "protocol/model/result.hpp"
+#include "protocol/ports/byte_spans.hpp"
 #include "protocol/ports/fd.hpp"
 
 #include <memory>
@@ -8,14 +9,6 @@
 #include <vector>
 
 namespace troupe::ports {
-
-/// Bytes [begin, end) of a file.
-struct byte_span {
-  uint64_t begin = 0;
-  uint64_t end = 0;
-
-  bool operator==(const byte_span&) const = default;
-};
 
 /// One file of another node as far as it is here: a file with holes. While it is held it is not evicted. Any thread.
 class cached_source {
@@ -29,7 +22,9 @@ public:
   virtual result<unique_fd> open_for_reading() const = 0;
   /// What is here, in order, no two touching.
   virtual std::vector<byte_span> present() const = 0;
-  /// These bytes were written through descriptor() and confirmed. Blocks. After a crash what was marked is there.
+  /// These bytes were written through descriptor() and confirmed. Blocks at times: the disk is told of many marks at
+  /// once, and at the end. After a crash some of them may be forgotten, but what is believed to be there is there.
+  /// errc::storage_full and errc::io when the disk could not be told; the mark holds until the end of the process.
   virtual result<void> mark(byte_span there) = 0;
 };
 
@@ -40,9 +35,10 @@ public:
   virtual ~source_cache() = default;
 
   /// The same key twice is the same object while somebody holds it. errc::storage_full when there is no room for even
-  /// one byte more than what is held; errc::io.
+  /// one byte more than what is held; errc::conflict when it is held with another size; errc::io.
   virtual result<std::shared_ptr<cached_source>> open(const std::string& key, uint64_t size) = 0;
-  /// Makes room for so many further bytes by evicting what nobody holds; errc::storage_full when that is not enough.
+  /// Makes room for so many further bytes by evicting what nobody holds; errc::storage_full when that is not enough. No
+  /// reservation: several who ask at once may go over the bound by what they have asked for, until the next call.
   virtual result<void> make_room(uint64_t bytes) = 0;
   /// All of it is thrown away, even what is held: its content is not what it should be.
   virtual void drop(const std::string& key) = 0;

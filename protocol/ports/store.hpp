@@ -5,6 +5,7 @@
 
 #include "protocol/model/catalogue.hpp"
 #include "protocol/model/job.hpp"
+#include "protocol/model/node.hpp"
 #include "protocol/model/result.hpp"
 
 #include <memory>
@@ -72,13 +73,15 @@ struct unit_of_work {
   std::vector<job_id> removed_jobs;
   std::vector<queue_settings> queues;
   catalogue_changes catalogue;
+  /// Insert or replace.
+  std::vector<node_rules> nodes{};
 
   size_t rows() const noexcept {
     auto& c = catalogue;
-    return jobs.size() + removed_jobs.size() + queues.size() + c.libraries.size() + c.removed_libraries.size()
-           + c.found.size() + c.added.size() + c.ingested.size() + c.states.size() + c.edited.size()
-           + c.removed_videos.size() + c.renditions.size() + c.removed_renditions.size() + c.storyboards.size()
-           + c.removed_storyboards.size() + c.scans.size();
+    return jobs.size() + removed_jobs.size() + queues.size() + nodes.size() + c.libraries.size()
+           + c.removed_libraries.size() + c.found.size() + c.added.size() + c.ingested.size() + c.states.size()
+           + c.edited.size() + c.removed_videos.size() + c.renditions.size() + c.removed_renditions.size()
+           + c.storyboards.size() + c.removed_storyboards.size() + c.scans.size();
   }
 };
 
@@ -95,6 +98,7 @@ struct recovered_jobs {
   /// submission_id → job of archived jobs, for idempotent submits.
   std::vector<std::pair<std::string, job_id>> archived_submissions;
   std::vector<queue_settings> queues;
+  std::vector<node_rules> nodes{};
 };
 
 /// The only read-write connection of the process. One thread.

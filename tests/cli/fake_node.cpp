@@ -235,6 +235,9 @@ fake_node::fake_node() : impl_(std::make_unique<impl>()) {
             [](const mesh::knock_as_worker&) -> caf::result<mesh::worker_handles> {
               return mesh::to_caf({errc::forbidden, "no workers here"});
             },
+            [](const mesh::knock_as_gateway&) -> caf::result<mesh::gateway_welcome> {
+              return mesh::to_caf({errc::forbidden, "no gateways here"});
+            },
             [handles](const mesh::knock& x) -> caf::result<mesh::admin_handles> {
               if (x.protocol_version != worker_protocol_version)
                 return mesh::to_caf({errc::protocol, "another version"});

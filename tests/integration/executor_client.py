@@ -39,9 +39,12 @@ class Executor:
             for which, value in (limits or {}).items():
                 resource.setrlimit(which, (value, value))
             os.dup2(theirs.fileno(), 3)
+            os.set_inheritable(3, True)
 
+        # What Python opens is not inherited anyway. pass_fds=(3,) would want a 3 that is open in this process, too,
+        # which it is or is not as other threads open and close theirs.
         with theirs:
-            self.process = subprocess.Popen([str(program), *arguments], preexec_fn=prepare, pass_fds=(3,),
+            self.process = subprocess.Popen([str(program), *arguments], preexec_fn=prepare, close_fds=False,
                                             stdin=subprocess.DEVNULL, env=env)
         self.pid = self.process.pid
         self.last_operation = 0

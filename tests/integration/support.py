@@ -17,6 +17,8 @@ import threading
 import time
 import unittest
 
+from namespaces import Here
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("TROUPE_BIN", ROOT / "build" / "bin"))
 MEDIA = pathlib.Path(os.environ.get("TROUPE_TEST_MEDIA", ROOT / "build" / "media-samples"))
@@ -97,9 +99,10 @@ class Answer:
 
 
 class Node:
-    """One trouped process with a data folder of its own."""
+    """One trouped process with a data folder of its own, on this machine or at a place of another network."""
 
-    def __init__(self, data=None, env=None, preload=None, **settings):
+    def __init__(self, data=None, env=None, preload=None, place=None, **settings):
+        self.place = place or Here()
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="troupe-test-"))
         self.data = pathlib.Path(data) if data else self.folder / "data"
         self.settings = {
@@ -113,6 +116,8 @@ class Node:
             # What nobody asked for would run beside what is tested.
             "storyboards.after_ingest": "false",
         }
+        if place:
+            self.settings["mesh.address"] = place.address
         self.settings.update({k.replace("__", "."): v for k, v in settings.items()})
         self.env = dict(os.environ, **(env or {}))
         if preload:
@@ -127,7 +132,7 @@ class Node:
         args = ["setpriv", "--pdeathsig", "KILL", str(BIN / "trouped")]
         for key, value in self.settings.items():
             args += ["--set", f"{key}={value}"]
-        return args
+        return self.place.command(args)
 
     def start(self, wait=True, seconds=30, cwd=None):
         log = open(self.log, "ab")
@@ -206,10 +211,11 @@ class Node:
 
     @property
     def mesh(self):
-        return f"127.0.0.1:{self.settings['mesh.port']}"
+        return f"{self.place.address}:{self.settings['mesh.port']}"
 
     def request(self, method, path, body=None, headers=None, timeout=30):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        connection.sock = self.place.connect("127.0.0.1", self.port, timeout)
         try:
             headers = dict(headers or {})
             if isinstance(body, (dict, list)):
@@ -233,8 +239,8 @@ class Node:
 
     def cli(self, *args, timeout=60, check=True):
         env = dict(os.environ, NO_COLOR="1", TROUPE_IDENTITY=str(self.settings.get("mesh.identity", "")))
-        done = subprocess.run([str(BIN / "troupe"), "--node", self.mesh, *args], capture_output=True, text=True,
-                              timeout=timeout, env=env)
+        done = subprocess.run(self.place.command([str(BIN / "troupe"), "--node", self.mesh, *args]),
+                              capture_output=True, text=True, timeout=timeout, env=env)
         if check and done.returncode != 0:
             raise AssertionError(f"troupe {' '.join(args)}: status {done.returncode}\n{done.stdout}{done.stderr}")
         return done
@@ -281,8 +287,8 @@ def multipart(boundary, parts):
 class WebSocket:
     """A small RFC 6455 client."""
 
-    def __init__(self, port, path="/ws", headers=None):
-        self.socket = socket.create_connection(("127.0.0.1", port), 10)
+    def __init__(self, port, path="/ws", headers=None, place=None):
+        self.socket = (place or Here()).connect("127.0.0.1", port, 10)
         key = base64.b64encode(os.urandom(16)).decode()
         lines = [f"GET {path} HTTP/1.1", f"Host: 127.0.0.1:{port}", "Upgrade: websocket", "Connection: Upgrade",
                  f"Sec-WebSocket-Key: {key}", "Sec-WebSocket-Version: 13"]
@@ -390,3 +396,8 @@ def leftovers(data):
 
 class TestCase(unittest.TestCase):
     maxDiff = None
+
+    def has_failed(self):
+        """For a cleanup that tells more about a test that failed."""
+        result = self._outcome.result
+        return any(test is self for test, _ in result.failures + result.errors)

@@ -1,39 +1,14 @@
 """Nodes with certificates: who comes in over TLS, who is refused and why, and what strangers can do at the port."""
 
 import json
-import os
 import pathlib
 import shutil
-import socket
-import ssl
-import struct
-import subprocess
 import tempfile
 import time
 
-from support import BIN, Node, TestCase, synth, wait_until
-
-
-def troupe(*args, identity="", node=None, check=False, before=()):
-    command = [*before, str(BIN / "troupe"), *(["--node", node] if node else []), *map(str, args)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60,
-                          env=dict(os.environ, NO_COLOR="1", TROUPE_IDENTITY=str(identity)))
-    if check and done.returncode != 0:
-        raise AssertionError(f"{command}: status {done.returncode}\n{done.stdout}{done.stderr}")
-    return done
-
-
-class Authority:
-    """A folder that 'troupe cert' has made."""
-
-    def __init__(self, place):
-        self.folder = place
-        troupe("cert", "init", "--dir", place, check=True)
-
-    def issue(self, name, *roles, hosts=("127.0.0.1",), before=(), days=365):
-        args = [x for role in roles for x in ("--role", role)] + [x for host in hosts for x in ("--host", host)]
-        troupe("cert", "issue", name, *args, "--dir", self.folder, "--days", days, check=not before, before=before)
-        return self.folder / "nodes" / name
+from certificates import Authority, Stranger, memory_of, troupe
+from namespaces import Here
+from support import Node, TestCase, synth, wait_until
 
 
 class Certificates(TestCase):
@@ -46,8 +21,7 @@ class Certificates(TestCase):
         cls.ben = cls.home.issue("ben", "worker")
         cls.laptop = cls.home.issue("laptop", "admin")
         cls.stranger = cls.foreign.issue("laptop", "admin", "coordinator", "worker")
-        # Two years ago, for one.
-        cls.expired = cls.home.issue("old", "admin", "worker", before=("faketime", "-f", "-730d"))
+        cls.expired = cls.home.expired("old", "admin", "worker")
         cls.brief = cls.home.issue("brief", "admin", before=("faketime", "-f", "-36h"), days=1)
         cls.node = Node(node__roles="coordinator,gateway", mesh__identity=cls.anna)
         cls.node.start()
@@ -57,24 +31,8 @@ class Certificates(TestCase):
         cls.node.close()
         shutil.rmtree(cls.place, ignore_errors=True)
 
-    def context(self, identity=None):
-        out = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        out.check_hostname = False
-        out.verify_mode = ssl.CERT_NONE
-        if identity:
-            out.load_cert_chain(identity / "node.pem", identity / "node.key")
-        return out
-
-    def greeting_over_tls(self, identity):
-        """What the node sends first: bytes of its BASP handshake, or nothing to who is not let in."""
-        port = int(self.node.mesh.rsplit(":", 1)[1])
-        try:
-            with socket.create_connection(("127.0.0.1", port), 5) as plain:
-                with self.context(identity).wrap_socket(plain) as s:
-                    s.settimeout(5)
-                    return s.recv(1)
-        except (ssl.SSLError, ConnectionError) as refused:
-            return f"refused: {refused}"
+    def at_the_port(self):
+        return Stranger(Here(), *self.node.mesh.rsplit(":", 1))
 
     def test_a_job_on_a_worker_over_tls(self):
         worker = Node(data=self.node.data, node__roles="worker", mesh__coordinator=self.node.mesh, mesh__identity=self.ben)
@@ -139,10 +97,11 @@ class Certificates(TestCase):
             done.close()
 
     def test_strangers_at_the_port(self):
-        self.assertEqual(b"", b"" if isinstance(self.greeting_over_tls(self.laptop), bytes) else b"x")
+        # The node speaks first, to who is let in.
+        self.assertEqual(b"\0", self.at_the_port().over_tls(self.laptop))
         for who in (None, self.stranger, self.expired):
-            self.assertTrue(str(self.greeting_over_tls(who)).startswith("refused") or self.greeting_over_tls(who) == b"",
-                            f"{who} was let in")
+            said = self.at_the_port().over_tls(who)
+            self.assertTrue(said == b"" or str(said).startswith("refused"), f"{who} was let in: {said}")
         self.still_whole()
 
     def test_what_the_check_says(self):
@@ -177,30 +136,14 @@ class Certificates(TestCase):
 
     def test_headers_that_claim_gigabytes(self):
         """Plain BASP, and a header of a message of 2 GiB to come: nothing is reserved for it."""
-        before = self.memory()
-        port = int(self.node.mesh.rsplit(":", 1)[1])
-        held = []
-        # operation 0 (server handshake) to 5, flags, payload length, operation data, source and destination (BASP).
-        for operation in range(6):
-            s = socket.create_connection(("127.0.0.1", port), 5)
-            s.sendall(struct.pack(">BBBBIQQQ", operation, 0, 0, 0, 0x7fffffff, 3, 0, 0))
-            held.append(s)
-        # And some who begin with TLS and stop there.
-        for _ in range(20):
-            s = socket.create_connection(("127.0.0.1", port), 5)
-            s.sendall(b"\x16\x03\x01\x02\x00\x01")
-            held.append(s)
+        before = memory_of(self.node.process.pid)
+        held = self.at_the_port().claims_gigabytes()
         time.sleep(1)
-        self.assertLess(self.memory() - before, 16 << 20)
+        self.assertLess(memory_of(self.node.process.pid) - before, 16 << 20)
         self.still_whole()
         for s in held:
             s.close()
         self.still_whole()
-
-    def memory(self):
-        with open(f"/proc/{self.node.process.pid}/status") as status:
-            fields = dict(line.split(":", 1) for line in status)
-        return (int(fields["VmRSS"].split()[0]) + int(fields.get("VmSwap", "0 kB").split()[0])) << 10
 
     def still_whole(self):
         self.assertIsNone(self.node.process.poll(), self.node.tail())

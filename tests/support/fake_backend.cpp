@@ -102,8 +102,8 @@ video_id fake_backend::add_video(const std::string& root, const std::string& pat
   return x.item.id;
 }
 
-const std::vector<media_profile>& fake_backend::profiles() const noexcept {
-  return known_profiles;
+std::shared_ptr<const std::vector<media_profile>> fake_backend::profiles() const noexcept {
+  return std::make_shared<std::vector<media_profile>>(known_profiles);
 }
 
 void fake_backend::submit(job_spec spec, ports::request_context ctx, ports::completion<submit_receipt> done) {
@@ -295,12 +295,20 @@ void fake_backend::find_scan(scan_id, ports::completion<scan> done) {
   reply<scan>(std::move(done), error{errc::not_found, "there is no scan of this id"});
 }
 
-const std::string& fake_backend::uploads_folder() const noexcept {
-  return uploads_;
+void fake_backend::find_file(ports::wanted_file what, ports::completion<std::string> done) {
+  if (no_files)
+    return done(error{errc::unavailable, "the file is on another node"});
+  done((what.root.empty() ? data_ : what.root) + "/" + what.path);
 }
 
-const std::string& fake_backend::data_folder() const noexcept {
-  return data_;
+bool fake_backend::coordinator_away() noexcept {
+  return away;
+}
+
+result<std::string> fake_backend::uploads_folder() {
+  if (no_files)
+    return error{errc::unavailable, "the data folder is on another node"};
+  return uploads_;
 }
 
 void fake_backend::register_upload(ports::finished_upload upload, ports::request_context ctx,

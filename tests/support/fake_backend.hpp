@@ -42,6 +42,8 @@ public:
   bool is_ready = true;
   /// The mesh can't be asked for its figures.
   bool away = false;
+  /// The coordinator's files are on another node.
+  bool no_files = false;
   std::vector<media_profile> known_profiles = builtin_profiles();
 
   /// Lets held completions go.
@@ -64,7 +66,7 @@ public:
   void change_queue(ports::queue_change change, ports::completion<queue_stats> done) override;
   void workers(ports::completion<std::vector<worker_info>> done) override;
   void executors(ports::completion<ports::executor_figures> done) override;
-  const std::vector<media_profile>& profiles() const noexcept override;
+  std::shared_ptr<const std::vector<media_profile>> profiles() const noexcept override;
   ports::rendered_ptr cached_videos(const video_query& query) noexcept override;
   void list_videos(video_query query, ports::completion<ports::rendered_ptr> done) override;
   void find_video(video_id id, ports::completion<video_detail> done) override;
@@ -79,8 +81,9 @@ public:
   void scan_library(library_id id, ports::request_context ctx, ports::completion<scan> done) override;
   void scans(ports::completion<std::vector<scan>> done) override;
   void find_scan(scan_id id, ports::completion<scan> done) override;
-  const std::string& uploads_folder() const noexcept override;
-  const std::string& data_folder() const noexcept override;
+  void find_file(ports::wanted_file what, ports::completion<std::string> done) override;
+  result<std::string> uploads_folder() override;
+  bool coordinator_away() noexcept override;
   void register_upload(ports::finished_upload upload, ports::request_context ctx,
                        ports::completion<submit_receipt> done) override;
   std::shared_ptr<const health_report> health() noexcept override;

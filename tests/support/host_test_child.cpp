@@ -103,9 +103,29 @@ void ask_for_outputs(uint64_t operation) {
   }
 }
 
+/// Asks for bytes at either end of its source and logs what it is told; ends when it is refused.
+void ask_for_bytes(uint64_t operation) {
+  for (uint64_t id : {1, 2})
+    send_frame(exec::frame_type::need, operation, exec::encode(exec::need_request{id, id == 1 ? 0u : 990u, 10}));
+  for (int i = 0; i < 2; ++i) {
+    exec::frame_header header;
+    std::vector<int> descriptors;
+    if (!read_bytes(&header, sizeof(header), descriptors))
+      ::_exit(0);
+    std::string body(header.length, '\0');
+    if (!read_bytes(body.data(), body.size(), descriptors))
+      ::_exit(0);
+    auto have = exec::decode_have_answer(body);
+    auto line = !have           ? "nonsense"
+                : have->refusal ? "refused " + std::to_string(have->id)
+                                : "have " + std::to_string(have->offset) + " " + std::to_string(have->length);
+    send_frame(exec::frame_type::log, operation, R"({"line":")" + line + R"("})");
+  }
+}
+
 /// Behaves as troupe-executor does, with the faults that a request asks for.
 int executor() {
-  send_frame(exec::frame_type::ready, 0, R"({"version":2,"encoders":[]})");
+  send_frame(exec::frame_type::ready, 0, exec::encode(exec::readiness{}));
   for (;;) {
     exec::frame_header header;
     std::vector<int> descriptors;
@@ -122,6 +142,8 @@ int executor() {
       ::pause();
     if (body.find("\"outputs\"") != std::string::npos)
       ask_for_outputs(header.operation);
+    if (body.find("\"needs\"") != std::string::npos)
+      ask_for_bytes(header.operation);
     send_frame(exec::frame_type::done, header.operation, R"({"pid":)" + std::to_string(::getpid()) + "}");
   }
 }

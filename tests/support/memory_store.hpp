@@ -15,6 +15,7 @@ class memory_store {
 public:
   std::map<job_id, job> jobs;
   std::map<std::string, queue_settings> queues;
+  std::map<std::string, node_rules> nodes;
   std::map<library_id, library> libraries;
   std::map<video_id, video> videos;
   std::map<rendition_id, rendition> renditions;
@@ -82,6 +83,8 @@ private:
         jobs[x.row.id] = x.row;
     for (auto& q : unit.queues)
       queues[q.name] = q;
+    for (auto& n : unit.nodes)
+      nodes[n.name] = n;
     apply(unit.catalogue);
     return {};
   }
@@ -178,6 +181,8 @@ public:
     }
     for (auto& [name, x] : store_->queues)
       out.queues.push_back(x);
+    for (auto& [name, x] : store_->nodes)
+      out.nodes.push_back(x);
     return out;
   }
   result<std::vector<ports::purged_job>> purge_history(timestamp older_than, uint32_t limit) override {

@@ -34,6 +34,9 @@ public:
   result<std::vector<std::string>> list(const std::string&) override {
     return std::vector<std::string>{};
   }
+  result<ports::folder_facts> look_at_folder(const std::string&) override {
+    return error{errc::not_found};
+  }
   result<std::string> read_text(const std::string&) override {
     return error{errc::not_found};
   }

@@ -32,7 +32,12 @@ struct fixture : test::actor_fixture {
     mesh::admin_handles admin;
     admin.node = admin_only;
     door = sys.spawn(cluster::door, std::make_shared<cluster::gatekeeper>(std::nullopt, time), admin,
-                     mesh::worker_handles{});
+                     mesh::worker_handles{}, welcome());
+  }
+  static mesh::gateway_welcome welcome() {
+    mesh::gateway_welcome out;
+    out.data_folder = "/data";
+    return out;
   }
   ~fixture() {
     self->send_exit(door, caf::exit_reason::kill);
@@ -58,17 +63,20 @@ CAF_TEST(peers of this version come in) {
   CAF_CHECK(knock<mesh::greeting>(mesh::greet{}) == errc::none);
   CAF_CHECK(knock<mesh::admin_handles>(of("admin")) == errc::none);
   CAF_CHECK(knock<mesh::worker_handles>(mesh::knock_as_worker{of("worker")}) == errc::none);
+  CAF_CHECK(knock<mesh::gateway_welcome>(mesh::knock_as_gateway{of("gateway")}) == errc::none);
 }
 
 CAF_TEST(peers of another version are told so) {
   CAF_CHECK(knock<mesh::greeting>(mesh::greet{worker_protocol_version + 1, {}}) == errc::protocol);
   CAF_CHECK(knock<mesh::admin_handles>(of("admin", worker_protocol_version + 1)) == errc::protocol);
   CAF_CHECK(knock<mesh::worker_handles>(mesh::knock_as_worker{of("worker", 0)}) == errc::protocol);
+  CAF_CHECK(knock<mesh::gateway_welcome>(mesh::knock_as_gateway{of("gateway", 0)}) == errc::protocol);
 }
 
 CAF_TEST(an entrance is for its role) {
   CAF_CHECK(knock<mesh::admin_handles>(of("worker")) == errc::protocol);
   CAF_CHECK(knock<mesh::worker_handles>(mesh::knock_as_worker{of("admin")}) == errc::protocol);
+  CAF_CHECK(knock<mesh::gateway_welcome>(mesh::knock_as_gateway{of("worker")}) == errc::protocol);
 }
 
 CAF_TEST(a node says how long it runs) {

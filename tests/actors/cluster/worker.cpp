@@ -33,6 +33,7 @@ struct dispatcher_script {
   std::vector<progress_report> progress;
   std::vector<attempt_outcome> outcomes;
   std::vector<mesh::change_credit> credit;
+  std::vector<mesh::change_offer> offers;
   int leaves = 0;
   mesh::worker_link link;
   worker_welcome welcome{1, 15'000ms, {}, "/data", "node-a"};
@@ -74,6 +75,7 @@ scripted_dispatcher::behavior_type dispatcher(scripted_dispatcher::pointer self,
       return mesh::handed_in{};
     },
     [script](const mesh::change_credit& x) { script->credit.push_back(x); },
+    [script](const mesh::change_offer& x) { script->offers.push_back(x); },
     [script](const mesh::leave&) {
       ++script->leaves;
       return mesh::done{};
@@ -98,6 +100,7 @@ mesh::job_worker::behavior_type hung_dispatcher(mesh::job_worker::pointer me) {
     [](const mesh::report_progress&) {},
     [](const mesh::hand_in&) { return mesh::handed_in{}; },
     [](const mesh::change_credit&) {},
+    [](const mesh::change_offer&) {},
     [](const mesh::leave&) { return mesh::done{}; },
   };
 }
@@ -141,6 +144,8 @@ struct fixture : test_coordinator_fixture<config> {
     c.me.kinds = {"ingest"};
     c.me.credit = {{"metadata", 4}};
     c.data_id = "node-a";
+    c.me.capabilities = {"data"};
+    c.joined = [this] { ++joins; };
     c.time = &time;
     c.make_runners = [this](mesh::progress_sink) { return std::map<std::string, mesh::runner>{{"ingest", work}}; };
     c.look_up = [this](std::function<void(result<mesh::job_worker>)> done) {
@@ -174,7 +179,7 @@ struct fixture : test_coordinator_fixture<config> {
   void assign(std::initializer_list<lease_token> tokens, std::string kind = "ingest") {
     mesh::assign x;
     for (auto& t : tokens)
-      x.jobs.push_back({t, kind, "metadata", "{}", "", "", 0, 3});
+      x.jobs.push_back({t, {}, kind, "metadata", "{}", "", "", 0, 3});
     caf::anon_send(uut, x);
     run();
   }
@@ -212,6 +217,7 @@ struct fixture : test_coordinator_fixture<config> {
   scripted_runner work;
   cluster::worker uut;
   int look_ups = 0;
+  int joins = 0;
   bool away = false;
 };
 
@@ -232,6 +238,23 @@ CAF_TEST(joins works hands in and renews) {
   CAF_CHECK(script.outcomes[0].token == token(1));
   advance(5s);
   CAF_CHECK(script.renewals.back() == std::vector{token(2)});
+}
+
+CAF_TEST(what it offers follows it to every dispatcher) {
+  CAF_REQUIRE_EQUAL(script.offers.size(), 1u);
+  CAF_CHECK_EQUAL(joins, 1);
+  caf::anon_send(uut, cluster::offer_changed{{"library:a"}, {"library b is empty"}});
+  run();
+  CAF_REQUIRE_EQUAL(script.offers.size(), 2u);
+  CAF_CHECK(script.offers.back().capabilities == (std::vector<std::string>{"data", "library:a"}));
+  CAF_CHECK(script.offers.back().problems == std::vector<std::string>{"library b is empty"});
+  kill_dispatcher();
+  jobs = sys.spawn(dispatcher, &script);
+  advance(10s);
+  CAF_REQUIRE_EQUAL(script.hellos.size(), 2u);
+  CAF_CHECK(script.hellos.back().capabilities == (std::vector<std::string>{"data", "library:a"}));
+  CAF_CHECK(script.offers.back().problems == std::vector<std::string>{"library b is empty"});
+  CAF_CHECK_EQUAL(joins, 2);
 }
 
 CAF_TEST(an assignment that comes twice runs once) {

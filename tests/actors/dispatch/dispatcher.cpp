@@ -426,6 +426,44 @@ CAF_TEST(a queue change is committed and survives a restart) {
     }
 }
 
+CAF_TEST(a node is drained and back while it works and its rules survive a restart) {
+  start();
+  join(2);
+  mesh::change_node change;
+  change.name = "node";
+  change.action = mesh::node_action::drain;
+  change.reason = "new fans";
+  change.slots["default"] = 1;
+  change.weight = 50;
+  change.set_hours = true;
+  change.hours = {{0x7F, 0, 1440}};
+  auto nodes = ask<mesh::node_list>(dispatcher, change).value().nodes;
+  CAF_REQUIRE_EQUAL(nodes.size(), 1u);
+  CAF_CHECK(!nodes[0].open && nodes[0].rules.state == node_state::draining);
+  CAF_CHECK_EQUAL(nodes[0].closed, "is drained: new fans");
+  CAF_CHECK_EQUAL(store.nodes.at("node").weight, 50u);
+  auto id = submit_now(noop());
+  CAF_CHECK(get(id).state == job_state::queued);
+  stop();
+  start();
+  join(2);
+  CAF_CHECK(get(id).state == job_state::queued);
+  mesh::change_node back;
+  back.name = "node";
+  back.action = mesh::node_action::undrain;
+  back.slots["default"] = -1;
+  ask<mesh::node_list>(dispatcher, back);
+  CAF_CHECK(get(id).state == job_state::running);
+  auto now = ask<mesh::node_list>(dispatcher, mesh::get_nodes{}).value().nodes.at(0);
+  CAF_CHECK(now.open && now.rules.slots.empty());
+  CAF_CHECK_EQUAL(now.rules.hours.size(), 1u);
+  CAF_CHECK_EQUAL(now.running, 1u);
+  change.slots["nowhere"] = 3;
+  auto refused = ask<mesh::node_list>(dispatcher, change).failure();
+  CAF_CHECK(refused.code == errc::validation);
+  CAF_CHECK_EQUAL(store.nodes.at("node").state == node_state::active, true);
+}
+
 CAF_TEST(dependencies that left memory are looked up and unknown ones refused) {
   job old;
   old.id = job_id{raw_id{1, 1}};

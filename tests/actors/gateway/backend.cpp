@@ -77,8 +77,14 @@ struct fixture : coordinator_fixture {
     peers.root = keep(sys.spawn(silent));
     auto front = cache::make_cache(std::move(c));
     keep(cache::spawn_cache(sys, front));
-    gateway::gateway_config g{"/data", milliseconds{10'000}, nullptr,
-                              front,   milliseconds{60'000}, milliseconds{60'000}};
+    gateway::gateway_config g{std::make_shared<gateway::near_files>("/data"),
+                              nullptr,
+                              milliseconds{10'000},
+                              nullptr,
+                              front,
+                              milliseconds{60'000},
+                              milliseconds{60'000}};
+    g.time = &clk;
     backend = std::make_unique<gateway::mesh_backend>(std::move(g), std::move(peers), book->of<caf::actor>("gateway"));
     backend->on_events([this](auto batch) { live.insert(live.end(), batch->begin(), batch->end()); });
     actor = keep(backend->spawn_actor(sys));

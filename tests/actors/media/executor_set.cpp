@@ -84,7 +84,7 @@ struct fixture {
     return *children->all.at(n - 1);
   }
   void ready(uint64_t n) {
-    set->on_frame(n, {exec::frame_type::ready, 0, R"({"version":2,"encoders":[]})"});
+    set->on_frame(n, {exec::frame_type::ready, 0, exec::encode(exec::readiness{})});
   }
   void done(uint64_t n, uint64_t operation) {
     set->on_frame(n, {exec::frame_type::done, operation, R"({"x":1})"});
@@ -422,6 +422,172 @@ CAF_TEST(an operation without further outputs refuses and a wish that makes no s
     set->on_frame(n, {exec::frame_type::open, d, R"({"id":4,"name":"n)" + std::to_string(i) + "\"}"});
   CAF_CHECK_EQUAL(child(n).frames.size(), 2 + exec::max_outputs);
   CAF_CHECK(child(n).killed);
+}
+
+CAF_TEST(bytes are asked for by need and answered with what is there or a refusal) {
+  std::vector<std::pair<uint64_t, ports::byte_span>> wishes;
+  executor_operation x;
+  x.id = next_operation();
+  x.request.ranged = true;
+  x.request.source_size = 1000;
+  x.need = [&](uint64_t id, ports::byte_span wanted) { wishes.emplace_back(id, wanted); };
+  x.done = [&](executor_answer a) { answers.emplace(1, std::move(a)); };
+  auto a = x.id;
+  set->submit(std::move(x));
+  ready(1);
+  auto sent = exec::decode_request(child(1).frames.at(0).body);
+  CAF_CHECK(sent && sent->ranged && sent->source_size == 1000);
+  set->on_frame(1, {exec::frame_type::need, a, R"({"id":7,"offset":0,"length":100})"});
+  set->on_frame(1, {exec::frame_type::need, a, R"({"id":8,"offset":900,"length":100})"});
+  // Of another operation: nobody's.
+  set->on_frame(1, {exec::frame_type::need, a + 1, R"({"id":9,"offset":0,"length":1})"});
+  CAF_REQUIRE_EQUAL(wishes.size(), 2u);
+  CAF_CHECK_EQUAL(wishes[1].first, 8u);
+  CAF_CHECK(wishes[1].second == (ports::byte_span{900, 1000}));
+  set->supplied(a, 7, ports::byte_span{0, 500});
+  set->supplied(a, 7, ports::byte_span{0, 500});
+  set->supplied(a, 99, ports::byte_span{0, 500});
+  set->supplied(a, 8, error{errc::not_found, "it was removed from node b"});
+  CAF_REQUIRE_EQUAL(child(1).frames.size(), 3u);
+  auto there = exec::decode_have_answer(child(1).frames[1].body);
+  CAF_CHECK(child(1).frames[1].type == exec::frame_type::have);
+  CAF_CHECK(there && !there->refusal && there->id == 7 && there->offset == 0 && there->length == 500);
+  auto refused = exec::decode_have_answer(child(1).frames[2].body);
+  CAF_REQUIRE(refused && refused->refusal);
+  CAF_CHECK(refused->refusal->code == errc::not_found);
+  // Another node may have it.
+  CAF_CHECK(refused->refusal->cls == error_class::transient);
+  // A supplier that answers for other bytes.
+  set->on_frame(1, {exec::frame_type::need, a, R"({"id":10,"offset":500,"length":100})"});
+  set->supplied(a, 10, ports::byte_span{500, 599});
+  CAF_CHECK(exec::decode_have_answer(child(1).frames.at(3).body)->refusal->code == errc::internal);
+  // Too late.
+  set->on_frame(1, {exec::frame_type::need, a, R"({"id":11,"offset":500,"length":100})"});
+  done(1, a);
+  set->supplied(a, 11, ports::byte_span{500, 600});
+  CAF_CHECK_EQUAL(child(1).frames.size(), 4u);
+}
+
+CAF_TEST(an executor that waits for bytes is not stalled and the wait does not count) {
+  executor_operation x;
+  x.id = next_operation();
+  x.request.ranged = true;
+  x.request.source_size = 1000;
+  x.need = [](uint64_t, ports::byte_span) {};
+  x.done = [&](executor_answer a) { answers.emplace(1, std::move(a)); };
+  auto a = x.id;
+  set->submit(std::move(x));
+  ready(1);
+  advance(100s);
+  set->on_frame(1, {exec::frame_type::need, a, R"({"id":1,"offset":0,"length":10})"});
+  set->on_frame(1, {exec::frame_type::need, a, R"({"id":2,"offset":10,"length":10})"});
+  CAF_CHECK(set->next_deadline() == mono_time::max());
+  advance(10'000s);
+  set->supplied(a, 1, ports::byte_span{0, 10});
+  advance(10'000s);
+  set->supplied(a, 2, ports::byte_span{10, 20});
+  // What was left of the 120 s.
+  advance(19s);
+  CAF_CHECK(!child(1).killed);
+  // Progress while it waits is a sign of life all the same.
+  set->on_frame(1, {exec::frame_type::need, a, R"({"id":3,"offset":20,"length":10})"});
+  set->on_frame(1, {exec::frame_type::progress, a, R"({"fraction":0.5})"});
+  advance(500s);
+  set->supplied(a, 3, ports::byte_span{20, 30});
+  advance(119s);
+  CAF_CHECK(!child(1).killed);
+  advance(1s);
+  CAF_CHECK(child(1).killed);
+  ended(1, 9);
+  CAF_CHECK(answers.at(1).failure.code == errc::crash);
+}
+
+CAF_TEST(an executor that asks for bytes that it may not have is ended) {
+  uint64_t n = 1;
+  auto first = submit();
+  ready(1);
+  done(1, first);
+  auto begin = [&](bool ranged) {
+    executor_operation x;
+    x.id = next_operation();
+    x.request.ranged = ranged;
+    x.request.source_size = 1000;
+    x.need = [](uint64_t, ports::byte_span) {};
+    x.done = [this, id = x.id](executor_answer a) { answers.emplace(id, std::move(a)); };
+    auto id = x.id;
+    set->submit(std::move(x));
+    return id;
+  };
+  auto expect_end = [&](uint64_t id) {
+    CAF_CHECK(child(n).killed);
+    // One that is on its way out is not listened to.
+    set->on_frame(n, {exec::frame_type::need, id, R"({"id":77,"offset":0,"length":1})"});
+    ended(n, 9);
+    CAF_CHECK(answers.at(id).failure.code == errc::protocol);
+    CAF_CHECK(answers.at(id).cls == error_class::crash);
+    // One crash in a row: another process starts at once.
+    auto healthy = submit();
+    ready(++n);
+    done(n, healthy);
+  };
+  for (std::string bad :
+       {R"({"id":1,"offset":0,"length":0})", R"({"id":1,"offset":0,"length":1001})",
+        R"({"id":1,"offset":1000,"length":1})", R"({"id":1,"offset":18446744073709551615,"length":2})",
+        R"({"id":1,"offset":1,"length":18446744073709551615})", R"({"id":1,"offset":-1,"length":1})", R"({"id":1})",
+        "x"}) {
+    auto id = begin(true);
+    set->on_frame(n, {exec::frame_type::need, id, bad});
+    // Not every one names what is wrong with it, but each is the end.
+    CAF_CHECK(child(n).killed);
+    expect_end(id);
+  }
+  auto whole = begin(false);
+  set->on_frame(n, {exec::frame_type::need, whole, R"({"id":1,"offset":0,"length":1})"});
+  expect_end(whole);
+  auto twice = begin(true);
+  set->on_frame(n, {exec::frame_type::need, twice, R"({"id":1,"offset":0,"length":1})"});
+  CAF_CHECK(!child(n).killed);
+  set->on_frame(n, {exec::frame_type::need, twice, R"({"id":1,"offset":5,"length":1})"});
+  expect_end(twice);
+  auto many = begin(true);
+  for (size_t i = 0; i < exec::max_needs; ++i)
+    set->on_frame(n, {exec::frame_type::need, many, exec::encode(exec::need_request{i + 1, i, 1})});
+  CAF_CHECK(!child(n).killed);
+  set->on_frame(n, {exec::frame_type::need, many, exec::encode(exec::need_request{100, 500, 1})});
+  expect_end(many);
+  // Without a supplier: a refusal, which fails the operation.
+  executor_operation x;
+  x.id = next_operation();
+  x.request.ranged = true;
+  x.request.source_size = 1000;
+  x.done = [](executor_answer) {};
+  auto alone = x.id;
+  set->submit(std::move(x));
+  set->on_frame(n, {exec::frame_type::need, alone, R"({"id":1,"offset":0,"length":1})"});
+  CAF_CHECK(exec::decode_have_answer(child(n).frames.back().body)->refusal.has_value());
+  CAF_CHECK(!child(n).killed);
+}
+
+CAF_TEST(a stop does not wait for bytes or for an executor that goes on reporting) {
+  executor_operation x;
+  x.id = next_operation();
+  x.request.ranged = true;
+  x.request.source_size = 1000;
+  x.need = [](uint64_t, ports::byte_span) {};
+  x.done = [&](executor_answer a) { answers.emplace(1, std::move(a)); };
+  auto a = x.id;
+  set->submit(std::move(x));
+  auto b = submit();
+  ready(1);
+  ready(2);
+  set->on_frame(1, {exec::frame_type::need, a, R"({"id":1,"offset":0,"length":1})"});
+  set->stop(time.mono() + 10s);
+  set->on_frame(2, {exec::frame_type::progress, b, R"({"fraction":0.1})"});
+  set->on_frame(1, {exec::frame_type::need, a, R"({"id":2,"offset":5,"length":1})"});
+  set->supplied(a, 1, ports::byte_span{0, 1});
+  CAF_CHECK(set->next_deadline() == time.mono() + 10s);
+  advance(10s);
+  CAF_CHECK(child(1).killed && child(2).killed);
 }
 
 CAF_TEST(any order of events answers each operation once) {

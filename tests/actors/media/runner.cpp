@@ -36,6 +36,27 @@ std::string child_program() {
   return path.substr(0, path.rfind('/')) + "/host_test_child";
 }
 
+/// Has the beginning of a source of 1000 bytes, and answers from a thread of its own.
+struct half_supply final : byte_supply {
+  ~half_supply() override {
+    for (auto& t : threads)
+      t.join();
+  }
+  uint64_t size() const noexcept override {
+    return 1000;
+  }
+  void need(ports::byte_span wanted, std::function<void(result<ports::byte_span>)> answer) override {
+    threads.emplace_back([wanted, answer = std::move(answer)] {
+      std::this_thread::sleep_for(20ms);
+      if (wanted.end <= 500)
+        answer(ports::byte_span{0, 500});
+      else
+        answer(error{errc::unavailable, "node b is away"});
+    });
+  }
+  std::vector<std::thread> threads;
+};
+
 struct fixture {
   fixture() {
     executor_config c;
@@ -51,8 +72,11 @@ struct fixture {
     r.work = [this](attempt& a) -> result<std::string> {
       exec::request request;
       request.fault = a.what().payload;
+      std::vector<operation_file> files;
+      if (request.fault == "needs")
+        files.emplace_back(std::make_shared<const unique_fd>(::memfd_create("source", MFD_CLOEXEC)), supply);
       auto body = a.execute(
-        request, {}, [this](const exec::progress&) { ++progressed; },
+        request, std::move(files), [this](const exec::progress&) { ++progressed; },
         [this](const std::string& name) { return create(name); });
       return body;
     };
@@ -95,6 +119,7 @@ struct fixture {
   system_clocks time;
   std::atomic<int> progressed{0};
   bool full = false;
+  std::shared_ptr<half_supply> supply = std::make_shared<half_supply>();
   std::vector<std::tuple<std::string, unique_fd, std::thread::id>> created;
   config cfg;
   caf::actor_system sys{cfg};
@@ -143,6 +168,14 @@ CAF_TEST(outputs that an executor asks for are made on the thread of the attempt
     CAF_CHECK_EQUAL(::lseek(file.get(), 0, SEEK_END), static_cast<off_t>(R"({"id":1})"sv.size()));
     CAF_CHECK(thread != std::this_thread::get_id());
   }
+}
+
+CAF_TEST(bytes that an executor asks for come from the supply of its source) {
+  caf::scoped_actor self{sys};
+  auto out = outcome_of(self->request(run, 20s, job(1, "needs")));
+  CAF_CHECK(out.end == attempt_end::completed);
+  auto& log = out.log_tail;
+  CAF_CHECK(log == "begun\nhave 0 500\nrefused 2\n" || log == "begun\nrefused 2\nhave 0 500\n");
 }
 
 CAF_TEST(an output that can not be made is a refusal) {

@@ -18,6 +18,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <thread>
 
 namespace troupe::test {
@@ -36,7 +37,7 @@ struct fake_attempt final : attempt {
   void progress(job_progress x) override {
     stages.push_back(x.stage);
   }
-  executor_answer run(exec::request x, std::vector<shared_fd> fds, std::function<void(const exec::progress&)> told,
+  executor_answer run(exec::request x, std::vector<operation_file> fds, std::function<void(const exec::progress&)> told,
                       output_maker create) override {
     if (told)
       told({0.5, 2, 1000, 1, 1, 1});
@@ -58,14 +59,14 @@ struct fake_attempt final : attempt {
     if (x.op == exec::op::thumbnail) {
       exec::thumbnail_answer answer;
       for (size_t i = 1; i < fds.size(); ++i) {
-        CAF_CHECK_EQUAL(::write(fds[i]->get(), "jpeg", 4), 4);
+        CAF_CHECK_EQUAL(::write(fds[i].fd->get(), "jpeg", 4), 4);
         auto width = std::min(x.pictures[i - 1].width, 640u);
         answer.pictures.push_back({width, width * 9 / 16, 4});
       }
       out.body = exec::encode(answer);
     }
     if (x.op == exec::op::transcode) {
-      CAF_CHECK_EQUAL(::write(fds.at(1)->get(), "movie", 5), 5);
+      CAF_CHECK_EQUAL(::write(fds.at(1).fd->get(), "movie", 5), 5);
       exec::transcode_answer answer;
       answer.output = info;
       answer.operation = "ffmpeg -i in out";
@@ -87,6 +88,12 @@ struct fake_attempt final : attempt {
     if (broken)
       return *broken;
     return ports::http_response{200, "video/mp4", "\"v1\"", served_name, x.offset + 4, false};
+  }
+
+  result<void> transfer(const transfer_start& start) override {
+    std::promise<result<void>> ended;
+    auto handle = start([&](result<void> x) { ended.set_value(std::move(x)); });
+    return ended.get_future().get();
   }
 
   /// As an executor that asks for its outputs by name.

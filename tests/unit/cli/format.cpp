@@ -119,6 +119,10 @@ CAF_TEST(events of jobs are read) {
   CAF_CHECK_EQUAL(x->fraction, 0.455);
   CAF_CHECK(!x->terminal);
   CAF_CHECK_EQUAL(progress_detail(*x), "2.1x, 12s left");
+  e.data = "{\"jobId\":\"" + id.str()
+           + "\",\"message\":\"1 of 3 parts done\",\"counters\":{\"speed\":2100,\"parts\":3,\"partsDone\":1}}";
+  CAF_CHECK_EQUAL(read_job_event(e)->parts_done, 1);
+  CAF_CHECK_EQUAL(progress_detail(*read_job_event(e)), "2.1x, 1 of 3 parts done");
   e.type = "job_failed";
   CAF_CHECK(read_job_event(e)->terminal);
   e.type = "job_update";

@@ -76,6 +76,42 @@ CAF_TEST(the reference file is up to date and holds exactly the defaults) {
   }
 }
 
+CAF_TEST(the examples are valid and what they say they are) {
+  auto example = [](const std::string& name) {
+    auto x = load({std::string{TROUPE_SOURCE_DIR} + "/cluster-config/" + name, {}, {}});
+    if (!x)
+      CAF_FAIL(name << ": " << x.error().message);
+    return *x;
+  };
+  using roles = std::vector<std::string>;
+  CAF_CHECK(example("one-machine.toml").node.roles == (roles{"coordinator", "gateway", "worker"}));
+  auto coordinator = example("coordinator.toml");
+  CAF_CHECK(coordinator.node.roles == roles{"coordinator"});
+  CAF_CHECK_EQUAL(coordinator.mesh.identity, "/etc/troupe/anna");
+  for (std::string role : {"gateway", "worker"}) {
+    auto x = example(role + ".toml");
+    CAF_CHECK(x.node.roles == roles{role});
+    // They find each other.
+    auto places = parse_host_ports(x.mesh.coordinator);
+    CAF_REQUIRE(places.has_value());
+    CAF_CHECK_EQUAL(places->at(0).host, coordinator.mesh.address);
+    CAF_CHECK_EQUAL(places->at(0).port, coordinator.mesh.port);
+    CAF_CHECK(!x.mesh.identity.empty());
+    CAF_CHECK(!x.log.file);
+  }
+}
+
+CAF_TEST(a node that is no coordinator has to know where it is) {
+  for (auto role : {"gateway", "worker", "gateway,worker"}) {
+    auto x = load({"", {}, {std::string{"node.roles="} + role}});
+    CAF_REQUIRE(!x.has_value());
+    CAF_CHECK(x.error().message.find("mesh.coordinator: must name the coordinator's HOST:PORT, because this node is "
+                                     "none itself (node.roles)")
+              != std::string::npos);
+    CAF_CHECK(load({"", {}, {std::string{"node.roles="} + role, "mesh.coordinator=10.0.0.1:3002"}}).has_value());
+  }
+}
+
 CAF_TEST(a later source wins) {
   temp_file file{"[gateway]\nport = 1001\nthreads = 3\n[log]\nlevel = \"warn\"\n[node]\ndata = \"/a\"\n"};
   auto x = load({file.path,
@@ -340,4 +376,26 @@ CAF_TEST(edit distance counts a swap once) {
   CAF_CHECK_EQUAL(edit_distance("", "abc"), 3u);
   CAF_CHECK_EQUAL(edit_distance("abc", "abc"), 0u);
   CAF_CHECK_EQUAL(edit_distance("kitten", "sitting"), 3u);
+}
+
+CAF_TEST(mounts come as a list and every mistake names its entry) {
+  temp_file file{"[node]\nroles = [\"worker\"]\ndata = \"/mnt/data/\"\n[mesh]\ncoordinator = \"a:1\"\n[worker]\n"
+                 "mounts = [\"/srv/films=/mnt/films\"]\nlibrary_check = \"5s\"\n"};
+  auto x = load({file.path, {}, {}});
+  CAF_REQUIRE(x.has_value());
+  CAF_CHECK(x->worker.mounts == std::vector<std::string>{"/srv/films=/mnt/films"});
+  CAF_CHECK_EQUAL(x->worker.library_check.count(), 5000);
+  auto y = load({file.path, {{"TROUPE__WORKER__MOUNTS", "/a=/b, /c=/d"}}, {}});
+  CAF_REQUIRE(y.has_value());
+  CAF_CHECK_EQUAL(y->worker.mounts.size(), 2u);
+  CAF_CHECK(mentions(load({file.path, {}, {"worker.mounts=/srv/films=/mnt/films/"}}),
+                     "--set: worker.mounts \"/srv/films=/mnt/films/\": \"/mnt/films/\" ends with a slash; write "
+                     "/mnt/films"));
+  auto z = load({file.path, {{"TROUPE__WORKER__MOUNTS", "/a=C:\\films,/b=/mnt/data/b"}}, {}});
+  CAF_CHECK(mentions(z,
+                     "environment TROUPE__WORKER__MOUNTS: worker.mounts \"/a=C:\\films\": \"C:\\films\" is a path of "
+                     "Windows; write the path under which this machine has it, like /mnt/films"));
+  CAF_CHECK(mentions(z, "\"/b=/mnt/data/b\": /mnt/data/b overlaps Troupe's own data folder /mnt/data;"));
+  CAF_CHECK(mentions(load({"", {}, {"worker.mounts=/a=/b"}}),
+                     "--set: worker.mounts is for nodes that are not the coordinator"));
 }

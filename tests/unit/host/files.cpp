@@ -385,4 +385,25 @@ CAF_TEST(what the process and the machine use) {
   CAF_CHECK(machine->memory_available > 0);
 }
 
+CAF_TEST(a look at a folder) {
+  host::files disk;
+  CAF_CHECK_EQUAL(disk.look_at_folder(root + "/none").error().code, errc::not_found);
+  auto file = put("file");
+  CAF_CHECK_EQUAL(disk.look_at_folder(file).error().message, file + " is not a folder");
+  CAF_CHECK_EQUAL(disk.look_at_folder(file).error().code, errc::unprocessable);
+  CAF_CHECK_EQUAL(disk.look_at_folder(file + "/below").error().code, errc::not_found);
+  fs::create_directories(root + "/empty/lost+found");
+  CAF_CHECK(disk.look_at_folder(root + "/empty")->empty);
+  CAF_CHECK(!disk.look_at_folder(root)->empty);
+  fs::create_symlink(root + "/empty", root + "/link");
+  auto linked = disk.look_at_folder(root + "/link");
+  CAF_REQUIRE(linked.has_value());
+  CAF_CHECK(linked->empty);
+  CAF_CHECK_EQUAL(linked->link, root + "/empty");
+  fs::create_symlink("nowhere", root + "/dangling");
+  CAF_CHECK_EQUAL(disk.look_at_folder(root + "/dangling").error().message,
+                  root + "/dangling is a symbolic link to nowhere, which is not there");
+  CAF_CHECK_EQUAL(disk.look_at_folder("relative").error().code, errc::validation);
+}
+
 CAF_TEST_FIXTURE_SCOPE_END()

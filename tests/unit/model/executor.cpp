@@ -221,6 +221,30 @@ CAF_TEST(names of outputs stay in their folder) {
   CAF_CHECK(!exec::valid_output_name(std::string(exec::max_output_name + 1, 'a')));
 }
 
+CAF_TEST(bytes of a source are asked for and answered) {
+  exec::request ranged;
+  ranged.ranged = true;
+  ranged.source_size = 1ull << 60;
+  auto back = exec::decode_request(exec::encode(ranged));
+  CAF_REQUIRE(back.has_value());
+  CAF_CHECK(back->ranged && back->source_size == 1ull << 60);
+  CAF_CHECK(exec::encode(exec::request{}).find("ranged") == std::string::npos);
+  auto need = exec::decode_need_request(exec::encode(exec::need_request{1ull << 60, 1ull << 61, UINT64_MAX}));
+  CAF_REQUIRE(need.has_value());
+  CAF_CHECK(need->id == 1ull << 60 && need->offset == 1ull << 61 && need->length == UINT64_MAX);
+  auto have = exec::decode_have_answer(exec::encode(exec::have_answer{3, 4, 5, {}}));
+  CAF_REQUIRE(have.has_value());
+  CAF_CHECK(have->id == 3 && have->offset == 4 && have->length == 5 && !have->refusal);
+  exec::failure why{errc::unavailable, error_class::transient, "node b is away"};
+  auto refused = exec::decode_have_answer(exec::encode(exec::have_answer{3, 0, 0, why}));
+  CAF_REQUIRE(refused && refused->refusal);
+  CAF_CHECK(refused->refusal->code == errc::unavailable && refused->refusal->message == "node b is away");
+  for (auto bad : {"", "x", "[]", "{}", R"({"id":"x","offset":1,"length":1})", R"({"id":1,"offset":[],"length":1})"})
+    CAF_CHECK(!exec::decode_need_request(bad).has_value());
+  for (auto bad : {"", "[]", "{}", R"({"id":1,"offset":"x"})", R"({"id":1,"refusal":{}})"})
+    CAF_CHECK(!exec::decode_have_answer(bad).has_value());
+}
+
 CAF_TEST(wishes for outputs and their answers come back whole) {
   auto wish = exec::decode_open_request(exec::encode(exec::open_request{1ull << 60, "seg/1.ts"}));
   CAF_REQUIRE(wish.has_value());

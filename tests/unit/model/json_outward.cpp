@@ -201,6 +201,9 @@ CAF_TEST(cache statistics and the rest are JSON) {
   worker.credit = {{"video", 2}};
   doc = parse(outward_json(worker));
   CAF_CHECK_EQUAL(doc["slots"]["video"], 2);
+  CAF_CHECK(doc["problems"].empty());
+  worker.problems = {"library \"films\" is empty"};
+  CAF_CHECK_EQUAL(parse(outward_json(worker))["problems"][0], "library \"films\" is empty");
   CAF_CHECK_EQUAL(parse(outward_json(std::vector<tree_node>(2)))["nodes"].size(), 2u);
 }
 

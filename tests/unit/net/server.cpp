@@ -51,7 +51,7 @@ CAF_TEST(an upload is stored and registered) {
   CAF_CHECK_EQUAL(stored.category, "films");
   CAF_CHECK_EQUAL(stored.original_name, "a b.mp4");
   CAF_CHECK_EQUAL(stored.size, 300'000u);
-  CAF_CHECK_EQUAL(read_file(s.backend.uploads_folder() + "/" + stored.path), std::string(300'000, 'x'));
+  CAF_CHECK_EQUAL(read_file(*s.backend.uploads_folder() + "/" + stored.path), std::string(300'000, 'x'));
 }
 
 namespace {

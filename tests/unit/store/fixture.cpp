@@ -133,6 +133,11 @@ job random_job(std::mt19937_64& rng) {
     s.needs = {"library:x", "it's"};
   s.request_id = random_text(rng);
   s.traceparent = random_text(rng);
+  if (rng() % 2)
+    s.prefers = {"library:y", "it's"};
+  if (rng() % 2)
+    s.cost = {static_cast<uint32_t>(rng()), static_cast<uint32_t>(rng()), static_cast<uint32_t>(rng() % 9)};
+  s.work = rng() % 2 ? static_cast<double>(rng() % 1'000'000) / 7 : 0;
   x.created = random_time(rng);
   change_job(rng, x);
   return x;

@@ -163,6 +163,23 @@ CAF_TEST(recovery gives the hot jobs in order with submissions of the archived o
     must(commit(*writer, unit));
     unit = {};
     unit.queues = {{"video", false, 4, 78}};
+    node_rules nas;
+    nas.name = "nas-2";
+    nas.state = node_state::quarantined;
+    nas.reason = "it's what others can do";
+    nas.since = from_ms(1'700'000'000'123);
+    nas.by_score = true;
+    nas.evidence = {{job_id{{3, 4}}, "transcode", "died \"here\"", "nas-1", from_ms(77)}};
+    nas.slots = {{"video", 0}, {"default", 7}};
+    nas.weight = 250;
+    nas.hours = {{0x1F, 1320, 360}, {0x60, 0, 1440}};
+    node_rules other;
+    other.name = "other's";
+    unit.nodes = {other, nas};
+    must(commit(*writer, unit));
+    unit = {};
+    other.weight = 50;
+    unit.nodes = {other};
     must(commit(*writer, unit));
     writer.reset();
     store = db.open();
@@ -178,6 +195,7 @@ CAF_TEST(recovery gives the hot jobs in order with submissions of the archived o
       CAF_CHECK(archived[submission] == id);
     CAF_REQUIRE_EQUAL(loaded.queues.size(), 2u);
     CAF_CHECK((loaded.queues[1] == queue_settings{"video", false, 4, 78}));
+    CAF_CHECK((loaded.nodes == std::vector{nas, other}));
   });
 }
 

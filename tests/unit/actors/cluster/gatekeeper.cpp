@@ -77,11 +77,19 @@ CAF_TEST(roles that are not granted are refused) {
                   "forbidden: the certificate of 'ben' does not grant the role admin"));
   auto admin = papers_of("laptop", {"admin"});
   CAF_CHECK(holds(said(knock(admin, "worker", greeting().challenge), "worker"), "does not grant the role worker"));
+  auto plain = papers_of("carl", {"worker"});
+  CAF_CHECK(
+    holds(said(knock(plain, "gateway", greeting().challenge), "gateway"),
+          "forbidden: the certificate of 'carl' does not grant the role gateway; issue one with '--role gateway'"));
+  // Nor has the coordinator's machine a gateway by itself.
+  auto coordinator = papers_of("dora", {"coordinator"});
+  CAF_CHECK(holds(said(knock(coordinator, "gateway", greeting().challenge), "gateway"), "does not grant"));
+  CAF_CHECK_EQUAL(said(knock(worker, "gateway", greeting().challenge), "gateway"), "in: ben");
   // Signed for one role, brought for another.
   auto x = knock(worker, "worker", greeting().challenge);
   x.role = "admin";
   CAF_CHECK(holds(said(x, "admin"), "whose key it does not hold"));
-  CAF_REQUIRE_EQUAL(keeper.refusals().size(), 3u);
+  CAF_REQUIRE_EQUAL(keeper.refusals().size(), 5u);
   CAF_CHECK_EQUAL(keeper.refusals().front().name, "ben");
   CAF_CHECK_EQUAL(keeper.refusals().front().role, "admin");
 }

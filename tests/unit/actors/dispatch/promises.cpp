@@ -6,6 +6,18 @@ namespace troupe::dispatch::test {
 
 namespace {
 
+/// The longest that time goes on by at once.
+constexpr milliseconds longest_step{12'000};
+
+std::set<std::string> failed_on(const job& j) {
+  std::set<std::string> out;
+  if (j.failures + j.interruptions > 0)
+    for (auto& a : j.attempts)
+      if (speaks_against_node(a))
+        out.insert(a.worker);
+  return out;
+}
+
 bool covers(const std::vector<std::string>& have, const std::vector<std::string>& need) {
   return std::all_of(need.begin(), need.end(),
                      [&](auto& n) { return std::find(have.begin(), have.end(), n) != have.end(); });
@@ -158,10 +170,16 @@ void world::check_placing(const std::unordered_map<job_id, was>& before) {
     return s.paused || (s.max_running && running[name] >= s.max_running);
   };
   auto workers = queue_->workers();
+  std::set<std::string> closed_nodes;
+  for (auto& n : queue_->nodes())
+    if (!n.open)
+      closed_nodes.insert(n.rules.name);
   for (auto* p : now) {
     if (is_terminal(p->state))
       continue;
     auto& j = *p;
+    if (j.state != job_state::queued && j.state != job_state::running)
+      queued_since_.erase(j.id);
     auto old = before.find(j.id);
     if (j.state == job_state::running && old->second.state != job_state::running) {
       auto& was = old->second;
@@ -176,18 +194,47 @@ void world::check_placing(const std::unordered_map<job_id, was>& before) {
       auto w = std::find_if(workers.begin(), workers.end(), [&](auto& x) { return x.id == j.lease_worker; });
       PROMISE(w != workers.end() && covers(w->kinds, std::vector{j.spec.kind}) && covers(w->capabilities, j.spec.needs),
               "only a worker that offers what is needed");
+      std::string other;
+      auto others = [&] {
+        return std::any_of(workers.begin(), workers.end(), [&](auto& x) {
+          other = x.node_name;
+          return !failed_on(j).contains(x.node_name) && !closed_nodes.contains(x.node_name) && x.silent < lease
+                 && covers(x.kinds, {j.spec.kind}) && covers(x.capabilities, j.spec.needs)
+                 && std::any_of(x.credit.begin(), x.credit.end(), [&](auto& y) { return y.queue == j.spec.queue; });
+        });
+      };
+      if (failed_on(j).contains(w->node_name)) {
+        auto since = queued_since_.find(j.id);
+        ++met["retried on the same node"];
+        bool able = others();
+        PROMISE(
+          (since != queued_since_.end() && clock_.now - since->second + longest_step >= placing_rules{}.elsewhere_wait)
+            || !able,
+          "a retry goes to another node first: " + other + " could; job " + j.id.str() + " is on " + w->node_name
+            + ", failed on " + std::to_string(failed_on(j).size()) + ", queued for "
+            + std::to_string(since == queued_since_.end() ? -1 : (clock_.now - since->second).count()) + " ms");
+      }
+      queued_since_.erase(j.id);
       auto c = std::find_if(w->credit.begin(), w->credit.end(), [&](auto& x) { return x.queue == j.spec.queue; });
       auto busy = used[{w->id, j.spec.queue}];
       PROMISE(c != w->credit.end() && busy <= c->slots, "never more than the credit");
       for (auto* o : now)
         if (auto& other = *o; other.state == job_state::queued && other.spec.queue == j.spec.queue
-                              && other.spec.kind == j.spec.kind && other.spec.needs == j.spec.needs)
-          PROMISE((std::pair(j.spec.priority, j.id) < std::pair(other.spec.priority, other.id)), "priority, then age");
+                              && other.spec.kind == j.spec.kind && other.spec.needs == j.spec.needs
+                              && other.failures + other.interruptions == 0)
+          PROMISE(
+            (std::tuple(j.spec.priority, j.created, j.id) < std::tuple(other.spec.priority, other.created, other.id)),
+            "priority, then age");
     }
+    auto since = j.state == job_state::queued ? queued_since_.try_emplace(j.id, clock_.now).first->second : clock_.now;
     if (j.state != job_state::queued || closed(j.spec.queue) || closed("kind:" + j.spec.kind))
       continue;
+    auto failed = failed_on(j);
+    auto anywhere = clock_.now - since > placing_rules{}.elsewhere_wait + longest_step;
     for (auto& w : workers)
-      PROMISE(!could_run(j, w, used), "no job is left queued while a worker could run it");
+      PROMISE(closed_nodes.contains(w.node_name) || (failed.contains(w.node_name) && !anywhere)
+                || !could_run(j, w, used),
+              "no job is left queued while a worker could run it");
   }
 }
 

@@ -105,7 +105,11 @@ CAF_TEST(the simulated worlds met everything) {
                     "worker killed",
                     "worker stalled",
                     "link down",
-                    "worker left"})
+                    "worker left",
+                    "retried on the same node",
+                    "quarantined",
+                    "node: hours",
+                    "node: draining"})
     if (met[what] == 0)
       CAF_ERROR("never met: " << what);
 }

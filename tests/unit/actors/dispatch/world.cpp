@@ -38,6 +38,7 @@ void world::restart() {
   next_ = {};
   lease_ends_.clear();
   delayed_since_.clear();
+  queued_since_.clear();
   ports::recovered_jobs r;
   for (auto& [id, row] : rows_) {
     if (!row.archived)
@@ -47,6 +48,8 @@ void world::restart() {
   }
   for (auto& [_, s] : settings_rows_)
     r.queues.push_back(s);
+  for (auto& [_, n] : node_rows_)
+    r.nodes.push_back(n);
   queue_->recover(++term_, std::move(r));
   for (auto& w : workers_) {
     w.online = false;
@@ -141,6 +144,11 @@ void world::commit(in_flight& f) {
   }
   for (auto& s : f.what.queues)
     settings_rows_[s.name] = s;
+  for (auto& n : f.what.nodes) {
+    if (n.by_score)
+      ++met[n.state == node_state::quarantined ? "quarantined" : "spared"];
+    node_rows_[n.name] = n;
+  }
 }
 
 void world::perform(in_flight& f) {
@@ -170,6 +178,12 @@ void world::settle() {
   calm_ = true;
   for (auto name : {"default", "downloads", "kind:noop", "kind:status_check"})
     PROMISE(queue_->change_queue({name, false, 0, 1'000}).has_value(), "resumed");
+  for (auto& n : queue_->nodes()) {
+    n.rules.state = node_state::active;
+    n.rules.hours.clear();
+    n.rules.slots.clear();
+    PROMISE(queue_->set_node(n.rules).has_value(), "back in");
+  }
   for (auto& w : workers_) {
     w.stalled_until = {};
     w.hello.credit = {{"default", 8}, {"downloads", 8}};

@@ -4,6 +4,7 @@
 // that crash, stall and come back, a network that loses and repeats, and the rules that must hold at every step.
 
 #include "actors/dispatch/job_queue.hpp"
+#include "actors/dispatch/node_scores.hpp"
 
 #include <map>
 #include <random>
@@ -119,6 +120,7 @@ private:
   void act_on_job();
   void act_on_archived(const job& row);
   void change_settings();
+  void change_node();
   job_id random_job();
 
   // world_workers.cpp
@@ -162,6 +164,7 @@ private:
   // The database.
   std::map<job_id, job> rows_;
   std::map<std::string, queue_settings> settings_rows_;
+  std::map<std::string, node_rules> node_rows_;
   uint64_t term_ = 0;
 
   std::vector<in_flight> flying_;
@@ -175,6 +178,8 @@ private:
   std::map<job_id, milliseconds> lease_ends_;
   /// When a delayed job was first seen so in this life of the queue.
   std::map<job_id, milliseconds> delayed_since_;
+  /// When a queued job was first seen so, or left queued by an assignment.
+  std::map<job_id, milliseconds> queued_since_;
   /// When a delayed job may run, by the clock that nobody sets.
   std::map<job_id, milliseconds> due_;
   /// Submission id → the job that it made.

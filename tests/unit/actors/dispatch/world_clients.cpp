@@ -21,6 +21,8 @@ void world::client_acts() {
     act_on_job();
   if (chance(8))
     change_settings();
+  if (chance(4))
+    change_node();
 }
 
 std::vector<job_spec> world::random_specs() {
@@ -204,6 +206,26 @@ void world::change_settings() {
                    static_cast<uint32_t>(10 + pick(30))};
   ++met[s.paused ? "pause" : "limit"];
   PROMISE(queue_->change_queue(s).has_value(), "known queues can be changed");
+}
+
+void world::change_node() {
+  node_rules n;
+  auto name = "node-" + std::to_string(pick(5));
+  if (auto now = queue_->rules_of(name))
+    n = *now;
+  n.name = name;
+  n.reason = "a person said so";
+  n.by_score = false;
+  auto how = pick(5);
+  n.state = how == 0 ? node_state::draining : how == 1 ? node_state::quarantined : node_state::active;
+  n.hours.clear();
+  if (how == 2)
+    n.hours = {
+      {static_cast<uint8_t>(1 + pick(127)), static_cast<uint16_t>(pick(1440)), static_cast<uint16_t>(pick(1441))}};
+  n.weight = static_cast<uint32_t>(1 + pick(300));
+  ++met["node: " + std::string{how == 2 ? "hours" : to_string(n.state)}];
+  PROMISE(queue_->set_node(n).has_value(), "rules of nodes can be changed");
+  PROMISE(queue_->rules_of(name)->weight == n.weight && queue_->rules_of(name)->hours == n.hours, "kept");
 }
 
 job_id world::random_job() {

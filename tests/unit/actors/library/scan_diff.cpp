@@ -50,6 +50,22 @@ CAF_TEST(names that media share with text) {
     CAF_CHECK(!looks_like_text(head));
 }
 
+CAF_TEST(another mount numbers the same files differently) {
+  constexpr int64_t second = 1'000'000'000;
+  for (bool own : {true, false}) {
+    scan_diff d{own};
+    d.add_known({video_id{{0, 1}}, "same", {1, 9 * second, 1}, video_state::ready});
+    d.add_known({video_id{{0, 2}}, "grown", {1, 9 * second, 1}, video_state::ready});
+    d.add_known({video_id{{0, 3}}, "back", {1, 9 * second, 1}, video_state::missing});
+    CAF_CHECK_EQUAL(d.found("same", {1, 8 * second, 77}).has_value(), own);
+    CAF_CHECK(d.found("grown", {2, 9 * second, 77}).has_value());
+    // What is written again keeps its name, so that the work for it finds it.
+    auto back = d.found("back", {1, 9 * second, 77});
+    CAF_REQUIRE(back.has_value());
+    CAF_CHECK_EQUAL(back->version.inode, own ? 77u : 1u);
+  }
+}
+
 CAF_TEST(each state of a known file) {
   scan_diff d;
   d.add_known(known(1, "ready", 1, video_state::ready));

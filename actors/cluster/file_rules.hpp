@@ -1,0 +1,32 @@
+#pragma once
+
+// Which files an attempt may read and write from afar. Actor-free.
+
+#include "protocol/mesh/messages.hpp"
+#include "protocol/model/file_ticket.hpp"
+
+namespace troupe::cluster {
+
+/// A ticket holds for so long; whoever needs longer asks again.
+inline constexpr milliseconds ticket_valid{600'000};
+/// No file that an attempt makes is larger.
+inline constexpr uint64_t most_output_bytes = uint64_t{4} << 40;
+
+/// "data", or "library:<id>".
+std::string root_name(library_id library);
+/// The library of a root's name; nothing for "data". errc::forbidden for another text.
+result<std::optional<library_id>> library_of_root(std::string_view root);
+
+/// That it is the present attempt of a running job, held by this worker. errc::stale_lease.
+result<void> check_attempt(const job& row, const lease_token& token, worker_id worker);
+
+/// That the path stays in its root and is one that attempts read. errc::forbidden, errc::validation.
+result<void> check_readable(const mesh::get_file& asked);
+/// What the ticket for reading says. Of the data folder pieces, uploads, downloads and what jobs publish may be read.
+result<file_ticket> read_ticket(const mesh::get_file& asked, const file_version& there, const std::string& node,
+                                timestamp now);
+/// What the ticket for writing says: names that carry the attempt, in the folders for what jobs make.
+/// `parent`: of the job, whose pieces it may make. errc::forbidden for any other name.
+result<file_ticket> write_ticket(const mesh::put_file& asked, job_id parent, const std::string& node, timestamp now);
+
+} // namespace troupe::cluster

@@ -1,0 +1,180 @@
+// Jobs that hand their work to child jobs and go on when those have ended.
+
+#include "actors/dispatch/queue_impl.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+namespace troupe::dispatch {
+
+namespace {
+
+/// Told no more often than any other job's progress.
+constexpr milliseconds told_interval{100};
+
+result<void> check_shape(const delegation& x) {
+  if (x.jobs.empty() || x.jobs.size() != x.shares.size() || x.jobs.size() + x.keep.size() > max_delegated)
+    return {errc::protocol, "a delegation has 1 to " + std::to_string(max_delegated)
+                              + " child jobs, a share for each; this one has " + std::to_string(x.jobs.size()) + " and "
+                              + std::to_string(x.shares.size())};
+  if (x.next.state.size() > max_payload_bytes)
+    return {errc::too_large, "what the job leaves for its next attempt has " + std::to_string(x.next.state.size())
+                               + " bytes; at most " + std::to_string(max_payload_bytes) + " can be kept"};
+  for (auto share : x.shares)
+    if (!std::isfinite(share) || share < 0)
+      return {errc::protocol, "the share of a child job must be a number from 0"};
+  return {};
+}
+
+double part(double x) {
+  return std::isfinite(x) ? std::clamp(x, 0.0, 1.0) : 0.0;
+}
+
+} // namespace
+
+result<void> job_queue::impl::delegate(entry& e, const attempt_outcome& outcome) {
+  auto given = outcome.handed_on;
+  TROUPE_TRY(check_shape(given));
+  continuation next = std::move(given.next);
+  next.from = part(next.from);
+  next.to = std::max(next.from, part(next.to));
+  next.children.clear();
+  // Earlier children keep the share that they had.
+  for (auto id : given.keep) {
+    auto* had = e.row.delegated() ? &e.row.next.front().children : nullptr;
+    auto i = had ? std::find_if(had->begin(), had->end(), [&](auto& c) { return c.id == id; }) : decltype(had->end()){};
+    if (!had || i == had->end() || !find(id))
+      return {errc::protocol, "job " + id.str() + " is no child of " + e.row.id.str() + " that could be kept"};
+    next.children.push_back(*i);
+  }
+  for (auto& spec : given.jobs) {
+    spec.id = {};
+    spec.parent = e.row.id;
+    spec.owner = e.row.spec.owner;
+    if (spec.priority == 0)
+      spec.priority = e.row.spec.priority;
+    spec.submission_id.clear();
+    spec.unique_key.clear();
+    spec.request_id = e.row.spec.request_id;
+    spec.traceparent = e.row.spec.traceparent;
+  }
+  auto receipts = submit_now(std::move(given.jobs), {});
+  if (!receipts)
+    return std::move(receipts).error();
+  for (size_t i = 0; i < receipts->size(); ++i)
+    next.children.push_back({(*receipts)[i].id, given.shares[i]});
+  judge_probe(e, true, false);
+  record_attempt(e, attempt_end::delegated, error_class::transient, error{errc::none, {}}, &outcome);
+  e.row.next.assign(1, std::move(next));
+  ready.rebind(e);
+  make_pending(e);
+  update_joint_progress(e);
+  return {};
+}
+
+std::vector<child_end> job_queue::impl::ends_of_children(const entry& e) const {
+  std::vector<child_end> out;
+  if (!e.row.delegated())
+    return out;
+  for (auto& c : e.row.next.front().children)
+    if (auto* x = find(c.id))
+      out.push_back({c.id, x->row.state, x->row.result, x->row.last_error});
+    else
+      out.push_back({c.id, job_state::failed, {}, error{errc::not_found, "the child job was removed"}});
+  return out;
+}
+
+const std::string& job_queue::impl::state_for(const entry& e) const {
+  static const std::string none;
+  if (e.row.delegated())
+    return e.row.next.front().state;
+  auto* parent = e.row.spec.parent ? find(e.row.spec.parent) : nullptr;
+  return parent && parent->row.delegated() ? parent->row.next.front().state : none;
+}
+
+std::vector<double> job_queue::impl::lanes_for(const entry& e) const {
+  auto* kind = find_job_kind(e.row.spec.kind);
+  if (!kind || kind->part.empty() || e.row.delegated())
+    return {};
+  std::map<std::string_view, const node_record*> lanes;
+  for (auto& [_, w] : workers)
+    if (w.assignable() && w.node->open && std::binary_search(w.kinds.begin(), w.kinds.end(), kind->part)
+        && std::any_of(w.slots.begin(), w.slots.end(), [&](auto& s) { return s.queue == e.queue && s.slots > 0; }))
+      lanes.emplace(w.node_name, w.node);
+  auto part = kinds.find(kind->part);
+  std::vector<double> out;
+  for (auto& [_, n] : lanes)
+    out.push_back(part == kinds.end() ? 1 : ready.speeds.relative(n->index, part->second.index));
+  return out;
+}
+
+entry* job_queue::impl::delegating_parent(const entry& e) noexcept {
+  auto* parent = e.row.spec.parent ? find(e.row.spec.parent) : nullptr;
+  return parent && parent->row.delegated() && parent->row.state == job_state::waiting ? parent : nullptr;
+}
+
+void job_queue::impl::update_joint_progress(entry& parent) {
+  auto& next = parent.row.next.front();
+  double all = 0, done = 0;
+  int64_t ended = 0, running = 0, speed = 0, frames = 0;
+  std::set<std::string_view> nodes;
+  // What has no share (the sound beside the pictures) is no part of the figures either.
+  auto figure = [](const child_share& c, const entry& x, const char* name) -> int64_t {
+    auto i = x.row.progress.counters.find(name);
+    return c.share > 0 && i != x.row.progress.counters.end() ? i->second : 0;
+  };
+  for (auto& c : next.children) {
+    auto* x = find(c.id);
+    all += c.share;
+    if (x)
+      frames += figure(c, *x, "frames");
+    if (!x || is_terminal(x->row.state)) {
+      done += c.share;
+      ++ended;
+    } else if (x->row.state == job_state::running) {
+      done += c.share * x->row.progress.fraction;
+      ++running;
+      nodes.insert(x->row.worker_name);
+      speed += figure(c, *x, "speed");
+    }
+  }
+  auto& p = parent.row.progress;
+  auto fraction = next.from + (next.to - next.from) * (all > 0 ? done / all : 1);
+  auto parts = static_cast<int64_t>(next.children.size());
+  // A part that is lost is redone; what people see does not go back for it.
+  p.fraction = std::max(p.fraction, std::min(fraction, next.to));
+  p.counters = {
+    {"parts", parts}, {"partsDone", ended}, {"partsRunning", running}, {"nodes", static_cast<int64_t>(nodes.size())}};
+  if (speed > 0) {
+    p.counters["speed"] = speed;
+    p.counters["etaMs"] = static_cast<int64_t>((all - done) * 1e6 / static_cast<double>(speed));
+  }
+  if (frames > 0)
+    p.counters["frames"] = frames;
+  p.message = std::to_string(ended) + " of " + std::to_string(parts) + " parts done, " + std::to_string(running)
+              + " running on " + std::to_string(nodes.size()) + (nodes.size() == 1 ? " node" : " nodes");
+  if (p.stage != next.stage) {
+    p.stage = next.stage;
+    outbox.touch(parent, true);
+  }
+  moved_parents.insert(parent.row.id);
+}
+
+std::vector<job_id> job_queue::take_moved_parents() {
+  auto& q = *impl_;
+  auto now = q.clk.mono();
+  std::vector<job_id> out;
+  for (auto id : q.moved_parents) {
+    auto [told, fresh] = q.parents_told.try_emplace(id, now);
+    if (!fresh && told->second + told_interval > now)
+      continue;
+    told->second = now;
+    out.push_back(id);
+  }
+  for (auto id : out)
+    q.moved_parents.erase(id);
+  return out;
+}
+
+} // namespace troupe::dispatch

@@ -1,0 +1,267 @@
+#include "actors/dispatch/queue_impl.hpp"
+
+#include <algorithm>
+#include <ctime>
+
+namespace troupe::dispatch {
+
+namespace {
+
+constexpr milliseconds a_minute{60'000};
+
+std::chrono::minutes offset_of_machine(timestamp t) {
+  auto seconds = static_cast<std::time_t>(to_ms(t) / 1000);
+  std::tm local{};
+  if (!localtime_r(&seconds, &local))
+    return {};
+  return std::chrono::minutes{local.tm_gmtoff / 60};
+}
+
+bool runs(const node_record& n, const std::string& kind) {
+  return std::any_of(n.workers.begin(), n.workers.end(), [&](auto* w) {
+    return w->connected && !w->suspect && std::binary_search(w->kinds.begin(), w->kinds.end(), kind);
+  });
+}
+
+} // namespace
+
+// -- which workers are on it ----------------------------------------------------------------------------------------
+
+node_record& job_queue::impl::node_of(const std::string& name) {
+  auto [i, fresh] = nodes.try_emplace(name);
+  auto& n = i->second;
+  if (fresh) {
+    n.rules.name = name;
+    n.index = static_cast<uint32_t>(nodes.size() - 1);
+  }
+  return n;
+}
+
+void job_queue::impl::put_on_node(worker_record& w, const std::string& name) {
+  w.node_name = name;
+  if (w.node && w.node->rules.name == name)
+    return;
+  auto held = static_cast<uint32_t>(w.held.size());
+  leave_node(w);
+  w.node = &node_of(name);
+  w.node->workers.push_back(&w);
+  w.node->running += held;
+}
+
+void job_queue::impl::leave_node(worker_record& w) {
+  if (!w.node)
+    return;
+  auto& n = *w.node;
+  n.running -= static_cast<uint32_t>(w.held.size());
+  std::erase(n.workers, &w);
+}
+
+// -- when it works --------------------------------------------------------------------------------------------------
+
+bool job_queue::impl::in_hours(const node_record& n) const {
+  if (n.rules.hours.empty())
+    return true;
+  auto now = clk.wall();
+  return within(n.rules.hours, now + (config.utc_offset ? config.utc_offset(now) : offset_of_machine(now)));
+}
+
+bool job_queue::impl::may_probe(const node_record& n) const {
+  return n.rules.state == node_state::quarantined && n.rules.by_score && n.running == 0 && !n.probing.job
+         && n.probe.due(clk.mono());
+}
+
+std::string job_queue::impl::closed(const node_record& n) const {
+  auto because = n.rules.reason.empty() ? "" : ": " + n.rules.reason;
+  if (n.rules.state == node_state::draining)
+    return "is drained" + because;
+  if (n.rules.state == node_state::quarantined && !may_probe(n))
+    return "is quarantined" + because
+           + (n.probing.job ? "; job " + n.probing.job.str() + " probes it"
+                            : std::string{n.rules.by_score ? "; it is probed later" : ""});
+  if (!in_hours(n))
+    return "is outside of its hours";
+  return {};
+}
+
+void job_queue::impl::update_open(node_record& n) {
+  if (!n.rules.hours.empty() && hours_at == mono_time::max())
+    hours_at = clk.mono() + a_minute - milliseconds{to_ms(clk.wall()) % a_minute.count()};
+  bool open =
+    n.rules.state != node_state::draining && (n.rules.state == node_state::active || may_probe(n)) && in_hours(n);
+  if (open == n.open)
+    return;
+  n.open = open;
+  for (auto* w : n.workers)
+    ready.slots_changed(*w);
+}
+
+void job_queue::impl::rules_changed(node_record& n) {
+  std::erase(on_probation, &n);
+  if (n.rules.state == node_state::quarantined && n.rules.by_score)
+    on_probation.push_back(&n);
+  update_open(n);
+}
+
+void job_queue::impl::tick_nodes() {
+  for (auto* n : on_probation)
+    update_open(*n);
+  if (hours_at > clk.mono())
+    return;
+  hours_at = mono_time::max();
+  for (auto& [_, n] : nodes)
+    if (!n.rules.hours.empty())
+      update_open(n);
+  spare_the_last();
+}
+
+mono_time job_queue::impl::next_node_deadline() const {
+  auto at = hours_at;
+  for (auto* n : on_probation)
+    if (!n->open && !n->probing.job && n->running == 0 && in_hours(*n))
+      at = std::min(at, n->probe.next());
+  return at;
+}
+
+// -- quarantine -----------------------------------------------------------------------------------------------------
+
+std::string job_queue::impl::only_one_for(const node_record& n) const {
+  for (auto* w : n.workers)
+    for (auto& kind : w->kinds) {
+      if (!runs(n, kind))
+        continue;
+      auto others = std::any_of(nodes.begin(), nodes.end(), [&](auto& x) {
+        return &x.second != &n && x.second.rules.state == node_state::active && x.second.open && runs(x.second, kind);
+      });
+      if (!others)
+        return kind;
+    }
+  return {};
+}
+
+void job_queue::impl::quarantine(node_record& n) {
+  if (n.rules.state != node_state::active)
+    return;
+  n.rules.evidence = scores.evidence(n.rules.name);
+  if (auto kind = only_one_for(n); !kind.empty()) {
+    n.rules.reason = "it fails what others can do, but works on: no other node runs jobs of kind " + kind;
+    outbox.node(n.rules);
+    return;
+  }
+  n.rules.state = node_state::quarantined;
+  n.rules.by_score = true;
+  n.rules.since = clk.wall();
+  n.rules.reason = "it failed " + std::to_string(n.rules.evidence.size()) + " jobs lately that other nodes then did";
+  n.probe.begin(config.quarantine, clk.mono());
+  outbox.node(n.rules);
+  rules_changed(n);
+}
+
+void job_queue::impl::reinstate(node_record& n, std::string why) {
+  n.rules.state = node_state::active;
+  n.rules.by_score = false;
+  n.rules.since = clk.wall();
+  n.rules.reason = std::move(why);
+  n.probing = {};
+  scores.forget(n.rules.name);
+  outbox.node(n.rules);
+  rules_changed(n);
+}
+
+void job_queue::impl::spare_the_last() {
+  for (auto* n : std::vector(on_probation))
+    if (auto kind = only_one_for(*n); !kind.empty())
+      reinstate(*n, "it was quarantined, but works on: no other node runs jobs of kind " + kind);
+}
+
+void job_queue::impl::judge_completed(entry& e) {
+  auto& n = *e.holder->node;
+  auto& w = *e.holder;
+  // One that handed its work on has done none of it.
+  if (!e.row.delegated())
+    ready.speeds.measured(n.index, e.kind->index, e.row.spec.work,
+                          static_cast<double>((w.last_seen - e.since).count()) / 1000);
+  judge_probe(e, true, false);
+  for (auto& name : scores.completed(e.row, clk.wall()))
+    quarantine(node_of(name));
+}
+
+void job_queue::impl::judge_probe(entry& e, bool completed, bool against_node) {
+  auto& n = *e.holder->node;
+  if (!n.probing.job || n.probing != e.row.token())
+    return;
+  n.probing = {};
+  auto& rules = config.quarantine;
+  if (completed && n.probe.succeeded(rules, clk.mono()))
+    return reinstate(n, "it was quarantined, and did what it was probed with");
+  if (!completed && against_node)
+    n.probe.failed(rules, clk.mono());
+  else if (!completed)
+    n.probe.undecided(clk.mono());
+  update_open(n);
+}
+
+// -- for administrators ---------------------------------------------------------------------------------------------
+
+result<void> job_queue::set_node(node_rules rules) {
+  TROUPE_TRY(check(rules));
+  auto& q = *impl_;
+  auto& n = q.node_of(rules.name);
+  bool freed = n.rules.state != node_state::active && rules.state == node_state::active;
+  if (rules.state != n.rules.state)
+    rules.since = q.clk.wall();
+  if (freed) {
+    q.scores.forget(rules.name);
+    rules.evidence.clear();
+  }
+  rules.by_score = rules.by_score && rules.state == node_state::quarantined;
+  if (!rules.by_score)
+    n.probing = {};
+  bool probed = rules.state == node_state::quarantined && rules.by_score && !n.rules.by_score;
+  n.rules = std::move(rules);
+  if (probed)
+    n.probe.begin(q.config.quarantine, q.clk.mono());
+  q.outbox.node(n.rules);
+  for (auto* w : n.workers)
+    q.apply_slots(*w);
+  q.rules_changed(n);
+  q.spare_the_last();
+  return {};
+}
+
+result<node_rules> job_queue::rules_of(const std::string& node) const {
+  auto i = impl_->nodes.find(node);
+  if (i == impl_->nodes.end())
+    return error{errc::not_found, "there is no node \"" + node + "\", and there are no rules for one"};
+  return i->second.rules;
+}
+
+std::vector<node_details> job_queue::nodes() const {
+  auto& q = *impl_;
+  std::vector<node_details> out;
+  for (auto& [name, n] : q.nodes) {
+    node_details x;
+    x.rules.name = name;
+    bool ruled = n.rules != x.rules;
+    x.rules = n.rules;
+    for (auto* w : n.workers)
+      if (w->connected)
+        x.workers.push_back(w->id);
+    if (x.workers.empty() && n.running == 0 && !ruled)
+      continue;
+    std::sort(x.workers.begin(), x.workers.end());
+    x.running = n.running;
+    x.open = n.open;
+    x.closed = q.closed(n);
+    x.score = q.scores.score(name, q.clk.wall());
+    x.evidence = n.rules.by_score ? n.rules.evidence : q.scores.evidence(name);
+    for (auto& [kind, k] : q.kinds)
+      if (auto speed = q.ready.speeds.of(n.index, k.index); speed > 0)
+        x.speeds[kind] = speed;
+    if (n.rules.by_score)
+      x.next_probe = std::max(milliseconds{0}, n.probe.next() - q.clk.mono());
+    out.push_back(std::move(x));
+  }
+  return out;
+}
+
+} // namespace troupe::dispatch

@@ -1,0 +1,69 @@
+#pragma once
+
+#include "actors/media/attempt.hpp"
+#include "actors/media/read_ahead.hpp"
+#include "actors/media/transfer_verdict.hpp"
+#include "protocol/model/growing_delay.hpp"
+#include "protocol/ports/peer_files.hpp"
+
+#include <map>
+#include <mutex>
+
+namespace troupe::work {
+
+/// A fresh address of a file for one attempt (ports::range_fetch::url). Blocks; what it says when there is none ends
+/// the reading, unless it is about something that passes (errc::unavailable, timeout, io, rate_limited).
+using address_source = std::function<result<std::string>()>;
+
+class shared_source;
+
+/// A file of another node as one attempt reads it. Its operations get the bytes that they need, and what they are going
+/// to read next comes while they compute. All calls from the attempt's thread.
+class remote_source {
+public:
+  remote_source(std::shared_ptr<shared_source> from, address_source address);
+  /// What is on its way for it is cancelled; waits for a call of the address source to return.
+  ~remote_source();
+  remote_source(const remote_source&) = delete;
+  remote_source& operator=(const remote_source&) = delete;
+
+  /// For one operation as its first file; the operation has ended before this source does. `expected`: about how many
+  /// bytes it is going to read, rather too many than too few: behind them nothing is fetched ahead. 0: not known.
+  /// errc::io, errc::unavailable when there is no descriptor.
+  result<operation_file> file(uint64_t expected = 0);
+
+private:
+  std::shared_ptr<shared_source> from_;
+  uint64_t holder_;
+};
+
+struct remote_settings {
+  /// No byte for so long while one is needed: the operation fails.
+  milliseconds give_up{60'000};
+  /// Between tries.
+  growing_delay::settings delay{milliseconds{200}, milliseconds{10'000}, 2, 0.25};
+  read_ahead::settings reading{};
+};
+
+/// Files of other nodes that are read at present: several attempts that read the same one fetch each byte once.
+/// Outlives what it opens. Any thread.
+class remote_sources {
+public:
+  remote_sources(std::shared_ptr<ports::source_cache> cache, std::shared_ptr<ports::peer_files> peers, const clock& clk,
+                 std::function<uint64_t()> random, remote_settings how = {});
+
+  /// Blocks. `address` is called on a thread of the source's own. errc::storage_full, errc::io from the cache;
+  /// errc::unavailable when no thread can be started.
+  result<std::unique_ptr<remote_source>> open(const remote_file& what, address_source address);
+
+private:
+  const std::shared_ptr<ports::source_cache> cache_;
+  const std::shared_ptr<ports::peer_files> peers_;
+  const clock& clock_;
+  const std::function<uint64_t()> random_;
+  const remote_settings how_;
+  std::mutex mutex_;
+  std::map<std::string, std::weak_ptr<shared_source>> open_;
+};
+
+} // namespace troupe::work

@@ -1,0 +1,451 @@
+#include "actors/media/shared_source.hpp"
+
+#include <algorithm>
+#include <atomic>
+
+namespace troupe::work {
+
+namespace {
+
+/// Failures in a row, each without one confirmed byte: a peer that sends what does not fit its own hashes.
+constexpr int most_failures = 30;
+
+/// What transfers tell, on the client's thread, which may outlive everything else.
+struct inbox {
+  struct ended_fetch {
+    uint64_t id = 0;
+    ports::peer_files::fetched how;
+  };
+
+  void push(ended_fetch x) {
+    std::lock_guard guard{mutex};
+    ended.push_back(std::move(x));
+    changed.notify_all();
+  }
+
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::deque<ended_fetch> ended;
+  /// A byte has come since this was looked at.
+  std::atomic<bool> moved{false};
+};
+
+} // namespace
+
+class shared_source::core {
+public:
+  core(remote_file what, std::shared_ptr<ports::cached_source> file, parts with) :
+    what_(std::move(what)), file_(std::move(file)), with_(std::move(with)),
+    plan_(what_.size, file_->present(), with_.how.reading), delay_(with_.how.delay, with_.random),
+    alive_(with_.time->mono()) {
+  }
+
+  uint64_t size() const noexcept {
+    return what_.size;
+  }
+  const std::shared_ptr<ports::cached_source>& file() const noexcept {
+    return file_;
+  }
+
+  uint64_t hold(address_source address) {
+    std::lock_guard guard{inbox_->mutex};
+    holders_[++last_id_].address = std::move(address);
+    return last_id_;
+  }
+
+  uint64_t open(uint64_t holder, uint64_t expected) {
+    std::lock_guard guard{inbox_->mutex};
+    const auto reader = plan_.open(expected);
+    readers_.emplace(reader, holder);
+    return reader;
+  }
+
+  void close(uint64_t reader) {
+    std::unique_lock lock{inbox_->mutex};
+    forget(reader);
+    answer_all(lock);
+  }
+
+  void release(uint64_t holder) {
+    std::unique_lock lock{inbox_->mutex};
+    auto& h = holders_.at(holder);
+    h.released = true;
+    inbox_->changed.wait(lock, [&] { return !h.asking; });
+    holders_.erase(holder);
+    std::vector<uint64_t> readers;
+    for (auto& [reader, whose] : readers_)
+      if (whose == holder)
+        readers.push_back(reader);
+    for (auto reader : readers)
+      forget(reader);
+    std::vector<std::shared_ptr<ports::transfer>> transfers;
+    for (auto& [id, x] : fetches_)
+      if (x.holder == holder && x.transfer)
+        transfers.push_back(x.transfer);
+    answer_all(lock);
+    lock.unlock();
+    for (auto& x : transfers)
+      x->cancel();
+  }
+
+  void need(uint64_t reader, ports::byte_span wanted, std::function<void(result<ports::byte_span>)> answer) {
+    std::unique_lock lock{inbox_->mutex};
+    auto whose = readers_.find(reader);
+    auto holder = whose == readers_.end() ? holders_.end() : holders_.find(whose->second);
+    if (stopping_ || holder == holders_.end()) {
+      replies_.push_back({std::move(answer), error{errc::cancelled}});
+    } else if (holder->second.broken) {
+      replies_.push_back({std::move(answer), *holder->second.broken});
+    } else {
+      needs_.emplace(++last_id_, waiting_need{reader, wanted, with_.time->mono(), std::move(answer)});
+      plan_.need(reader, last_id_, wanted);
+      collect();
+      inbox_->changed.notify_all();
+    }
+    answer_all(lock);
+  }
+
+  /// Until stop().
+  void run() {
+    std::unique_lock lock{inbox_->mutex};
+    while (!stopping_) {
+      if (!inbox_->ended.empty())
+        finish_one(lock);
+      else if (refuse_late(); !replies_.empty())
+        answer_all(lock);
+      else if (auto next = with_.time->mono() < next_try_ ? std::nullopt : plan_.next())
+        start(lock, *next);
+      else
+        wait(lock);
+    }
+  }
+
+  void stop() {
+    std::lock_guard guard{inbox_->mutex};
+    stopping_ = true;
+    inbox_->changed.notify_all();
+  }
+
+  /// After run() has returned: nothing of the world is held any more.
+  void leave() {
+    std::unique_lock lock{inbox_->mutex};
+    auto fetches = std::exchange(fetches_, {});
+    for (auto& [id, x] : std::exchange(needs_, {}))
+      replies_.push_back({std::move(x.answer), error{errc::cancelled}});
+    answer_all(lock);
+    lock.unlock();
+    for (auto& [id, x] : fetches)
+      if (x.transfer)
+        x.transfer->cancel();
+    with_.cache.reset();
+    with_.peers.reset();
+    file_.reset();
+  }
+
+private:
+  struct holder_state {
+    address_source address;
+    std::string url;
+    /// Its address source is being called.
+    bool asking = false;
+    bool released = false;
+    int refusals = 0;
+    /// Nothing will come of it any more.
+    std::optional<error> broken;
+  };
+  struct waiting_need {
+    uint64_t reader = 0;
+    ports::byte_span wanted;
+    mono_time since;
+    std::function<void(result<ports::byte_span>)> answer;
+  };
+  struct running_fetch {
+    uint64_t holder = 0;
+    ports::byte_span what;
+    std::string url;
+    std::shared_ptr<ports::transfer> transfer;
+  };
+  struct reply {
+    std::function<void(result<ports::byte_span>)> answer;
+    result<ports::byte_span> what;
+  };
+
+  using lock_type = std::unique_lock<std::mutex>;
+
+  /// Callers may do anything in an answer but wait for us.
+  void answer_all(lock_type& lock) {
+    auto replies = std::exchange(replies_, {});
+    if (replies.empty())
+      return;
+    lock.unlock();
+    for (auto& x : replies)
+      x.answer(std::move(x.what));
+    lock.lock();
+  }
+
+  void collect() {
+    for (auto& x : plan_.answered())
+      if (auto node = needs_.extract(x.id); !node.empty())
+        replies_.push_back({std::move(node.mapped().answer), x.there});
+  }
+
+  template <class F>
+  void refuse_if(F which, const error& why) {
+    for (auto at = needs_.begin(); at != needs_.end();) {
+      if (!which(at->second)) {
+        ++at;
+        continue;
+      }
+      plan_.drop(at->first);
+      replies_.push_back({std::move(at->second.answer), why});
+      at = needs_.erase(at);
+    }
+  }
+
+  void forget(uint64_t reader) {
+    refuse_if([&](auto& x) { return x.reader == reader; }, error{errc::cancelled});
+    plan_.close(reader);
+    readers_.erase(reader);
+  }
+
+  holder_state* holder_of(uint64_t id) {
+    auto found = holders_.find(id);
+    return found == holders_.end() || found->second.released ? nullptr : &found->second;
+  }
+
+  mono_time limit_of(const waiting_need& x) const {
+    return std::max(x.since, alive_) + with_.how.give_up;
+  }
+
+  void wait(lock_type& lock) {
+    const auto now = with_.time->mono();
+    auto until = next_try_ > now ? next_try_ : mono_time::max();
+    for (auto& [id, x] : needs_)
+      until = std::min(until, limit_of(x));
+    if (until == mono_time::max())
+      inbox_->changed.wait(lock);
+    else
+      inbox_->changed.wait_for(lock, std::max(until - now, milliseconds{1}));
+  }
+
+  void refuse_late() {
+    const auto now = with_.time->mono();
+    if (inbox_->moved.exchange(false))
+      alive_ = now;
+    refuse_if([&](auto& x) { return limit_of(x) <= now; },
+              {errc::unavailable, what_.name + ": node " + what_.node + " has sent nothing of it for "
+                                    + std::to_string(with_.how.give_up.count() / 1000) + " s"
+                                    + (why_.empty() ? "" : " (" + why_ + ")")
+                                    + "; see whether that node runs and can be reached from here"});
+  }
+
+  void start(lock_type& lock, const read_ahead::fetch& next) {
+    const auto whose = readers_.at(next.reader);
+    if (auto ready = prepare(lock, whose, next.what); !ready) {
+      plan_.ended(next.id, 0);
+      return failed({whose, next.what, {}, nullptr}, ready.error());
+    }
+    ports::range_fetch asked;
+    asked.url = holder_of(whose)->url;
+    fetches_[next.id] = {whose, next.what, asked.url, nullptr};
+    asked.offset = next.what.begin;
+    asked.length = next.what.end - next.what.begin;
+    asked.descriptor = file_->descriptor();
+    lock.unlock();
+    // They hold the file, which has to be open until the end, and nothing else of us.
+    auto transfer = with_.peers->fetch(
+      std::move(asked), [box = inbox_](uint64_t) { box->moved = true; },
+      [box = inbox_, file = file_, id = next.id](ports::peer_files::fetched how) {
+        box->push({id, std::move(how)});
+      });
+    lock.lock();
+    fetches_[next.id].transfer = transfer;
+    if (holder_of(whose))
+      return;
+    lock.unlock();
+    transfer->cancel();
+    lock.lock();
+  }
+
+  /// An address and room for the bytes.
+  result<void> prepare(lock_type& lock, uint64_t whose, ports::byte_span what) {
+    auto* h = holder_of(whose);
+    if (h && h->url.empty()) {
+      h->asking = true;
+      lock.unlock();
+      auto url = h->address();
+      lock.lock();
+      h->asking = false;
+      inbox_->changed.notify_all();
+      if (!url)
+        return url.error();
+      h->url = std::move(*url);
+    }
+    lock.unlock();
+    auto room = with_.cache->make_room(what.end - what.begin);
+    lock.lock();
+    if (!room)
+      return room;
+    if (!holder_of(whose))
+      return error{errc::cancelled};
+    return {};
+  }
+
+  void finish_one(lock_type& lock) {
+    auto [id, how] = std::move(inbox_->ended.front());
+    inbox_->ended.pop_front();
+    auto node = fetches_.extract(id);
+    if (node.empty())
+      return;
+    const auto& x = node.mapped();
+    const auto length = x.what.end - x.what.begin;
+    auto bytes = std::min(how.bytes, length);
+    if (bytes > 0) {
+      lock.unlock();
+      auto marked = file_->mark({x.what.begin, x.what.begin + bytes});
+      lock.lock();
+      if (!marked) {
+        bytes = 0;
+        how.failure = std::move(marked).error();
+      }
+    }
+    plan_.ended(id, bytes);
+    if (bytes > 0) {
+      alive_ = with_.time->mono();
+      failures_ = 0;
+    }
+    collect();
+    if (bytes == length)
+      succeeded(x.holder);
+    else
+      failed(x, how.failure.code != errc::none ? how.failure : error{errc::io, "the transfer broke off"});
+  }
+
+  void succeeded(uint64_t whose) {
+    delay_.reset();
+    why_.clear();
+    if (auto* h = holder_of(whose))
+      h->refusals = 0;
+  }
+
+  /// What is to be done about it: another address, another try, or nothing.
+  void failed(const running_fetch& x, const error& why) {
+    auto* h = holder_of(x.holder);
+    // Who needed the same bytes gets them with its own address.
+    if (!h)
+      return;
+    // Another one with this address was refused before.
+    if (why.code == errc::forbidden && x.url != h->url)
+      return;
+    if (why.code == errc::forbidden)
+      ++h->refusals;
+    auto verdict = judge_transfer(what_, why, h->refusals);
+    switch (verdict.what) {
+    case remedy::later:
+      // A node that was started anew listens elsewhere, perhaps.
+      if (why.code == errc::unavailable && x.url == h->url)
+        h->url.clear();
+      return try_later(why);
+    case remedy::other_address:
+      h->url.clear();
+      return h->refusals > 1 ? try_later(why) : void();
+    case remedy::refuse:
+      // What was to come ahead of time just does not.
+      return refuse_if([&](auto& n) { return n.wanted.begin < x.what.end && x.what.begin < n.wanted.end; },
+                       verdict.why);
+    case remedy::give_up:
+      return give_up(x.holder, std::move(verdict.why));
+    }
+  }
+
+  void try_later(const error& why) {
+    why_ = why.message;
+    next_try_ = with_.time->mono() + std::max(delay_.next(), std::min(why.retry_after, with_.how.give_up));
+    if (++failures_ < most_failures)
+      return;
+    failures_ = 0;
+    refuse_if([](auto&) { return true; },
+              {errc::unavailable, what_.name + ": node " + what_.node + " sends nothing of it that can be used (" + why_
+                                    + "); see what its log says"});
+  }
+
+  void give_up(uint64_t whose, error why) {
+    refuse_if([&](auto& x) { return readers_.at(x.reader) == whose; }, why);
+    holders_.at(whose).broken = std::move(why);
+  }
+
+  const remote_file what_;
+  std::shared_ptr<ports::cached_source> file_;
+  parts with_;
+  const std::shared_ptr<inbox> inbox_ = std::make_shared<inbox>();
+  // All below is guarded by the inbox's mutex.
+  read_ahead plan_;
+  growing_delay delay_;
+  /// When a byte came last.
+  mono_time alive_;
+  mono_time next_try_{};
+  int failures_ = 0;
+  /// Of the last failure.
+  std::string why_;
+  bool stopping_ = false;
+  uint64_t last_id_ = 0;
+  std::map<uint64_t, holder_state> holders_;
+  /// Reader → holder.
+  std::map<uint64_t, uint64_t> readers_;
+  std::map<uint64_t, waiting_need> needs_;
+  std::map<uint64_t, running_fetch> fetches_;
+  /// To be told when nothing is locked.
+  std::vector<reply> replies_;
+};
+
+namespace {
+
+class reader_supply final : public byte_supply {
+public:
+  reader_supply(std::shared_ptr<shared_source::core> from, uint64_t reader) : from_(std::move(from)), reader_(reader) {
+  }
+  ~reader_supply() override {
+    from_->close(reader_);
+  }
+  uint64_t size() const noexcept override {
+    return from_->size();
+  }
+  void need(ports::byte_span wanted, std::function<void(result<ports::byte_span>)> answer) override {
+    from_->need(reader_, wanted, std::move(answer));
+  }
+
+private:
+  std::shared_ptr<shared_source::core> from_;
+  uint64_t reader_;
+};
+
+} // namespace
+
+shared_source::shared_source(remote_file what, std::shared_ptr<ports::cached_source> file, parts with) :
+  core_(std::make_shared<core>(std::move(what), std::move(file), std::move(with))),
+  thread_([core = core_] { core->run(); }) {
+}
+
+shared_source::~shared_source() {
+  core_->stop();
+  thread_.join();
+  core_->leave();
+}
+
+uint64_t shared_source::hold(address_source address) {
+  return core_->hold(std::move(address));
+}
+
+void shared_source::release(uint64_t holder) {
+  core_->release(holder);
+}
+
+std::shared_ptr<byte_supply> shared_source::read(uint64_t holder, uint64_t expected) {
+  return std::make_shared<reader_supply>(core_, core_->open(holder, expected));
+}
+
+const std::shared_ptr<ports::cached_source>& shared_source::file() const noexcept {
+  return core_->file();
+}
+
+} // namespace troupe::work

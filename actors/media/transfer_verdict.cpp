@@ -1,0 +1,42 @@
+#include "actors/media/transfer_verdict.hpp"
+
+namespace troupe::work {
+
+namespace {
+
+constexpr int most_refusals = 3;
+
+} // namespace
+
+transfer_verdict judge_transfer(const remote_file& file, const error& why, int refusals) {
+  auto about = [&](errc code, std::string sentence) { return error{code, file.name + ": " + std::move(sentence)}; };
+  switch (why.code) {
+  case errc::unavailable:
+  case errc::timeout:
+  case errc::io:
+  case errc::rate_limited:
+  case errc::worker_lost:
+    return {remedy::later, {}};
+  case errc::forbidden:
+    if (refusals <= most_refusals)
+      return {remedy::other_address, {}};
+    return {remedy::give_up,
+            about(errc::forbidden, "node " + file.node + " refuses every permission for it (" + why.message
+                                     + "); compare the clocks of both nodes and the coordinator")};
+  case errc::conflict:
+    return {remedy::give_up, about(errc::io, "the file was changed on node " + file.node
+                                               + " while it was read; leave it alone until the job has ended")};
+  case errc::not_found:
+    return {remedy::give_up,
+            about(errc::not_found, "the file was removed or renamed on node " + file.node
+                                     + " while it was read; put it back or scan its library, and start the job again")};
+  case errc::storage_full:
+    return {remedy::refuse, about(errc::storage_full, "there is no room for more of it (" + why.message
+                                                        + "); free some space on this worker, or allow it more for "
+                                                          "files of other nodes")};
+  default:
+    return {remedy::give_up, about(why.code, why.message)};
+  }
+}
+
+} // namespace troupe::work

@@ -1,0 +1,25 @@
+#pragma once
+
+#include "protocol/ports/source_cache.hpp"
+
+#include <memory>
+
+namespace troupe::host {
+
+struct source_cache_options {
+  /// Absolute; made if it is missing. One process at a time: it belongs to a data folder, which is locked.
+  std::string folder;
+  /// Allocated bytes of all files together (a file with holes takes what it holds).
+  uint64_t max_bytes = 0;
+  /// The map of a file is written after so many bytes of marks, and when it is let go.
+  uint64_t bytes_a_map = 64ull << 20U;
+};
+
+/// ports::source_cache in a folder. A key's file is "<xxh128 of the key>.data", with holes where nothing was fetched
+/// yet; "<…>.map" says what is there. A map is written beside and renamed, after the data that it speaks of was synced,
+/// and goes before its data: a map that survives a crash is true. What is left of a crash, and damaged maps with their
+/// data, are removed at opening; other names are left alone. Least recently used (opened or let go) goes first; a map's
+/// modification time keeps the order over a restart. The cache may go before what it has opened.
+result<std::unique_ptr<ports::source_cache>> open_source_cache(const source_cache_options& options);
+
+} // namespace troupe::host

@@ -1,0 +1,200 @@
+#include "net/curl_loop.hpp"
+
+#include <algorithm>
+#include <mutex>
+#include <vector>
+
+namespace troupe::net {
+
+namespace {
+
+using job_ptr = std::shared_ptr<curl_job>;
+
+troupe::error cancelled_error() {
+  return {errc::cancelled, "the transfer was cancelled"};
+}
+
+void initialise_curl() {
+  static const auto done = curl_global_init(CURL_GLOBAL_DEFAULT);
+  (void)done;
+}
+
+} // namespace
+
+/// What the thread and the handles of transfers share.
+class curl_loop::loop {
+public:
+  loop(const clock& time, long connections) : clock_(&time), multi_(curl_multi_init()) {
+    if (!multi_)
+      return;
+    curl_multi_setopt(multi_, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
+    if (connections > 0)
+      curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, connections);
+  }
+  loop(const loop&) = delete;
+  loop& operator=(const loop&) = delete;
+  ~loop() {
+    curl_multi_cleanup(multi_);
+  }
+
+  void add(job_ptr x) {
+    {
+      std::lock_guard guard{mutex_};
+      arriving_.push_back(std::move(x));
+    }
+    wake();
+  }
+
+  void wake() {
+    curl_multi_wakeup(multi_);
+  }
+
+  void stop() {
+    stopping_ = true;
+    wake();
+  }
+
+  void run() {
+    while (!stopping_) {
+      take_arriving();
+      start_ready();
+      int running = 0;
+      curl_multi_perform(multi_, &running);
+      take_finished();
+      end_dead();
+      curl_multi_poll(multi_, nullptr, 0, wait_time(), nullptr);
+    }
+    take_arriving();
+    for (auto& x : waiting_)
+      x->fail(cancelled_error());
+    for (auto& x : active_)
+      end(x, cancelled_error());
+    waiting_.clear();
+    active_.clear();
+  }
+
+private:
+  void take_arriving() {
+    std::lock_guard guard{mutex_};
+    waiting_.insert(waiting_.end(), arriving_.begin(), arriving_.end());
+    arriving_.clear();
+  }
+
+  void start_ready() {
+    std::erase_if(waiting_, [&](auto& x) {
+      if (x->cancelled)
+        x->fail(cancelled_error());
+      else if (!x->prepare())
+        return false;
+      else if (start(*x))
+        active_.push_back(x);
+      return true;
+    });
+  }
+
+  bool start(curl_job& x) {
+    auto* handle = x.begin();
+    if (handle && curl_multi_add_handle(multi_, handle) == CURLM_OK)
+      return true;
+    x.fail(troupe::error{errc::internal, "the transfer could not be started"});
+    return false;
+  }
+
+  void end(const job_ptr& x, troupe::error why) {
+    if (x->handle())
+      curl_multi_remove_handle(multi_, x->handle());
+    x->fail(std::move(why));
+  }
+
+  void take_finished() {
+    int left = 0;
+    while (auto* message = curl_multi_info_read(multi_, &left)) {
+      if (message->msg != CURLMSG_DONE)
+        continue;
+      // The message dies with the handle's removal.
+      auto code = message->data.result;
+      auto* handle = message->easy_handle;
+      curl_multi_remove_handle(multi_, handle);
+      auto i = std::find_if(active_.begin(), active_.end(), [&](auto& x) { return x->handle() == handle; });
+      if (i == active_.end())
+        continue;
+      auto x = *i;
+      active_.erase(i);
+      if (x->cancelled)
+        x->fail(cancelled_error());
+      else if (x->finish(code))
+        waiting_.push_back(std::move(x));
+    }
+  }
+
+  void end_dead() {
+    auto now = clock_->mono();
+    std::erase_if(active_, [&](auto& x) {
+      if (x->cancelled)
+        end(x, cancelled_error());
+      else if (now >= x->stalls_at())
+        end(x, x->stalled());
+      else
+        return false;
+      return true;
+    });
+  }
+
+  int wait_time() const {
+    if (!waiting_.empty())
+      return 0;
+    auto wait = milliseconds{60'000};
+    auto now = clock_->mono();
+    for (auto& x : active_)
+      if (x->stalls_at() != mono_time::max())
+        wait = std::min(wait, std::max(x->stalls_at() - now, milliseconds{1}));
+    return static_cast<int>(wait.count());
+  }
+
+  const clock* clock_;
+  CURLM* multi_;
+  std::atomic<bool> stopping_{false};
+  std::mutex mutex_;
+  std::vector<job_ptr> arriving_;
+  /// The thread's own: before a request, in one.
+  std::vector<job_ptr> waiting_;
+  std::vector<job_ptr> active_;
+};
+
+class curl_loop::handle final : public ports::transfer {
+public:
+  handle(std::weak_ptr<loop> where, std::weak_ptr<curl_job> what) : loop_(std::move(where)), job_(std::move(what)) {
+  }
+
+  void cancel() override {
+    auto where = loop_.lock();
+    auto running = job_.lock();
+    if (!where || !running)
+      return;
+    running->cancelled = true;
+    where->wake();
+  }
+
+private:
+  std::weak_ptr<loop> loop_;
+  std::weak_ptr<curl_job> job_;
+};
+
+curl_loop::curl_loop(const clock& time, long connections) {
+  initialise_curl();
+  loop_ = std::make_shared<loop>(time, connections);
+  thread_ = std::thread{[x = loop_.get()] { x->run(); }};
+}
+
+curl_loop::~curl_loop() {
+  loop_->stop();
+  thread_.join();
+}
+
+std::shared_ptr<ports::transfer> curl_loop::start(std::shared_ptr<curl_job> job) {
+  auto out = std::make_shared<handle>(loop_, job);
+  loop_->add(std::move(job));
+  return out;
+}
+
+} // namespace troupe::net

@@ -1,0 +1,71 @@
+#pragma once
+
+// One thread that drives libcurl's multi interface for all transfers of a client.
+
+#include "protocol/ports/http_client.hpp"
+
+#include <curl/curl.h>
+
+#include <atomic>
+#include <thread>
+
+namespace troupe::net {
+
+struct curl_easy_deleter {
+  void operator()(CURL* x) const noexcept {
+    curl_easy_cleanup(x);
+  }
+};
+struct curl_slist_deleter {
+  void operator()(curl_slist* x) const noexcept {
+    curl_slist_free_all(x);
+  }
+};
+
+/// One transfer: a request, or several one after another. Everything but `cancelled` is called on the loop's thread.
+class curl_job {
+public:
+  virtual ~curl_job() = default;
+
+  /// Work of ours before the next request, a bit of it at a time, for others wait meanwhile. True: all of it is done.
+  virtual bool prepare() {
+    return true;
+  }
+  /// Makes a fresh handle for the request; nullptr when that can't be.
+  virtual CURL* begin() = 0;
+  /// After libcurl is done with the handle. True: another request follows (prepare, begin).
+  virtual bool finish(CURLcode code) = 0;
+  /// Ends it, whatever state it is in. The handle is out of the multi handle.
+  virtual void fail(troupe::error why) = 0;
+  /// When it counts as stalled unless a byte comes; mono_time::max() while it connects (libcurl's limit holds there).
+  virtual mono_time stalls_at() const noexcept = 0;
+  virtual troupe::error stalled() const = 0;
+
+  CURL* handle() const noexcept {
+    return easy_.get();
+  }
+
+  std::atomic<bool> cancelled{false};
+
+protected:
+  std::unique_ptr<CURL, curl_easy_deleter> easy_;
+};
+
+/// Destroying it cancels what still runs; never from its own thread.
+class curl_loop {
+public:
+  /// `connections`: kept for later requests; 0: none is used twice.
+  curl_loop(const clock& time, long connections);
+  ~curl_loop();
+
+  std::shared_ptr<ports::transfer> start(std::shared_ptr<curl_job> job);
+
+private:
+  class loop;
+  class handle;
+
+  std::shared_ptr<loop> loop_;
+  std::thread thread_;
+};
+
+} // namespace troupe::net

@@ -1,0 +1,19 @@
+-- What a job prefers, costs and how large it is; and the rules of nodes.
+
+ALTER TABLE jobs ADD COLUMN prefers TEXT COLLATE "C" NOT NULL DEFAULT '';
+ALTER TABLE jobs ADD COLUMN cost_cores BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN cost_memory_mib BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN cost_gpu_sessions BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN work DOUBLE PRECISION NOT NULL DEFAULT 0;
+
+CREATE TABLE nodes (
+  name TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+  state TEXT COLLATE "C" NOT NULL,
+  reason TEXT COLLATE "C" NOT NULL,
+  since BIGINT NOT NULL,
+  by_score BIGINT NOT NULL,
+  evidence TEXT COLLATE "C" NOT NULL,
+  slots TEXT COLLATE "C" NOT NULL,
+  weight BIGINT NOT NULL,
+  hours TEXT COLLATE "C" NOT NULL
+);

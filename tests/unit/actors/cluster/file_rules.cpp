@@ -1,0 +1,89 @@
+#define CAF_SUITE cluster.file_rules
+
+#include "actors/cluster/file_rules.hpp"
+#include "tests/support/unit_test.hpp"
+
+#include <caf/make_message.hpp>
+
+using namespace troupe;
+using namespace troupe::cluster;
+
+namespace {
+
+const lease_token token{3, job_id{{7, 9}}, 2};
+const job_id parent{{7, 8}};
+const timestamp now{milliseconds{1'700'000'000'000}};
+const std::string own = token.job.str() + "-2";
+
+errc written(const std::string& path, job_id of = parent) {
+  auto ticket = write_ticket({token, worker_id{{1, 1}}, path, false}, of, "attic", now);
+  return ticket ? errc::none : ticket.error().code;
+}
+
+errc readable(library_id library, const std::string& path) {
+  auto good = check_readable({token, worker_id{{1, 1}}, library, path});
+  return good ? errc::none : good.error().code;
+}
+
+} // namespace
+
+CAF_TEST(an attempt writes what carries its name and nothing else) {
+  for (auto& good : {"renditions/" + own + ".mp4", "renditions/" + own, "artwork/a9/" + own + "-320.jpg",
+                     "artwork/a9/" + own + "-storyboard", "pieces/" + parent.str() + "/" + own + ".mp4"})
+    CAF_CHECK(written(good) == errc::none);
+  auto other = token.job.str() + "-3";
+  auto longer = own + "1";
+  for (auto& bad : std::vector<std::string>{
+         "renditions/" + other + ".mp4", "renditions/" + longer + ".mp4", "renditions/film.mp4", own + ".mp4",
+         "renditions/" + own + "/x", "renditions/../" + own, "artwork/" + own + ".jpg", "artwork/../" + own + ".jpg",
+         "artwork/a9/../" + own, "troupe.db", "node.id", "/renditions/" + own, "uploads/" + own + ".mp4",
+         "pieces/" + token.job.str() + "/" + own + ".mp4", "pieces/" + own + ".mp4", std::string{}, "renditions/",
+         "tmp/" + token.str() + "/x", "renditions/" + own + std::string(1, '\0')})
+    CAF_CHECK(written(bad) != errc::none);
+  // A job without a parent has no pieces.
+  CAF_CHECK(written("pieces/" + job_id{}.str() + "/" + own + ".mp4", {}) != errc::none);
+  auto ticket = write_ticket({token, worker_id{{1, 1}}, "renditions/" + own, true}, parent, "attic", now);
+  CAF_REQUIRE(ticket.has_value());
+  CAF_CHECK(ticket->action == file_action::write_folder);
+  CAF_CHECK(ticket->token == token && ticket->node == "attic" && ticket->expires == now + ticket_valid);
+}
+
+CAF_TEST(an attempt reads films and what jobs have made) {
+  const library_id films{{4, 4}};
+  CAF_CHECK(readable(films, "a/b.mkv") == errc::none);
+  CAF_CHECK(readable({}, "pieces/x/y.mp4") == errc::none);
+  CAF_CHECK(readable({}, "uploads/x/y.mp4") == errc::none);
+  for (auto bad : {"troupe.db", "node.id", "logs/trouped.log", "lock", "tmp/x", "pieces", ""})
+    CAF_CHECK(readable({}, bad) != errc::none);
+  for (auto bad : {"../x", "a/../../x", "/etc/passwd", "a//b", ".", ""})
+    CAF_CHECK(readable(films, bad) != errc::none);
+  auto ticket = read_ticket({token, worker_id{{1, 1}}, films, "a/b.mkv"}, {5, 6, 7}, "attic", now);
+  CAF_REQUIRE(ticket.has_value());
+  CAF_CHECK_EQUAL(ticket->root, "library:" + films.str());
+  CAF_CHECK_EQUAL(ticket->size, 5u);
+  CAF_CHECK(**library_of_root(ticket->root) == films);
+  CAF_CHECK(!library_of_root("data")->has_value());
+  for (auto bad : {"", "library:", "library:x", "data2"})
+    CAF_CHECK(!library_of_root(bad));
+}
+
+CAF_TEST(only the attempt that runs now gets anything) {
+  job row;
+  row.id = token.job;
+  row.state = job_state::running;
+  row.attempt = token.attempt;
+  row.lease_term = token.term;
+  row.lease_worker = worker_id{{1, 1}};
+  CAF_CHECK(check_attempt(row, token, worker_id{{1, 1}}).has_value());
+  CAF_CHECK(check_attempt(row, token, worker_id{{1, 2}}).error().code == errc::stale_lease);
+  auto late = token;
+  late.attempt = 1;
+  CAF_CHECK(!check_attempt(row, late, worker_id{{1, 1}}));
+  late = token;
+  late.term = 2;
+  CAF_CHECK(!check_attempt(row, late, worker_id{{1, 1}}));
+  for (auto state : {job_state::completed, job_state::queued, job_state::cancelled}) {
+    row.state = state;
+    CAF_CHECK(!check_attempt(row, token, worker_id{{1, 1}}));
+  }
+}

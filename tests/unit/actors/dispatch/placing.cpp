@@ -1,0 +1,513 @@
+#define CAF_SUITE dispatch.placing
+
+#include "tests/support/unit_test.hpp"
+#include "tests/unit/actors/dispatch/world.hpp"
+
+#include <caf/make_message.hpp>
+
+using namespace troupe;
+using namespace troupe::dispatch;
+using troupe::dispatch::test::virtual_clock;
+
+namespace {
+
+struct fixture {
+  fixture() {
+    config.utc_offset = [](timestamp) { return std::chrono::minutes{0}; };
+    renew();
+  }
+  void renew() {
+    queue = std::make_unique<job_queue>(config, clock, [this] { return rng(); });
+    queue->recover(7, {});
+  }
+
+  worker_id join(uint64_t n, uint32_t slots = 4, resources tokens = {}, std::vector<std::string> capabilities = {}) {
+    worker_hello x;
+    x.id = worker_id{{9, n}};
+    x.node_name = "node-" + std::to_string(n);
+    x.kinds = {"noop", "storyboard", "transcode"};
+    x.credit = {{"default", slots}, {"images", slots}, {"video", slots}};
+    x.capabilities = std::move(capabilities);
+    x.tokens = tokens;
+    queue->join(x);
+    hellos[n] = x;
+    return x.id;
+  }
+  job_id submit(job_spec s = {}) {
+    if (s.kind.empty())
+      s.kind = "noop";
+    auto r = queue->submit({s});
+    CAF_REQUIRE(r.has_value());
+    clock.now += milliseconds{1};
+    return r->front().id;
+  }
+  /// 0: it does not run.
+  uint64_t runs_on(job_id id) {
+    auto* j = queue->find(id);
+    return j->state == job_state::running ? j->lease_worker.raw.lo : 0;
+  }
+  uint64_t placed(job_id id) {
+    queue->assign();
+    queue->take();
+    return runs_on(id);
+  }
+  void end(job_id id, attempt_end how = attempt_end::completed, error_class cls = error_class::transient) {
+    auto* j = queue->find(id);
+    CAF_REQUIRE(j->state == job_state::running);
+    attempt_outcome o;
+    o.token = j->token();
+    o.end = how;
+    o.cls = cls;
+    o.failure = error{errc::io, "the disk said no"};
+    CAF_REQUIRE(queue->hand_in(j->lease_worker, o));
+  }
+  void fail(job_id id) {
+    end(id, attempt_end::failed);
+  }
+  void pass(int64_t ms) {
+    for (; ms > 0; ms -= 5'000) {
+      clock.now += milliseconds{std::min<int64_t>(ms, 5'000)};
+      for (auto& [n, x] : hellos) {
+        std::vector<lease_token> held;
+        for (auto& w : queue->workers())
+          if (w.id == x.id)
+            held = w.running;
+        queue->renew(x.id, held);
+      }
+      queue->tick();
+    }
+  }
+  std::string why(job_id id) {
+    std::string out;
+    auto x = queue->explain(id);
+    for (auto& r : x->reasons)
+      out += r + "\n";
+    return out;
+  }
+  bool says(job_id id, const std::string& what) {
+    auto text = why(id);
+    if (text.find(what) != std::string::npos)
+      return true;
+    CAF_MESSAGE("it says: " << text);
+    return false;
+  }
+  node_details node(uint64_t n) {
+    for (auto& x : queue->nodes())
+      if (x.rules.name == "node-" + std::to_string(n))
+        return x;
+    CAF_FAIL("no such node");
+  }
+  void set(uint64_t n, std::function<void(node_rules&)> change) {
+    node_rules rules;
+    rules.name = "node-" + std::to_string(n);
+    if (auto now = queue->rules_of(rules.name))
+      rules = *now;
+    change(rules);
+    CAF_REQUIRE(queue->set_node(rules).has_value());
+  }
+  /// A job that `bad` fails and `good` then does; both are otherwise idle.
+  void make_good(uint64_t bad, uint64_t good) {
+    set(good, [](auto& r) { r.state = node_state::draining; });
+    auto id = submit();
+    CAF_REQUIRE_EQUAL(placed(id), bad);
+    fail(id);
+    set(good, [](auto& r) { r.state = node_state::active; });
+    pass(3'000);
+    CAF_REQUIRE_EQUAL(placed(id), good);
+    end(id);
+    queue->take();
+  }
+
+  queue_config config;
+  virtual_clock clock;
+  std::mt19937_64 rng{1};
+  std::unique_ptr<job_queue> queue;
+  std::map<uint64_t, worker_hello> hellos;
+};
+
+job_spec costly(uint32_t cores) {
+  job_spec s;
+  s.cost.cores = cores;
+  return s;
+}
+
+} // namespace
+
+CAF_TEST_FIXTURE_SCOPE(placing, fixture)
+
+CAF_TEST(a job starts only where there are tokens for it and explain says how many) {
+  join(1, 4, {3'000, 0, 0});
+  auto first = submit(costly(2'000));
+  auto second = submit(costly(2'000));
+  auto third = submit(costly(1'000));
+  queue->assign();
+  CAF_CHECK_EQUAL(runs_on(first), 1u);
+  CAF_CHECK_EQUAL(runs_on(second), 0u);
+  CAF_CHECK_EQUAL(runs_on(third), 1u);
+  CAF_CHECK(says(second, "2000 thousandths of a core, of which 0 of 3000 are free"));
+  end(first);
+  CAF_CHECK_EQUAL(placed(second), 1u);
+  auto info = queue->workers().front();
+  CAF_CHECK_EQUAL(info.in_use.cores, 3'000u);
+  CAF_CHECK_EQUAL(info.tokens.cores, 3'000u);
+}
+
+CAF_TEST(what costs more than any worker has runs alone) {
+  join(1, 4, {3'000, 0, 0});
+  auto small = submit(costly(1'000));
+  CAF_CHECK_EQUAL(placed(small), 1u);
+  auto huge = submit(costly(64'000));
+  CAF_CHECK_EQUAL(placed(huge), 0u);
+  end(small);
+  CAF_CHECK_EQUAL(placed(huge), 1u);
+  CAF_CHECK_EQUAL(placed(submit(costly(1'000))), 0u);
+}
+
+CAF_TEST(small work does not keep large work waiting for ever) {
+  join(1, 4, {4'000, 0, 0});
+  std::deque<job_id> small;
+  for (int i = 0; i < 4; ++i)
+    small.push_back(submit(costly(1'000)));
+  queue->assign();
+  auto large = submit(costly(4'000));
+  int steps = 0;
+  for (; runs_on(large) == 0 && steps < 100; ++steps) {
+    // Always more than enough of it, and never an idle worker.
+    small.push_back(submit(costly(1'000)));
+    if (runs_on(small.front()) != 0) {
+      end(small.front());
+      small.pop_front();
+    }
+    pass(1'000);
+    queue->assign();
+    queue->take();
+  }
+  CAF_CHECK_LESS(steps, 30);
+}
+
+CAF_TEST(preferred workers come first and hold nothing up for long) {
+  join(1, 1);
+  join(2, 1, {}, {"library:x"});
+  job_spec s;
+  s.prefers = {"library:x"};
+  auto first = submit(s);
+  CAF_CHECK_EQUAL(placed(first), 2u);
+  auto second = submit(s);
+  CAF_CHECK_EQUAL(placed(second), 0u);
+  CAF_CHECK(says(second, "waits for a worker that offers what it prefers"));
+  // Others are not held up by it.
+  auto plain = submit();
+  CAF_CHECK_EQUAL(placed(plain), 1u);
+  end(plain);
+  pass(5'000);
+  CAF_CHECK_EQUAL(placed(second), 1u);
+  end(first);
+  end(second);
+  // It is better, not needed: without the worker there is nothing to wait for.
+  queue->leave(hellos[2].id);
+  hellos.erase(2);
+  CAF_CHECK_EQUAL(placed(submit(s)), 1u);
+}
+
+CAF_TEST(a preferred worker that becomes free in time gets it) {
+  join(1, 1);
+  join(2, 1, {}, {"library:x"});
+  job_spec s;
+  s.prefers = {"library:x"};
+  auto first = submit(s);
+  CAF_CHECK_EQUAL(placed(first), 2u);
+  auto second = submit(s);
+  CAF_CHECK_EQUAL(placed(second), 0u);
+  end(first);
+  CAF_CHECK_EQUAL(placed(second), 2u);
+}
+
+CAF_TEST(a retry waits for another node but not for ever) {
+  join(1, 1);
+  join(2, 1);
+  auto blocker = submit();
+  CAF_CHECK_EQUAL(placed(blocker), 1u);
+  auto id = submit();
+  CAF_CHECK_EQUAL(placed(id), 2u);
+  fail(id);
+  pass(3'000);
+  CAF_CHECK_EQUAL(placed(id), 0u);
+  CAF_CHECK(says(id, "it failed on node-2 and waits for another node"));
+  // Others go there meanwhile.
+  auto other = submit();
+  CAF_CHECK_EQUAL(placed(other), 2u);
+  end(other);
+  end(blocker);
+  CAF_CHECK_EQUAL(placed(id), 1u);
+  fail(id);
+  pass(6'000);
+  // It failed on both: anywhere.
+  CAF_CHECK(placed(id) != 0u);
+}
+
+CAF_TEST(a retry goes to the same node after its wait or when there is no other) {
+  join(1, 1);
+  join(2, 1);
+  auto blocker = submit();
+  CAF_CHECK_EQUAL(placed(blocker), 1u);
+  auto id = submit();
+  placed(id);
+  fail(id);
+  pass(3'000);
+  CAF_CHECK_EQUAL(placed(id), 0u);
+  pass(30'000);
+  CAF_CHECK_EQUAL(placed(id), 2u);
+  fail(id);
+  end(blocker);
+  queue->leave(hellos[1].id);
+  hellos.erase(1);
+  pass(6'000);
+  CAF_CHECK_EQUAL(placed(id), 2u);
+}
+
+CAF_TEST(the longest piece goes to the fastest node and the shortest to the slowest) {
+  for (uint64_t n : {1, 2, 3})
+    join(n, 1);
+  job_spec s;
+  s.kind = "storyboard";
+  s.work = 100;
+  for (int round = 0; round < 4; ++round) {
+    std::map<uint64_t, job_id> at;
+    for (int i = 0; i < 3; ++i) {
+      auto id = submit(s);
+      at[placed(id)] = id;
+    }
+    pass(10'000);
+    end(at[1]); // ten a second
+    pass(15'000);
+    end(at[2]); // four a second
+    pass(25'000);
+    end(at[3]); // two a second
+  }
+  std::vector<job_id> pieces;
+  for (auto work : {30, 90, 60}) {
+    s.work = work;
+    pieces.push_back(submit(s));
+  }
+  queue->assign();
+  CAF_CHECK_EQUAL(runs_on(pieces[0]), 3u);
+  CAF_CHECK_EQUAL(runs_on(pieces[1]), 1u);
+  CAF_CHECK_EQUAL(runs_on(pieces[2]), 2u);
+  auto speeds = node(1).speeds;
+  CAF_CHECK(speeds["storyboard"] > 9 && speeds["storyboard"] < 11);
+}
+
+CAF_TEST(an owner of very many jobs does not hold up one of three) {
+  join(1, 1);
+  job_spec s;
+  s.owner = "many";
+  for (int i = 0; i < 2'000; ++i)
+    submit(s);
+  std::vector<job_id> few;
+  s.owner = "few";
+  for (int i = 0; i < 3; ++i)
+    few.push_back(submit(s));
+  int starts = 0;
+  for (; !few.empty() && queue->find(few.back()) && queue->find(few.back())->state != job_state::completed; ++starts) {
+    queue->assign();
+    if (starts == 0)
+      CAF_CHECK(queue->workers().front().running.size() == 1);
+    end(queue->workers().front().running.front().job);
+  }
+  CAF_CHECK_LESS(starts, 9);
+}
+
+CAF_TEST(shares follow the weights of owners) {
+  config.owner_weights = {{"heavy", 3}};
+  config.keep_completed = 1'000;
+  renew();
+  join(1, 1);
+  job_spec s;
+  for (int i = 0; i < 200; ++i)
+    for (auto owner : {"heavy", "light"}) {
+      s.owner = owner;
+      submit(s);
+    }
+  std::map<std::string, int> got;
+  for (int i = 0; i < 100; ++i) {
+    queue->assign();
+    auto id = queue->workers().front().running.front().job;
+    ++got[queue->find(id)->spec.owner];
+    end(id);
+  }
+  CAF_CHECK_LESS(72, got["heavy"]);
+  CAF_CHECK_LESS(got["heavy"], 78);
+}
+
+CAF_TEST(small and interactive work goes first and large work is not overtaken for ever) {
+  auto at = clock.now;
+  job_spec large;
+  large.kind = "transcode";
+  large.priority = 5;
+  large.queue = "default";
+  auto big = submit(large);
+  auto small = submit([] {
+    job_spec s;
+    s.priority = 5;
+    return s;
+  }());
+  join(1, 1);
+  CAF_CHECK_EQUAL(placed(small), 1u);
+  int overtaken = 0;
+  while (runs_on(big) == 0) {
+    end(small);
+    pass(20'000);
+    small = submit();
+    queue->assign();
+    ++overtaken;
+    CAF_REQUIRE(overtaken < 100);
+  }
+  CAF_CHECK(clock.now - at <= placing_rules{}.longest_handicap + milliseconds{30'000});
+  CAF_CHECK_LESS(5, overtaken);
+}
+
+CAF_TEST(a drained node finishes what it has and gets nothing new) {
+  join(1);
+  auto first = submit();
+  CAF_CHECK_EQUAL(placed(first), 1u);
+  set(1, [](auto& r) {
+    r.state = node_state::draining;
+    r.reason = "new fans";
+  });
+  auto b = queue->take();
+  CAF_REQUIRE_EQUAL(b.nodes.size(), 1u);
+  CAF_CHECK(b.needs_commit() && b.nodes[0].state == node_state::draining);
+  auto second = submit();
+  CAF_CHECK_EQUAL(placed(second), 0u);
+  CAF_CHECK(says(second, "node-1 is drained: new fans"));
+  CAF_CHECK_EQUAL(runs_on(first), 1u);
+  end(first);
+  CAF_CHECK_EQUAL(placed(second), 0u);
+  set(1, [](auto& r) { r.state = node_state::active; });
+  CAF_CHECK_EQUAL(placed(second), 1u);
+}
+
+CAF_TEST(slots can be changed at run time and the rules outlive the coordinator) {
+  set(1, [](auto& r) { r.slots["default"] = 1; });
+  join(1);
+  queue->take();
+  auto first = submit(), second = submit();
+  queue->assign();
+  CAF_CHECK(runs_on(first) == 1 && runs_on(second) == 0);
+  auto kept = *queue->rules_of("node-1");
+  set(1, [](auto& r) { r.slots["default"] = 9; });
+  CAF_CHECK_EQUAL(placed(second), 1u);
+  queue = std::make_unique<job_queue>(config, clock, [this] { return rng(); });
+  ports::recovered_jobs from;
+  from.nodes = {kept};
+  queue->recover(8, std::move(from));
+  join(1);
+  first = submit(), second = submit();
+  queue->assign();
+  CAF_CHECK(runs_on(first) == 1 && runs_on(second) == 0);
+  node_rules bad;
+  bad.name = "node-1";
+  bad.slots["nowhere"] = 1;
+  bad.weight = 0;
+  auto refused = queue->set_node(bad);
+  CAF_REQUIRE(!refused);
+  CAF_CHECK(refused.error().code == errc::validation);
+  CAF_CHECK_EQUAL(refused.error().fields.size(), 2u);
+}
+
+CAF_TEST(a node works in its hours only) {
+  // The clock of these tests began on a Tuesday, 2023-11-14 22:13 UTC.
+  join(1);
+  set(1, [](auto& r) { r.hours = {{0x7F, 23 * 60, 6 * 60}}; });
+  auto id = submit();
+  CAF_CHECK_EQUAL(placed(id), 0u);
+  CAF_CHECK(says(id, "node-1 is outside of its hours"));
+  pass(46 * 60'000);
+  CAF_CHECK_EQUAL(placed(id), 0u);
+  pass(60'000 + 30'000);
+  CAF_CHECK_EQUAL(placed(id), 1u);
+  pass(7 * 3'600'000);
+  CAF_CHECK_EQUAL(runs_on(id), 1u);
+  CAF_CHECK_EQUAL(placed(submit()), 0u);
+}
+
+CAF_TEST(a node that fails what another does is quarantined with evidence and probed back in) {
+  join(1);
+  join(2);
+  for (int i = 0; i < 3; ++i)
+    make_good(1, 2);
+  auto bad = node(1);
+  CAF_REQUIRE(bad.rules.state == node_state::quarantined);
+  CAF_CHECK(bad.rules.by_score && !bad.open);
+  CAF_REQUIRE_EQUAL(bad.evidence.size(), 3u);
+  CAF_CHECK_EQUAL(bad.evidence[0].done_by, "node-2");
+  CAF_CHECK_EQUAL(bad.evidence[0].error, "the disk said no");
+  CAF_CHECK(node(2).rules.state == node_state::active);
+  // All goes to the other one meanwhile, even when it is full.
+  std::vector<job_id> ids;
+  for (int i = 0; i < 6; ++i)
+    ids.push_back(submit());
+  queue->assign();
+  for (auto id : ids)
+    CAF_CHECK(runs_on(id) != 1);
+  // One at a time, first after a minute; a failure doubles that.
+  pass(60'000);
+  queue->assign();
+  auto on_1 = [&] { return std::count_if(ids.begin(), ids.end(), [&](auto id) { return runs_on(id) == 1; }); };
+  CAF_CHECK_EQUAL(on_1(), 1);
+  for (auto id : ids)
+    if (runs_on(id) == 1)
+      fail(id);
+  pass(100'000);
+  queue->assign();
+  CAF_CHECK_EQUAL(on_1(), 0);
+  pass(30'000);
+  for (int i = 0; i < 2; ++i) {
+    auto id = submit();
+    ids.push_back(id);
+    queue->assign();
+    CAF_CHECK_EQUAL(on_1(), 1);
+    for (auto x : ids)
+      if (runs_on(x) == 1)
+        end(x);
+  }
+  CAF_CHECK(node(1).rules.state == node_state::active);
+  CAF_CHECK_EQUAL(node(1).score, 0.0);
+}
+
+CAF_TEST(a job that fails everywhere is no evidence and the last node of a kind is spared) {
+  join(1);
+  join(2);
+  for (int i = 0; i < 10; ++i) {
+    auto id = submit();
+    for (int attempt = 0; attempt < 3; ++attempt) {
+      CAF_REQUIRE(placed(id) != 0);
+      fail(id);
+      pass(9'000);
+    }
+  }
+  CAF_CHECK_EQUAL(node(1).score, 0.0);
+  CAF_CHECK_EQUAL(node(2).score, 0.0);
+  // Now only node-1 runs downloads.
+  hellos[1].kinds.push_back("download");
+  queue->join(hellos[1]);
+  for (int i = 0; i < 4; ++i)
+    make_good(1, 2);
+  CAF_CHECK(node(1).rules.state == node_state::active);
+  CAF_CHECK(node(1).rules.reason.find("no other node runs jobs of kind download") != std::string::npos);
+  CAF_CHECK_EQUAL(node(1).rules.evidence.size(), 4u);
+}
+
+CAF_TEST(a quarantined node is taken back when nobody else is left) {
+  join(1);
+  join(2);
+  for (int i = 0; i < 3; ++i)
+    make_good(1, 2);
+  CAF_REQUIRE(node(1).rules.state == node_state::quarantined);
+  queue->leave(hellos[2].id);
+  hellos.erase(2);
+  CAF_CHECK(node(1).rules.state == node_state::active);
+  CAF_CHECK_EQUAL(placed(submit()), 1u);
+}
+
+CAF_TEST_FIXTURE_SCOPE_END()

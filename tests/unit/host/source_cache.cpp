@@ -1,0 +1,483 @@
+#define CAF_SUITE host.source_cache
+
+#include "host/source_cache.hpp"
+
+#include "host/cache_map.hpp"
+#include "tests/support/seeds.hpp"
+#include "tests/support/temporary_folder.hpp"
+#include "tests/support/unit_test.hpp"
+
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <set>
+#include <thread>
+
+using namespace troupe;
+using ports::byte_span;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr uint64_t block = 4096;
+
+std::string bytes_of(const std::string& key, uint64_t begin, uint64_t end) {
+  std::string out;
+  for (auto i = begin; i < end; ++i)
+    out += static_cast<char>(key[i % key.size()] + static_cast<char>(i / 97 % 50));
+  return out;
+}
+
+struct fixture {
+  test::temporary_folder folder;
+  uint64_t max_bytes = 1 << 20;
+  uint64_t bytes_a_map = 64 << 20;
+
+  std::unique_ptr<ports::source_cache> open_cache() {
+    auto made = host::open_source_cache({folder.path, max_bytes, bytes_a_map});
+    if (!made)
+      CAF_FAIL(made.error().message);
+    return std::move(*made);
+  }
+
+  static std::shared_ptr<ports::cached_source> open(ports::source_cache& cache, const std::string& key, uint64_t size) {
+    auto x = cache.open(key, size);
+    if (!x)
+      CAF_FAIL(x.error().message);
+    return *x;
+  }
+
+  /// As a fetch does it.
+  static void fetch(ports::cached_source& x, const std::string& key, byte_span what) {
+    auto text = bytes_of(key, what.begin, what.end);
+    CAF_REQUIRE_EQUAL(::pwrite(x.descriptor(), text.data(), text.size(), static_cast<off_t>(what.begin)),
+                      static_cast<ssize_t>(text.size()));
+    CAF_REQUIRE(x.mark(what).has_value());
+  }
+
+  static bool is_true(const ports::cached_source& x, const std::string& key) {
+    for (auto span : x.present()) {
+      std::string text(span.end - span.begin, '\0');
+      if (::pread(x.descriptor(), text.data(), text.size(), static_cast<off_t>(span.begin))
+            != static_cast<ssize_t>(text.size())
+          || text != bytes_of(key, span.begin, span.end))
+        return false;
+    }
+    return true;
+  }
+
+  std::string path_of(const std::string& key, const std::string& suffix) const {
+    return folder.path + "/" + host::xxh128_of(key) + suffix;
+  }
+  std::set<std::string> names() const {
+    std::set<std::string> out;
+    for (auto& x : fs::directory_iterator{folder.path})
+      out.insert(x.path().filename());
+    return out;
+  }
+  uint64_t allocated() const {
+    uint64_t out = 0;
+    for (auto& name : names()) {
+      struct stat facts {};
+      if (name.ends_with(".data") && ::stat((folder.path + "/" + name).c_str(), &facts) == 0)
+        out += static_cast<uint64_t>(facts.st_blocks) * 512;
+    }
+    return out;
+  }
+  void keep(ports::source_cache& cache, const std::string& key, uint64_t size) {
+    fetch(*open(cache, key, size), key, {0, size});
+  }
+};
+
+std::string read_file(const std::string& path) {
+  std::ifstream in{path, std::ios::binary};
+  return {std::istreambuf_iterator<char>{in}, {}};
+}
+
+void write_file(const std::string& path, std::string_view text) {
+  std::ofstream{path, std::ios::binary} << text;
+}
+
+errc code_of(const result<std::shared_ptr<ports::cached_source>>& x) {
+  return x ? errc::none : x.error().code;
+}
+
+} // namespace
+
+CAF_TEST_FIXTURE_SCOPE(source_cache_tests, fixture)
+
+CAF_TEST(what was fetched is there again) {
+  {
+    auto cache = open_cache();
+    auto x = open(*cache, "film", 10 * block);
+    CAF_CHECK_EQUAL(x->size(), 10 * block);
+    CAF_CHECK(x->present().empty());
+    fetch(*x, "film", {0, 100});
+    fetch(*x, "film", {5 * block, 6 * block});
+    fetch(*x, "film", {100, 300});
+    CAF_CHECK((x->present() == std::vector<byte_span>{{0, 300}, {5 * block, 6 * block}}));
+    CAF_CHECK(open(*cache, "film", 10 * block) == x);
+  }
+  auto cache = open_cache();
+  auto x = open(*cache, "film", 10 * block);
+  CAF_CHECK((x->present() == std::vector<byte_span>{{0, 300}, {5 * block, 6 * block}}));
+  CAF_CHECK(is_true(*x, "film"));
+  auto reading = x->open_for_reading();
+  CAF_REQUIRE(reading.has_value());
+  char byte = 0;
+  CAF_CHECK_EQUAL(::pread(reading->get(), &byte, 1, 5 * block), 1);
+  CAF_CHECK_EQUAL(byte, bytes_of("film", 5 * block, 5 * block + 1)[0]);
+  CAF_CHECK_EQUAL(::write(reading->get(), &byte, 1), -1);
+  CAF_CHECK_EQUAL(::fcntl(reading->get(), F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+}
+
+CAF_TEST(no bytes of other files are marked) {
+  auto cache = open_cache();
+  auto x = open(*cache, "film", 100);
+  CAF_CHECK(!x->mark({0, 101}));
+  CAF_CHECK(!x->mark({60, 50}));
+  CAF_CHECK(x->mark({100, 100}).has_value());
+  CAF_CHECK(x->present().empty());
+  CAF_CHECK(open(*cache, "empty", 0)->present().empty());
+}
+
+CAF_TEST(another size is another file) {
+  auto cache = open_cache();
+  auto x = open(*cache, "film", 2 * block);
+  fetch(*x, "film", {0, block});
+  CAF_CHECK(code_of(cache->open("film", block)) == errc::conflict);
+  x.reset();
+  CAF_CHECK(open(*cache, "film", block)->present().empty());
+}
+
+CAF_TEST(what was not used for longest goes first and what is held stays) {
+  max_bytes = 4 * 16 * block;
+  auto cache = open_cache();
+  for (auto* key : {"a", "b", "c", "d"})
+    keep(*cache, key, 16 * block);
+  auto held = open(*cache, "b", 16 * block);
+  // a is used again, so c is the oldest that nobody holds.
+  open(*cache, "a", 16 * block);
+  CAF_REQUIRE(cache->make_room(16 * block).has_value());
+  CAF_CHECK(!fs::exists(path_of("c", ".data")) && !fs::exists(path_of("c", ".map")));
+  CAF_CHECK(fs::exists(path_of("a", ".data")) && fs::exists(path_of("d", ".data")));
+  CAF_REQUIRE(cache->make_room(3 * 16 * block).has_value());
+  CAF_CHECK_EQUAL(names().size(), 2u);
+  CAF_CHECK(is_true(*held, "b"));
+  auto too_much = cache->make_room(3 * 16 * block + 1);
+  CAF_REQUIRE(!too_much);
+  CAF_CHECK(too_much.error().code == errc::storage_full);
+  CAF_CHECK(cache->make_room(max_bytes + 1).error().code == errc::storage_full);
+  held.reset();
+  CAF_CHECK(cache->make_room(max_bytes).has_value());
+  CAF_CHECK(names().empty());
+}
+
+CAF_TEST(the order of use outlives the process) {
+  max_bytes = 4 * 16 * block;
+  {
+    auto cache = open_cache();
+    for (auto* key : {"a", "b", "c"}) {
+      keep(*cache, key, 16 * block);
+      std::this_thread::sleep_for(std::chrono::milliseconds{20});
+    }
+    open(*cache, "a", 16 * block);
+  }
+  auto cache = open_cache();
+  CAF_REQUIRE(cache->make_room(2 * 16 * block).has_value());
+  CAF_CHECK(!fs::exists(path_of("b", ".data")) && fs::exists(path_of("a", ".data"))
+            && fs::exists(path_of("c", ".data")));
+  // A smaller cache throws away what it must when it is opened.
+  cache.reset();
+  max_bytes = 16 * block;
+  cache = open_cache();
+  CAF_CHECK(fs::exists(path_of("a", ".data")) && !fs::exists(path_of("c", ".data")));
+}
+
+CAF_TEST(without room for a byte more nothing new is opened) {
+  max_bytes = 2 * block;
+  auto cache = open_cache();
+  auto x = open(*cache, "film", 2 * block);
+  fetch(*x, "film", {0, 2 * block});
+  CAF_CHECK(code_of(cache->open("other", 10)) == errc::storage_full);
+  CAF_CHECK(cache->open("film", 2 * block).has_value());
+  x.reset();
+  CAF_CHECK(code_of(cache->open("other", 10)) == errc::none);
+}
+
+CAF_TEST(what is dropped is gone even while it is held) {
+  auto cache = open_cache();
+  auto x = open(*cache, "film", 4 * block);
+  fetch(*x, "film", {0, block});
+  cache->drop("film");
+  cache->drop("never seen");
+  CAF_CHECK(names().empty());
+  // Its holder may go on, for itself.
+  fetch(*x, "film", {block, 2 * block});
+  CAF_CHECK(is_true(*x, "film"));
+  CAF_CHECK(x->open_for_reading().has_value());
+  auto again = open(*cache, "film", 4 * block);
+  CAF_CHECK(again != x);
+  CAF_CHECK(again->present().empty());
+  fetch(*again, "film", {0, 10});
+  x.reset();
+  again.reset();
+  CAF_CHECK((open(*cache, "film", 4 * block)->present() == std::vector<byte_span>{{0, 10}}));
+}
+
+CAF_TEST(the cache may go before what it has opened) {
+  auto cache = open_cache();
+  auto x = open(*cache, "film", block);
+  cache.reset();
+  fetch(*x, "film", {0, 10});
+  x.reset();
+  cache = open_cache();
+  CAF_CHECK((open(*cache, "film", block)->present() == std::vector<byte_span>{{0, 10}}));
+}
+
+CAF_TEST(a map that is cut anywhere is thrown away with its data) {
+  {
+    auto cache = open_cache();
+    auto x = open(*cache, "film", 3 * block);
+    fetch(*x, "film", {0, 10});
+    fetch(*x, "film", {block, block + 10});
+  }
+  auto map = read_file(path_of("film", ".map"));
+  auto data = read_file(path_of("film", ".data"));
+  auto reopened = [&](std::string_view text) {
+    write_file(path_of("film", ".data"), data);
+    write_file(path_of("film", ".map"), text);
+    auto cache = open_cache();
+    bool kept = fs::exists(path_of("film", ".map"));
+    CAF_CHECK_EQUAL(kept, fs::exists(path_of("film", ".data")));
+    return kept;
+  };
+  CAF_REQUIRE(reopened(map));
+  for (size_t n = 0; n < map.size(); ++n)
+    if (reopened(std::string_view{map}.substr(0, n)))
+      CAF_FAIL("cut after " << n);
+  for (size_t n = 0; n < map.size(); ++n)
+    for (int bit = 0; bit < 8; ++bit) {
+      auto other = map;
+      other[n] = static_cast<char>(other[n] ^ 1 << bit);
+      if (host::decode_cache_map(other))
+        CAF_FAIL("byte " << n << ", bit " << bit);
+    }
+  CAF_CHECK(!reopened(map + map));
+  CAF_CHECK(!reopened(map + " "));
+  // True, but of another key.
+  CAF_CHECK(!reopened(host::encode(host::cache_map{"other", 3 * block, {}})));
+}
+
+CAF_TEST(a map says only what can be) {
+  auto good = [](const host::cache_map& x) { return host::decode_cache_map(host::encode(x)).has_value(); };
+  CAF_CHECK(good({"k", 100, {{0, 10}, {20, 100}}}));
+  CAF_CHECK(good({"key\nwith \n lines", 0, {}}));
+  CAF_CHECK(!good({"k", 100, {{0, 101}}}));
+  CAF_CHECK(!good({"k", 100, {{5, 5}}}));
+  CAF_CHECK(!good({"k", 100, {{0, 10}, {10, 20}}}));
+  CAF_CHECK(!good({"k", 100, {{20, 30}, {0, 10}}}));
+}
+
+CAF_TEST(leftovers of a crash go and other names stay) {
+  {
+    auto cache = open_cache();
+    keep(*cache, "film", block);
+  }
+  write_file(path_of("a", ".data"), "begun, no map yet");
+  write_file(path_of("b", ".map"), read_file(path_of("film", ".map")));
+  write_file(path_of("film", ".map.new"), "half a m");
+  write_file(folder / "README", "a person's");
+  write_file(folder / "0123.data", "a person's");
+  fs::create_directory(folder / "folder.data");
+  auto cache = open_cache();
+  CAF_CHECK((names()
+             == std::set<std::string>{"0123.data", "README", "folder.data", host::xxh128_of("film") + ".data",
+                                      host::xxh128_of("film") + ".map"}));
+  CAF_CHECK((open(*cache, "film", block)->present() == std::vector<byte_span>{{0, block}}));
+}
+
+CAF_TEST(data of another size than its map is thrown away) {
+  {
+    auto cache = open_cache();
+    keep(*cache, "film", 2 * block);
+  }
+  CAF_REQUIRE_EQUAL(::truncate(path_of("film", ".data").c_str(), block), 0);
+  auto cache = open_cache();
+  CAF_CHECK(names().empty());
+}
+
+CAF_TEST(what a killed process had not written down is not believed) {
+  bytes_a_map = 2 * block;
+  auto cache = open_cache();
+  auto x = open(*cache, "film", 8 * block);
+  fetch(*x, "film", {0, block});
+  CAF_CHECK(!fs::exists(path_of("film", ".map")));
+  fetch(*x, "film", {block, 2 * block});
+  CAF_REQUIRE(fs::exists(path_of("film", ".map")));
+  fetch(*x, "film", {4 * block, 5 * block});
+  // As the folder would be found after kill -9 here.
+  test::temporary_folder after;
+  fs::copy(folder.path, after.path, fs::copy_options::recursive);
+  auto found = host::open_source_cache({after.path, max_bytes, bytes_a_map});
+  CAF_REQUIRE(found.has_value());
+  auto again = open(**found, "film", 8 * block);
+  CAF_CHECK((again->present() == std::vector<byte_span>{{0, 2 * block}}));
+  CAF_CHECK(is_true(*again, "film"));
+}
+
+CAF_TEST(a full disk is told and nothing false is written down) {
+  auto mounted = folder.path;
+  if (::mount("tmpfs", mounted.c_str(), "tmpfs", 0, "size=64k") != 0) {
+    std::cerr << "SKIPPED: a full disk is told (mounting is not allowed here)\n";
+    return;
+  }
+  {
+    bytes_a_map = 1;
+    auto cache = open_cache();
+    auto x = open(*cache, "film", 8 * block);
+    fetch(*x, "film", {0, block});
+    write_file(mounted + "/filler", std::string(1 << 20, 'x'));
+    auto marked = x->mark({block, 2 * block});
+    CAF_REQUIRE(!marked);
+    CAF_CHECK(marked.error().code == errc::storage_full);
+    CAF_CHECK(!fs::exists(path_of("film", ".map.new")));
+    fs::remove(mounted + "/filler");
+    CAF_CHECK(x->mark({2 * block, 2 * block}).has_value());
+  }
+  {
+    auto cache = open_cache();
+    CAF_CHECK_EQUAL(open(*cache, "film", 8 * block)->present().size(), 1u);
+  }
+  ::umount2(mounted.c_str(), MNT_DETACH);
+}
+
+CAF_TEST(many threads use one cache) {
+  max_bytes = 64 * block;
+  bytes_a_map = 2 * block;
+  auto cache = open_cache();
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([&, t] {
+      std::mt19937 random(static_cast<unsigned>(t));
+      for (int i = 0; i < 150; ++i) {
+        auto key = "film" + std::to_string(random() % 6);
+        auto x = cache->open(key, 16 * block);
+        if (!x) {
+          wrong += x.error().code != errc::storage_full;
+          continue;
+        }
+        auto begin = random() % 16 * block;
+        auto text = bytes_of(key, begin, begin + block);
+        wrong += ::pwrite((*x)->descriptor(), text.data(), text.size(), static_cast<off_t>(begin)) < 0;
+        wrong += !(*x)->mark({begin, begin + block});
+        wrong += !is_true(**x, key);
+        (void)cache->make_room(block);
+        if (random() % 20 == 0)
+          cache->drop(key);
+      }
+    });
+  for (auto& t : threads)
+    t.join();
+  CAF_CHECK_EQUAL(wrong.load(), 0);
+  cache.reset();
+  cache = open_cache();
+  for (int i = 0; i < 6; ++i) {
+    auto key = "film" + std::to_string(i);
+    CAF_CHECK(is_true(*open(*cache, key, 16 * block), key));
+  }
+}
+
+CAF_TEST(any sequence of calls and restarts keeps the promises) {
+  test::for_seeds(40, [&](uint64_t seed) {
+    std::mt19937_64 random{seed};
+    auto pick = [&](uint64_t n) { return random() % n; };
+    test::temporary_folder root;
+    max_bytes = (8 + pick(40)) * block;
+    const auto mapped = (1 + pick(6)) * block;
+    auto path = root / "0";
+    auto opened = [&](const std::string& where) {
+      auto x = host::open_source_cache({where, max_bytes, mapped});
+      CAF_REQUIRE(x.has_value());
+      return std::move(*x);
+    };
+    auto cache = opened(path);
+    std::map<std::string, std::shared_ptr<ports::cached_source>> held;
+    // What was marked since the key was last begun anew: nothing else may ever be believed.
+    std::map<std::string, ports::byte_spans> marked;
+    auto believed = [&](const std::string& key, const ports::cached_source& x) {
+      CAF_REQUIRE(is_true(x, key));
+      for (auto span : x.present())
+        CAF_REQUIRE(marked[key].missing(span).empty());
+    };
+    for (int step = 0; step < 120; ++step) {
+      auto key = "film" + std::to_string(pick(7));
+      switch (pick(9)) {
+      case 0:
+      case 1:
+        if (auto x = cache->open(key, 16 * block)) {
+          believed(key, **x);
+          held[key] = *x;
+        } else {
+          CAF_REQUIRE(x.error().code == errc::storage_full);
+        }
+        break;
+      case 2:
+      case 3:
+      case 4:
+        if (auto i = held.find(key); i != held.end()) {
+          auto begin = pick(16 * block);
+          byte_span span{begin, begin + 1 + pick(16 * block - begin)};
+          if (!cache->make_room(span.end - span.begin))
+            break;
+          fetch(*i->second, key, span);
+          marked[key].add(span);
+          CAF_REQUIRE(marked[key].missing(span).empty());
+          CAF_REQUIRE(ports::byte_spans{}.missing(span).size() == 1);
+        }
+        break;
+      case 5:
+        held.erase(key);
+        break;
+      case 6:
+        cache->drop(key);
+        held.erase(key);
+        marked[key] = {};
+        break;
+      case 7:
+        if (auto room = pick(max_bytes); cache->make_room(room)) {
+          uint64_t used = 0;
+          for (auto& x : fs::directory_iterator{path}) {
+            struct stat facts {};
+            if (x.path().extension() == ".data" && ::stat(x.path().c_str(), &facts) == 0)
+              used += static_cast<uint64_t>(facts.st_blocks) * 512;
+          }
+          CAF_REQUIRE(used + room <= max_bytes);
+        }
+        break;
+      default:
+        // Killed: what is on the disk now is what the next process finds.
+        auto next = root / std::to_string(step + 1);
+        fs::copy(path, next, fs::copy_options::recursive);
+        path = next;
+        held.clear();
+        cache = opened(path);
+      }
+    }
+    held.clear();
+    cache = opened(path);
+    for (int i = 0; i < 7; ++i) {
+      auto key = "film" + std::to_string(i);
+      if (auto x = cache->open(key, 16 * block))
+        believed(key, **x);
+    }
+  });
+}
+
+CAF_TEST_FIXTURE_SCOPE_END()
