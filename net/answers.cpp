@@ -11,6 +11,14 @@ response job_response(int status, const submit_receipt& receipt) {
   return json_response(status, std::move(out).str());
 }
 
+response enveloped(int status, std::string_view data) {
+  object_writer meta;
+  meta.time("timestamp", system_clocks{}.wall()).text("version", TROUPE_VERSION);
+  object_writer out;
+  out.boolean("success", true).raw("data", data).raw("meta", std::move(meta).str());
+  return json_response(status, std::move(out).str());
+}
+
 std::string page_json(std::string_view name, std::string items, uint32_t page, uint32_t limit, uint64_t total) {
   object_writer out;
   out.raw(name, items).number("page", page).number("limit", limit).number("total", total);

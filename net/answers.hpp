@@ -22,6 +22,9 @@ std::optional<Id> id_from_path(exchange& x, std::string_view what) {
 /// {jobId,status,trackingUrl}
 response job_response(int status, const submit_receipt& receipt);
 
+/// {"success":true,"data":…,"meta":{"timestamp","version"}}, for /api/admin and its like; `data` is JSON.
+response enveloped(int status, std::string_view data);
+
 /// {name: [items], page, limit, total, totalPages}
 std::string page_json(std::string_view name, std::string items, uint32_t page, uint32_t limit, uint64_t total);
 

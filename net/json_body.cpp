@@ -1,8 +1,11 @@
 #include "net/json_body.hpp"
 
+#include "net/exposition.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <cmath>
 
 namespace troupe::net {
 
@@ -102,6 +105,18 @@ std::optional<int64_t> json_body::integer(std::string_view name, int64_t minimum
   return number;
 }
 
+std::optional<double> json_body::number(std::string_view name, double minimum, double maximum) {
+  auto x = impl_->find(name);
+  if (!x)
+    return std::nullopt;
+  auto value = x->is_number() ? x->get<double>() : std::nan("");
+  if (!(value >= minimum && value <= maximum)) {
+    problem(name, "must be a number from " + exposition_number(minimum) + " to " + exposition_number(maximum));
+    return std::nullopt;
+  }
+  return value;
+}
+
 std::optional<bool> json_body::boolean(std::string_view name) {
   auto x = impl_->find(name);
   if (!x)
@@ -141,6 +156,17 @@ std::optional<std::string> json_body::object(std::string_view name) {
     return std::nullopt;
   if (!x->is_object()) {
     problem(name, "must be an object");
+    return std::nullopt;
+  }
+  return x->dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+std::optional<std::string> json_body::list(std::string_view name) {
+  auto x = impl_->find(name);
+  if (!x)
+    return std::nullopt;
+  if (!x->is_array()) {
+    problem(name, "must be a list");
     return std::nullopt;
   }
   return x->dump(-1, ' ', false, json::error_handler_t::replace);

@@ -25,12 +25,15 @@ public:
   // Absent (or null): nullopt. Of another type or out of range: nullopt, and a problem is noted.
   std::optional<std::string> text(std::string_view name, size_t max_length = 4096);
   std::optional<int64_t> integer(std::string_view name, int64_t minimum, int64_t maximum);
+  std::optional<double> number(std::string_view name, double minimum, double maximum);
   std::optional<bool> boolean(std::string_view name);
   std::optional<std::vector<std::string>> texts(std::string_view name, size_t max_count);
   /// An object's members that are texts ("topic" → "since").
   std::vector<std::pair<std::string, std::string>> text_members(std::string_view name);
   /// The value as JSON; an object only.
   std::optional<std::string> object(std::string_view name);
+  /// The same of a list.
+  std::optional<std::string> list(std::string_view name);
   /// The whole as JSON.
   std::string dump() const;
 

@@ -204,6 +204,7 @@ std::vector<route> all_routes() {
   add_job_cleanup_routes(out);
   add_job_download_routes(out);
   add_queue_routes(out);
+  add_node_routes(out);
   add_health_routes(out);
   add_metrics_routes(out);
   add_live_routes(out);

@@ -109,6 +109,7 @@ void add_job_routes(std::vector<route>& out);
 void add_job_cleanup_routes(std::vector<route>& out);
 void add_job_download_routes(std::vector<route>& out);
 void add_queue_routes(std::vector<route>& out);
+void add_node_routes(std::vector<route>& out);
 void add_health_routes(std::vector<route>& out);
 void add_metrics_routes(std::vector<route>& out);
 void add_live_routes(std::vector<route>& out);

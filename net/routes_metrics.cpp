@@ -15,6 +15,7 @@ namespace {
 struct figures {
   std::optional<std::vector<queue_stats>> queues;
   std::optional<std::vector<worker_info>> workers;
+  std::optional<std::vector<node_details>> nodes;
   std::optional<ports::executor_figures> executors;
 };
 using figures_ptr = std::shared_ptr<figures>;
@@ -127,6 +128,42 @@ void add_workers(exposition& out, const std::vector<worker_info>& all) {
       out.sample(static_cast<double>(slots), {{"worker", name}, {"queue", queue}});
 }
 
+void add_nodes(exposition& out, const std::vector<node_details>& all) {
+  std::map<std::string_view, uint64_t> states{
+    {"active", 0}, {"away", 0}, {"closed", 0}, {"draining", 0}, {"quarantined", 0}};
+  for (auto& x : all)
+    ++states[standing(x)];
+  out.family("troupe_nodes", "gauge", "Nodes by what becomes of new work there; closed: outside of their hours");
+  for (auto& [state, n] : states)
+    out.sample(static_cast<double>(n), {{"state", state}});
+  out.family("troupe_node_slots", "gauge", "Jobs of a queue that a node takes at once");
+  for (auto& x : all)
+    for (auto& [queue, n] : x.queues)
+      out.sample(n.slots, {{"node", x.rules.name}, {"queue", queue}});
+  out.family("troupe_node_slots_used", "gauge", "Jobs of a queue that a node runs");
+  for (auto& x : all)
+    for (auto& [queue, n] : x.queues)
+      out.sample(n.used, {{"node", x.rules.name}, {"queue", queue}});
+  out.family("troupe_node_leases", "gauge", "Jobs that the workers of a node hold the lease of");
+  for (auto& x : all)
+    out.sample(x.running, {{"node", x.rules.name}});
+  out.family("troupe_node_speed", "gauge", "Measured units of work a second (of encodes: seconds of film), by kind");
+  for (auto& x : all)
+    for (auto& [kind, speed] : x.speeds)
+      out.sample(speed, {{"node", x.rules.name}, {"kind", kind}});
+  out.family("troupe_node_score", "gauge", "Failures of a node that others made good, fading; at 2.5 quarantined");
+  for (auto& x : all)
+    out.sample(x.score, {{"node", x.rules.name}});
+}
+
+void add_traffic(exposition& out, const ports::file_traffic& x) {
+  out.family("troupe_file_bytes_total", "counter", "Bytes of files that went to other nodes and came from them");
+  for (auto& [node, bytes] : x.sent)
+    out.sample(static_cast<double>(bytes), {{"node", node}, {"direction", "out"}});
+  for (auto& [node, bytes] : x.received)
+    out.sample(static_cast<double>(bytes), {{"node", node}, {"direction", "in"}});
+}
+
 void add_executors(exposition& out, const ports::executor_figures& x) {
   out.family("troupe_executors", "gauge", "Executor processes of this node");
   out.sample(static_cast<double>(x.busy), {{"state", "busy"}});
@@ -163,6 +200,10 @@ void answer_metrics(exchange& x, const figures& got) {
   text.family("media_requests_total", "counter", "Requests for films and series, by type and status");
   if (got.workers)
     add_workers(text, *got.workers);
+  if (got.nodes)
+    add_nodes(text, *got.nodes);
+  if (auto traffic = x.app().backend.traffic())
+    add_traffic(text, *traffic);
   if (got.executors)
     add_executors(text, *got.executors);
   text.family("troupe_coordinator_away", "gauge",
@@ -192,8 +233,12 @@ void ask_executors(exchange& x, figures_ptr all) {
     x, all, &figures::executors, [](exchange& self, figures_ptr got) { answer_metrics(self, *got); }));
 }
 
+void ask_nodes(exchange& x, figures_ptr all) {
+  x.app().backend.nodes(keep<std::vector<node_details>>(x, all, &figures::nodes, ask_executors));
+}
+
 void ask_workers(exchange& x, figures_ptr all) {
-  x.app().backend.workers(keep<std::vector<worker_info>>(x, all, &figures::workers, ask_executors));
+  x.app().backend.workers(keep<std::vector<worker_info>>(x, all, &figures::workers, ask_nodes));
 }
 
 void scrape(exchange& x) {

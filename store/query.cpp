@@ -44,6 +44,20 @@ void filter::any_of(const std::string& column, const std::vector<std::string>& v
   also(column + " IN (" + list + ")");
 }
 
+void filter::any_of_states(const std::vector<std::string>& states) {
+  auto named = [&](const char* state) { return std::find(states.begin(), states.end(), state) != states.end(); };
+  // As shown_state has it. Literals, and the state alone where both are asked for: so the indexes serve.
+  if (named("waiting") == named("running"))
+    return any_of("state", states);
+  std::string list;
+  for (auto& s : states)
+    list += (list.empty() ? "" : ", ") + next_parameter(s);
+  if (named("running"))
+    also("(state IN (" + list + ") OR (state = 'waiting' AND continuation <> ''))");
+  else
+    also("(state IN (" + list + ") AND NOT (state = 'waiting' AND continuation <> ''))");
+}
+
 std::string filter::next_parameter(std::string value) {
   values_.push_back(std::move(value));
   return ":p" + std::to_string(values_.size());
@@ -76,7 +90,7 @@ result<filter> job_filter(const job_query& query, const engine& eng) {
       return refused("status", "is waiting, delayed, queued, running, completed, failed or cancelled, or several of "
                                "them with commas");
   if (!states.empty())
-    out.any_of("state", states);
+    out.any_of_states(states);
   auto equal = [&](const char* column, std::string value) {
     if (value.empty())
       return;

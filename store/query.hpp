@@ -21,6 +21,9 @@ public:
   /// "column IN (…)"
   void any_of(const std::string& column, const std::vector<std::string>& values);
 
+  /// Jobs that people see in one of these states (shown_state).
+  void any_of_states(const std::vector<std::string>& states);
+
   /// " WHERE …", or nothing.
   const std::string& sql() const noexcept {
     return sql_;

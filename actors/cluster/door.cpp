@@ -47,10 +47,12 @@ mesh::door::behavior_type door(mesh::door::stateful_pointer<door_state> self, st
 
 mesh::node_info::behavior_type node_info(mesh::node_info::stateful_pointer<node_info_state> self,
                                          mesh::node_status status, std::shared_ptr<const std::atomic<uint64_t>> term,
-                                         std::vector<media_profile> profiles) {
+                                         std::vector<media_profile> profiles,
+                                         std::shared_ptr<const refusal_log> refusals) {
   self->state.status = std::move(status);
   self->state.term = std::move(term);
   self->state.profiles = std::move(profiles);
+  self->state.refusals = std::move(refusals);
   self->state.started = system_clocks{}.mono();
   return {
     [self](const mesh::get_status&) {
@@ -60,6 +62,7 @@ mesh::node_info::behavior_type node_info(mesh::node_info::stateful_pointer<node_
       return answer;
     },
     [self](const mesh::get_profiles&) { return mesh::profile_list{self->state.profiles}; },
+    [self](const mesh::get_refusals&) { return mesh::refusal_list{self->state.refusals->last()}; },
   };
 }
 

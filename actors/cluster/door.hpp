@@ -30,12 +30,14 @@ struct node_info_state {
   mono_time started;
   std::shared_ptr<const std::atomic<uint64_t>> term;
   std::vector<media_profile> profiles;
+  std::shared_ptr<const refusal_log> refusals;
 };
 
-/// Role: says what this node is, and which profiles its configuration has. Uptime and term are filled in at each
-/// answer.
+/// Role: says what this node is, which profiles its configuration has, and whom its door has refused. Uptime and term
+/// are filled in at each answer.
 mesh::node_info::behavior_type node_info(mesh::node_info::stateful_pointer<node_info_state> self,
                                          mesh::node_status status, std::shared_ptr<const std::atomic<uint64_t>> term,
-                                         std::vector<media_profile> profiles);
+                                         std::vector<media_profile> profiles,
+                                         std::shared_ptr<const refusal_log> refusals);
 
 } // namespace troupe::cluster

@@ -24,7 +24,36 @@ gatekeeper::gatekeeper(std::optional<identity::node_papers> papers, const clock&
   papers_(std::move(papers)), time_(time) {
 }
 
+void refusal_log::note(refused_peer x) {
+  std::lock_guard guard{mutex_};
+  auto same = [&](const refused_peer& y) { return y.name == x.name && y.role == x.role && y.reason == x.reason; };
+  if (auto known = std::find_if(peers_.begin(), peers_.end(), same); known != peers_.end()) {
+    x.times += known->times;
+    peers_.erase(known);
+  }
+  peers_.push_back(std::move(x));
+  if (peers_.size() > most)
+    peers_.pop_front();
+}
+
+std::vector<refused_peer> refusal_log::last() const {
+  std::lock_guard guard{mutex_};
+  return {peers_.rbegin(), peers_.rend()};
+}
+
+void gatekeeper::refused(std::string_view name, std::string_view role, const error& why) {
+  refusals_->note({time_.wall(), std::string{name.substr(0, longest_name)}, std::string{role}, why.message});
+}
+
 result<mesh::greeting> gatekeeper::greet(const mesh::greet& x) {
+  auto out = answer(x);
+  // It has not said who it is yet.
+  if (!out)
+    refused({}, {}, out.error());
+  return out;
+}
+
+result<mesh::greeting> gatekeeper::answer(const mesh::greet& x) {
   if (x.protocol_version != worker_protocol_version)
     return other_version("the peer", x.protocol_version);
   if (!papers_)
@@ -79,9 +108,7 @@ result<std::string> gatekeeper::admit(const mesh::knock& x, std::string_view rol
   auto out = check(x, role);
   if (out)
     return out;
-  refusals_.push_back({time_.wall(), x.name.substr(0, longest_name), std::string{role}, out.error()});
-  if (refusals_.size() > most_refusals)
-    refusals_.pop_front();
+  refused(x.name, role, out.error());
   return out;
 }
 

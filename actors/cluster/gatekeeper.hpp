@@ -4,17 +4,25 @@
 #include "protocol/mesh/messages.hpp"
 
 #include <deque>
+#include <memory>
+#include <mutex>
 #include <optional>
 
 namespace troupe::cluster {
 
-/// Who was not let in, for people.
-struct refusal {
-  timestamp when{};
-  /// As the peer calls itself: perhaps a lie.
-  std::string name;
-  std::string role;
-  error why;
+/// Who was not let in lately, for people. Who comes again and again for the same reason is one entry. Any thread.
+class refusal_log {
+public:
+  void note(refused_peer x);
+  /// Newest first.
+  std::vector<refused_peer> last() const;
+
+  static constexpr size_t most = 50;
+
+private:
+  mutable std::mutex mutex_;
+  /// Newest last.
+  std::deque<refused_peer> peers_;
 };
 
 /// Who may come in at a node's door. Without papers everybody of this version who reaches it: then the mesh is on
@@ -30,21 +38,21 @@ public:
   /// otherwise.
   result<std::string> admit(const mesh::knock& x, std::string_view role);
 
-  /// The last ones, newest last.
-  const std::deque<refusal>& refusals() const noexcept {
+  std::shared_ptr<const refusal_log> refusals() const noexcept {
     return refusals_;
   }
 
   static constexpr milliseconds challenge_valid{30'000};
   /// Who asks for more at a time loses the oldest ones.
   static constexpr size_t most_challenges = 1024;
-  static constexpr size_t most_refusals = 50;
 
 private:
   struct open_challenge {
     std::string text;
     mono_time until;
   };
+  void refused(std::string_view name, std::string_view role, const error& why);
+  result<mesh::greeting> answer(const mesh::greet& x);
   result<std::string> check(const mesh::knock& x, std::string_view role);
   /// Once only.
   bool take_challenge(const std::string& text);
@@ -52,7 +60,7 @@ private:
   std::optional<identity::node_papers> papers_;
   const clock& time_;
   std::deque<open_challenge> challenges_;
-  std::deque<refusal> refusals_;
+  std::shared_ptr<refusal_log> refusals_ = std::make_shared<refusal_log>();
 };
 
 } // namespace troupe::cluster

@@ -118,6 +118,7 @@ void job_queue::tick() {
       continue;
     }
     w->suspect = true;
+    q.changed_nodes.insert(w->node_name);
     q.silence.erase(*w);
     q.ready.slots_changed(*w);
     q.spare_the_last();

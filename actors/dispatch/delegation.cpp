@@ -10,6 +10,9 @@ namespace troupe::dispatch {
 
 namespace {
 
+/// Speeds of nodes change with what they do; this old they are good enough.
+constexpr milliseconds lanes_hold{1'000};
+
 /// Told no more often than any other job's progress.
 constexpr milliseconds told_interval{100};
 
@@ -24,6 +27,10 @@ result<void> check_shape(const delegation& x) {
   for (auto share : x.shares)
     if (!std::isfinite(share) || share < 0)
       return {errc::protocol, "the share of a child job must be a number from 0"};
+  // One that waited for the job itself, or for what waits for it, would never run.
+  for (auto& spec : x.jobs)
+    if (!spec.depends_on.empty())
+      return {errc::protocol, "a child job that a job hands its work to can't depend on other jobs"};
   return {};
 }
 
@@ -44,8 +51,10 @@ result<void> job_queue::impl::delegate(entry& e, const attempt_outcome& outcome)
   for (auto id : given.keep) {
     auto* had = e.row.delegated() ? &e.row.next.front().children : nullptr;
     auto i = had ? std::find_if(had->begin(), had->end(), [&](auto& c) { return c.id == id; }) : decltype(had->end()){};
-    if (!had || i == had->end() || !find(id))
-      return {errc::protocol, "job " + id.str() + " is no child of " + e.row.id.str() + " that could be kept"};
+    auto twice = std::any_of(next.children.begin(), next.children.end(), [&](auto& c) { return c.id == id; });
+    if (!had || i == had->end() || !find(id) || twice)
+      return {errc::protocol,
+              "job " + id.str() + " is no child of " + e.row.id.str() + " that could be kept, or is named twice"};
     next.children.push_back(*i);
   }
   for (auto& spec : given.jobs) {
@@ -93,25 +102,46 @@ const std::string& job_queue::impl::state_for(const entry& e) const {
   return parent && parent->row.delegated() ? parent->row.next.front().state : none;
 }
 
-std::vector<double> job_queue::impl::lanes_for(const entry& e) const {
-  auto* kind = find_job_kind(e.row.spec.kind);
-  if (!kind || kind->part.empty() || e.row.delegated())
-    return {};
+const std::vector<double>& job_queue::impl::lanes_for(const entry& e) {
+  static const std::vector<double> none;
+  auto* part = e.kind->part;
+  if (!part || e.row.delegated())
+    return none;
+  // To look at all workers takes longer than everything else that a start needs.
+  auto& known = split_lanes;
+  auto now = clk.mono();
+  if (known.part == part && known.queue == e.queue && known.offers == ready.offers() && now < known.until)
+    return known.lanes;
+  known = {part, e.queue, ready.offers(), now + lanes_hold, count_lanes(*part, e.queue)};
+  return known.lanes;
+}
+
+std::vector<double> job_queue::impl::count_lanes(const kind_state& part, const queue_state* queue) const {
   std::map<std::string_view, const node_record*> lanes;
   for (auto& [_, w] : workers)
-    if (w.assignable() && w.node->open && std::binary_search(w.kinds.begin(), w.kinds.end(), kind->part)
-        && std::any_of(w.slots.begin(), w.slots.end(), [&](auto& s) { return s.queue == e.queue && s.slots > 0; }))
+    if (w.assignable() && w.node->open && std::binary_search(w.kinds.begin(), w.kinds.end(), part.name)
+        && std::any_of(w.slots.begin(), w.slots.end(), [&](auto& s) { return s.queue == queue && s.slots > 0; }))
       lanes.emplace(w.node_name, w.node);
-  auto part = kinds.find(kind->part);
   std::vector<double> out;
   for (auto& [_, n] : lanes)
-    out.push_back(part == kinds.end() ? 1 : ready.speeds.relative(n->index, part->second.index));
+    out.push_back(ready.speeds.relative(n->index, part.index));
   return out;
 }
 
 entry* job_queue::impl::delegating_parent(const entry& e) noexcept {
   auto* parent = e.row.spec.parent ? find(e.row.spec.parent) : nullptr;
   return parent && parent->row.delegated() && parent->row.state == job_state::waiting ? parent : nullptr;
+}
+
+void job_queue::impl::wait_again(entry& e) {
+  auto* parent = delegating_parent(e);
+  if (!parent)
+    return;
+  auto& children = parent->row.next.front().children;
+  if (std::none_of(children.begin(), children.end(), [&](auto& c) { return c.id == e.row.id; }))
+    return;
+  ++parent->unmet;
+  e.dependents.push_back({parent->row.id, parent->wait_round});
 }
 
 void job_queue::impl::update_joint_progress(entry& parent) {

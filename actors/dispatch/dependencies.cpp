@@ -64,7 +64,7 @@ void job_queue::impl::settle_dependents(entry& e, std::vector<entry*>& failed) {
   }
 }
 
-void job_queue::impl::cancel_tree(entry& root) {
+void job_queue::impl::cancel_tree(entry& root, error why) {
   std::vector<job_id> work{root.row.id};
   while (!work.empty()) {
     auto* e = find(work.back());
@@ -72,7 +72,7 @@ void job_queue::impl::cancel_tree(entry& root) {
     if (!e || is_terminal(e->row.state))
       continue;
     work.insert(work.end(), e->children.begin(), e->children.end());
-    cancel(*e, error{errc::cancelled, "job " + e->row.id.str() + " was cancelled"});
+    cancel(*e, e == &root ? std::move(why) : error{errc::cancelled, "job " + e->row.id.str() + " was cancelled"});
   }
 }
 

@@ -3,6 +3,7 @@
 #include "actors/dispatch/ended_counts.hpp"
 #include "actors/dispatch/job_queue.hpp"
 #include "actors/dispatch/journal.hpp"
+#include "actors/dispatch/node_news.hpp"
 #include "protocol/mesh/registry.hpp"
 
 #include <atomic>
@@ -118,6 +119,7 @@ struct dispatcher_state {
   /// Consequences of transitions that the next commit contains.
   ports::catalogue_changes catalogue;
   ended_counts ended;
+  node_news nodes;
   /// The history is looked through regularly.
   bool purging = false;
   /// By job, in order of arrival: of each only one read is under way, so that what is decided on it is decided once.

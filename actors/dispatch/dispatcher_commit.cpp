@@ -21,7 +21,7 @@ void schedule_tick(dispatcher_ptr self) {
   auto& st = self->state;
   if (!st.queue)
     return;
-  auto next = st.queue->next_deadline();
+  auto next = std::min(st.queue->next_deadline(), st.nodes.next());
   if (next == mono_time::max() || next >= st.tick_at)
     return;
   st.tick_at = next;
@@ -69,6 +69,8 @@ void perform(dispatcher_ptr self, effects& fx, const std::vector<ports::job_chan
   }
   if (st.queue)
     add_moved_parents(st, events);
+  for (auto& x : fx.nodes)
+    events.events.push_back(node_event(x));
   if (!events.events.empty() && st.peers.notifier)
     self->send(st.peers.notifier, std::move(events));
 }
@@ -175,6 +177,9 @@ void recovered(dispatcher_ptr self, recovery& got) {
   if (life == 0)
     life = got.term;
   st.queue->recover(got.term, life, std::move(*got.jobs));
+  // Whoever was here has to say hello again.
+  for (auto& x : st.queue->nodes())
+    st.nodes.changed({x.rules.name});
   st.tick_at = mono_time::max();
   // Workers know the queue again by saying hello; until then their leases run.
   st.links.clear();
@@ -214,6 +219,7 @@ void flush(dispatcher_ptr self) {
   st.queue->assign();
   auto taken = st.queue->take();
   add_ended(st, taken);
+  add_changed_nodes(st, taken.effects);
   schedule_tick(self);
   if (taken.needs_commit())
     return commit(self, std::move(taken));

@@ -39,6 +39,21 @@ result<void> apply(const mesh::change_node& x, node_rules& rules) {
 
 } // namespace
 
+void add_changed_nodes(dispatcher_state& st, effects& to) {
+  st.nodes.changed(st.queue->take_changed_nodes());
+  for (auto& name : st.nodes.take(st.config.time->mono()))
+    if (!st.config.wanted || st.config.wanted(nodes_topic))
+      to.nodes.push_back(st.queue->node(name));
+}
+
+event node_event(const node_details& x) {
+  event out;
+  out.topic = nodes_topic;
+  out.type = "node_update";
+  out.data = outward_json(x);
+  return out;
+}
+
 caf::result<mesh::node_list> on_change_node(dispatcher_ptr self, const mesh::change_node& x) {
   auto& st = self->state;
   if (!st.queue)

@@ -65,6 +65,9 @@ caf::result<job> on_action(dispatcher_ptr self, const mesh::act_on_job& x);
 caf::result<mesh::submitted> on_submit(dispatcher_ptr self, mesh::submit_jobs& x);
 
 // -- dispatcher_nodes.cpp
+/// Nodes that have changed, as they are now, for who follows them.
+void add_changed_nodes(dispatcher_state& st, effects& to);
+event node_event(const node_details& x);
 caf::result<mesh::node_list> on_change_node(dispatcher_ptr self, const mesh::change_node& x);
 
 // -- dispatcher_workers.cpp

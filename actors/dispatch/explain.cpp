@@ -43,7 +43,7 @@ public:
     default:
       return explain_ended(e_.row);
     }
-    return {e_.row.state, std::move(reasons_)};
+    return {shown_state(e_.row), std::move(reasons_)};
   }
 
 private:

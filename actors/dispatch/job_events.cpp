@@ -35,7 +35,7 @@ std::string data_of(const job& x) {
   out.reserve(320);
   auto id = x.id.str();
   out += "{\"jobId\":\"" + id + "\",\"job_id\":\"" + id + "\",\"kind\":" + json_quote(x.spec.kind) + ",\"status\":\"";
-  out += to_string(x.state);
+  out += to_string(shown_state(x));
   char number[32];
   auto end = std::to_chars(number, std::end(number), percent(x), std::chars_format::general, 4).ptr;
   out += "\",\"progress\":";

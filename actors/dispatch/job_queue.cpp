@@ -32,7 +32,7 @@ result<job> job_queue::cancel(job_id id) {
     return no_such_job(id);
   if (is_terminal(e->row.state))
     return ended_already(e->row);
-  impl_->cancel_tree(*e);
+  impl_->cancel_tree(*e, error{errc::cancelled, "job " + id.str() + " was cancelled"});
   return e->row;
 }
 

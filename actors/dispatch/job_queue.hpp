@@ -8,6 +8,7 @@
 #include "actors/dispatch/node_scores.hpp"
 #include "actors/dispatch/stragglers.hpp"
 #include "protocol/model/job_kinds.hpp"
+#include "protocol/model/node.hpp"
 #include "protocol/model/result.hpp"
 #include "protocol/model/worker.hpp"
 #include "protocol/ports/store.hpp"
@@ -15,6 +16,8 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
+#include <string>
 
 namespace troupe::dispatch {
 
@@ -62,6 +65,8 @@ struct effects {
   std::vector<std::pair<worker_id, lease_token>> revocations;
   /// Each job whose state or stage changed, for events: its position among the batch's rows, which say how it is now.
   std::vector<uint32_t> changed;
+  /// Nodes of which people are told, as they are when the batch is taken; the dispatcher's to fill in.
+  std::vector<node_details> nodes;
 };
 
 struct batch {
@@ -163,6 +168,11 @@ public:
   result<node_rules> rules_of(const std::string& node) const;
   /// By name: those that are here, and those with rules.
   std::vector<node_details> nodes() const;
+  /// One of them, also when it has left and has no rules.
+  node_details node(const std::string& name) const;
+  /// Those that joined or left, changed their rules or what they offer, or began or ceased to be open for work since
+  /// the last call.
+  std::set<std::string> take_changed_nodes();
 
   // -- workers ------------------------------------------------------------------------------------------------------
 

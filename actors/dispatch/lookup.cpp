@@ -72,6 +72,8 @@ kind_state& job_queue::impl::kind_of(const std::string& name) {
       k.cost = rules->cost;
       k.keep_completed = config.keep_completed.value_or(rules->keep_completed);
       k.keep_failed = config.keep_failed.value_or(rules->keep_failed);
+      if (!rules->part.empty())
+        k.part = &kind_of(std::string{rules->part});
     }
   }
   return k;

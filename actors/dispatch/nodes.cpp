@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <utility>
 
 namespace troupe::dispatch {
 
@@ -21,6 +22,39 @@ bool runs(const node_record& n, const std::string& kind) {
   return std::any_of(n.workers.begin(), n.workers.end(), [&](auto* w) {
     return w->connected && !w->suspect && std::binary_search(w->kinds.begin(), w->kinds.end(), kind);
   });
+}
+
+void sort_once(std::vector<std::string>& xs) {
+  std::sort(xs.begin(), xs.end());
+  xs.erase(std::unique(xs.begin(), xs.end()), xs.end());
+}
+
+/// What one of its connected workers offers, to the others'.
+void add_worker(node_details& to, const worker_record& w, mono_time now) {
+  auto silent = now - w.last_seen;
+  to.silent = to.workers.empty() ? silent : std::min(to.silent, silent);
+  if (to.workers.empty() || w.joined < to.joined)
+    to.joined = w.joined;
+  to.workers.push_back(w.id);
+  to.embedded = to.embedded || w.embedded;
+  to.kinds.insert(to.kinds.end(), w.kinds.begin(), w.kinds.end());
+  to.capabilities.insert(to.capabilities.end(), w.capabilities.begin(), w.capabilities.end());
+  std::erase(to.capabilities, node_capability(w.node_name));
+  to.problems.insert(to.problems.end(), w.problems.begin(), w.problems.end());
+  for (auto& s : w.slots)
+    if (s.slots > 0 || s.used > 0 || s.offered > 0) {
+      to.queues[s.queue->name].slots += s.slots;
+      to.queues[s.queue->name].used += s.used;
+    }
+  auto add = [](resources& sum, const resources& x) {
+    sum.cores += x.cores;
+    sum.memory_mib += x.memory_mib;
+    sum.gpu_sessions += x.gpu_sessions;
+  };
+  add(to.tokens, w.tokens);
+  add(to.in_use, w.in_use);
+  for (auto* e = w.held.front(); e; e = w.held.next(*e))
+    to.jobs.push_back(e->row.id);
 }
 
 } // namespace
@@ -90,12 +124,14 @@ void job_queue::impl::update_open(node_record& n) {
     n.rules.state != node_state::draining && (n.rules.state == node_state::active || may_probe(n)) && in_hours(n);
   if (open == n.open)
     return;
+  changed_nodes.insert(n.rules.name);
   n.open = open;
   for (auto* w : n.workers)
     ready.slots_changed(*w);
 }
 
 void job_queue::impl::rules_changed(node_record& n) {
+  changed_nodes.insert(n.rules.name);
   std::erase(on_probation, &n);
   if (n.rules.state == node_state::quarantined && n.rules.by_score)
     on_probation.push_back(&n);
@@ -145,6 +181,7 @@ void job_queue::impl::quarantine(node_record& n) {
   if (auto kind = only_one_for(n); !kind.empty()) {
     n.rules.reason = "it fails what others can do, but works on: no other node runs jobs of kind " + kind;
     outbox.node(n.rules);
+    changed_nodes.insert(n.rules.name);
     return;
   }
   n.rules.state = node_state::quarantined;
@@ -235,33 +272,54 @@ result<node_rules> job_queue::rules_of(const std::string& node) const {
   return i->second.rules;
 }
 
+node_details job_queue::impl::details(const node_record& n) const {
+  auto& name = n.rules.name;
+  node_details x;
+  x.rules = n.rules;
+  for (auto* w : n.workers)
+    if (w->connected)
+      add_worker(x, *w, clk.mono());
+  std::sort(x.workers.begin(), x.workers.end());
+  sort_once(x.kinds);
+  sort_once(x.capabilities);
+  sort_once(x.problems);
+  std::sort(x.jobs.begin(), x.jobs.end());
+  x.running = n.running;
+  x.open = n.open;
+  x.closed = closed(n);
+  x.score = scores.score(name, clk.wall());
+  x.evidence = n.rules.by_score ? n.rules.evidence : scores.evidence(name);
+  for (auto& [kind, k] : kinds)
+    if (auto speed = ready.speeds.of(n.index, k.index); speed > 0)
+      x.speeds[kind] = speed;
+  if (n.rules.by_score)
+    x.next_probe = std::max(milliseconds{0}, n.probe.next() - clk.mono());
+  return x;
+}
+
 std::vector<node_details> job_queue::nodes() const {
-  auto& q = *impl_;
   std::vector<node_details> out;
-  for (auto& [name, n] : q.nodes) {
-    node_details x;
-    x.rules.name = name;
-    bool ruled = n.rules != x.rules;
-    x.rules = n.rules;
-    for (auto* w : n.workers)
-      if (w->connected)
-        x.workers.push_back(w->id);
-    if (x.workers.empty() && n.running == 0 && !ruled)
-      continue;
-    std::sort(x.workers.begin(), x.workers.end());
-    x.running = n.running;
-    x.open = n.open;
-    x.closed = q.closed(n);
-    x.score = q.scores.score(name, q.clk.wall());
-    x.evidence = n.rules.by_score ? n.rules.evidence : q.scores.evidence(name);
-    for (auto& [kind, k] : q.kinds)
-      if (auto speed = q.ready.speeds.of(n.index, k.index); speed > 0)
-        x.speeds[kind] = speed;
-    if (n.rules.by_score)
-      x.next_probe = std::max(milliseconds{0}, n.probe.next() - q.clk.mono());
-    out.push_back(std::move(x));
+  for (auto& [name, n] : impl_->nodes) {
+    node_rules none;
+    none.name = name;
+    auto x = impl_->details(n);
+    if (!x.workers.empty() || n.running > 0 || n.rules != none)
+      out.push_back(std::move(x));
   }
   return out;
+}
+
+node_details job_queue::node(const std::string& name) const {
+  auto i = impl_->nodes.find(name);
+  if (i != impl_->nodes.end())
+    return impl_->details(i->second);
+  node_details gone;
+  gone.rules.name = name;
+  return gone;
+}
+
+std::set<std::string> job_queue::take_changed_nodes() {
+  return std::exchange(impl_->changed_nodes, {});
 }
 
 } // namespace troupe::dispatch

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 namespace troupe::dispatch {
 
@@ -47,6 +48,8 @@ bool outbox::empty() const noexcept {
 }
 
 void outbox::drop_outdated_assignments(const job_table& jobs) {
+  if (!std::exchange(outdated_, false))
+    return;
   std::set<lease_token> never_sent;
   std::erase_if(effects_.assignments, [&](auto& x) {
     auto i = jobs.find(x.second.token.job);

@@ -20,6 +20,10 @@ public:
   void node(const node_rules& x);
   void assigned(worker_id worker, assignment a);
   void revoked(worker_id worker, const lease_token& token);
+  /// Its lease has ended: if it began since the last take, its assignment must not go out.
+  void lease_ended(const entry& e) noexcept {
+    outdated_ |= e.dirty;
+  }
 
   bool empty() const noexcept;
   size_t rows() const noexcept {
@@ -37,6 +41,8 @@ private:
   std::map<std::string, queue_settings> settings_;
   std::map<std::string, node_rules> nodes_;
   effects effects_;
+  /// There may be assignments whose leases have ended.
+  bool outdated_ = false;
 };
 
 } // namespace troupe::dispatch

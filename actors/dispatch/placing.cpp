@@ -337,7 +337,7 @@ void ready_index::reserve(requirement& r) {
     return;
   r.reserved = best;
   best->reserved_for = &r;
-  slots_changed(*best);
+  used_changed(*best);
 }
 
 void ready_index::end_reservation(requirement& r) {
@@ -346,7 +346,7 @@ void ready_index::end_reservation(requirement& r) {
   r.overtaken = {};
   if (auto* w = std::exchange(r.reserved, nullptr)) {
     w->reserved_for = nullptr;
-    slots_changed(*w);
+    used_changed(*w);
   }
 }
 

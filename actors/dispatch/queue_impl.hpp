@@ -21,6 +21,15 @@ struct ended_job {
 
 using ended_jobs = std::unordered_map<job_id, ended_job>;
 
+/// assignment::lanes of jobs of one queue that are split into this kind, while workers offer what they did.
+struct known_lanes {
+  const kind_state* part = nullptr;
+  const queue_state* queue = nullptr;
+  uint64_t offers = 0;
+  mono_time until{};
+  std::vector<double> lanes;
+};
+
 /// Those of the rows that have ended.
 ended_jobs ends_of(const std::vector<job>& rows);
 
@@ -63,8 +72,11 @@ struct job_queue::impl {
   /// Jobs whose children have moved since that was told, and when it was told last.
   std::set<job_id> moved_parents;
   std::unordered_map<job_id, mono_time> parents_told;
+  /// job_queue::take_changed_nodes
+  std::set<std::string> changed_nodes;
   /// When the parts of a job were looked through for those that take long.
   std::unordered_map<job_id, mono_time> parents_looked_at;
+  known_lanes split_lanes;
   uint64_t finish_count = 0;
   uint64_t serve_count = 0;
   /// Hours of nodes are looked at once a minute; not set: no node has any.
@@ -111,9 +123,12 @@ struct job_queue::impl {
   /// What an attempt of it is given: its own continuation's, or its parent's.
   const std::string& state_for(const entry& e) const;
   /// assignment::lanes.
-  std::vector<double> lanes_for(const entry& e) const;
+  const std::vector<double>& lanes_for(const entry& e);
+  std::vector<double> count_lanes(const kind_state& part, const queue_state* queue) const;
   /// The parent that waits for it as one of those it handed its work to; or nullptr.
   entry* delegating_parent(const entry& e) noexcept;
+  /// It had ended and runs again: a parent that still waits for others waits for it too.
+  void wait_again(entry& e);
   void update_joint_progress(entry& parent);
 
   // stragglers.cpp
@@ -134,7 +149,8 @@ struct job_queue::impl {
   bool wait_for_dependencies(entry& e);
   void stop_waiting(entry& e);
   void settle_dependents(entry& e, std::vector<entry*>& failed);
-  void cancel_tree(entry& root);
+  /// With all that was made for it. `why` is the root's; the others are told of theirs.
+  void cancel_tree(entry& root, error why);
   /// It alone.
   void cancel(entry& e, error why);
 
@@ -178,6 +194,7 @@ struct job_queue::impl {
   void leave_node(worker_record& w);
   /// Why the node gets no new work; empty when it does.
   std::string closed(const node_record& n) const;
+  node_details details(const node_record& n) const;
   bool in_hours(const node_record& n) const;
   bool may_probe(const node_record& n) const;
   /// Opens or closes it for new work, as its rules and the time say.

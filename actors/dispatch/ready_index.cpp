@@ -178,6 +178,7 @@ void ready_index::attach(worker_record& w) {
 void ready_index::detach(worker_record& w) {
   if (!w.group)
     return;
+  ++offers_;
   if (w.reserved_for)
     end_reservation(*w.reserved_for);
   for (auto& l : w.group->lanes)
@@ -197,6 +198,11 @@ bool ready_index::wanted(const worker_record& w, const worker_slots* s, const la
 }
 
 void ready_index::slots_changed(worker_record& w) {
+  ++offers_;
+  used_changed(w);
+}
+
+void ready_index::used_changed(worker_record& w) {
   if (w.group)
     for (auto& l : w.group->lanes)
       list(w, *l);

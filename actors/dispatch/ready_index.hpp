@@ -155,8 +155,14 @@ public:
   /// Call after its kinds or capabilities are set; `slots` may change before slots_changed.
   void attach(worker_record& w);
   void detach(worker_record& w);
-  /// Call when slots or tokens, what is used of them, or whether it is assignable changed.
+  /// Call when its slots or tokens, or whether it is assignable changed.
   void slots_changed(worker_record& w);
+  /// Call when what is used of its slots or tokens, or what it is kept free for, changed.
+  void used_changed(worker_record& w);
+  /// Another number whenever what workers offer may have changed.
+  uint64_t offers() const noexcept {
+    return offers_;
+  }
 
   struct placement {
     entry* job = nullptr;
@@ -248,6 +254,7 @@ private:
   std::set<std::pair<mono_time, requirement*>> held_;
   std::set<std::pair<mono_time, requirement*>> overtaken_;
   size_t sweep_at_ = 1024;
+  uint64_t offers_ = 0;
 };
 
 } // namespace troupe::dispatch

@@ -59,6 +59,8 @@ struct kind_state : limit_group {
   bool interactive = false;
   milliseconds typical{0};
   resources cost;
+  /// The kind that its jobs can hand their work to; nullptr: they never do.
+  const kind_state* part = nullptr;
   uint32_t keep_completed = 10;
   uint32_t keep_failed = 50;
   /// Finished jobs that may leave memory.

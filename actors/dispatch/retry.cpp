@@ -30,6 +30,7 @@ void job_queue::impl::run_again(entry& e) {
   row.progress = {};
   // It may have ended while it preferred a place to go on.
   ready.rebind(e);
+  wait_again(e);
   make_pending(e);
 }
 

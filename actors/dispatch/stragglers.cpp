@@ -27,7 +27,7 @@ std::optional<milliseconds> time_left(const running_part& x) {
 }
 
 bool worth_a_copy(const running_part& x, const straggler_rules& rules) {
-  if (x.elsewhere <= milliseconds{0})
+  if (x.elsewhere <= milliseconds{0} || rules.at_most <= 0)
     return false;
   auto left = time_left(x);
   if (!left)
@@ -109,6 +109,8 @@ void job_queue::impl::copy_to(entry& parent, const entry& part, const worker_rec
   auto spec = part.row.spec;
   spec.id = {};
   spec.submission_id.clear();
+  // The part has begun: whatever it was to wait for is over.
+  spec.run_at = {};
   spec.needs.push_back(node_capability(where.node_name));
   // A full queue, for one: the first one goes on anyway.
   auto made = submit_now({std::move(spec)}, {});
@@ -133,8 +135,10 @@ void job_queue::impl::end_copies(entry& done) {
       others.push_back(c.id);
   // One that failed leaves the other a chance, if that has begun.
   for (auto id : others)
-    if (auto* x = find(id); x && (done.row.state == job_state::completed || x->row.state != job_state::running))
-      cancel(*x, error{errc::cancelled, "the same part was made by job " + done.row.id.str() + " first"});
+    // The end of one may have ended the next.
+    if (auto* x = find(id); x && !is_terminal(x->row.state)
+                            && (done.row.state == job_state::completed || x->row.state != job_state::running))
+      cancel_tree(*x, error{errc::cancelled, "the same part was made by job " + done.row.id.str() + " first"});
 }
 
 std::string node_capability(std::string_view node_name) {

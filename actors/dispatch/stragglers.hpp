@@ -11,7 +11,7 @@
 namespace troupe::dispatch {
 
 struct straggler_rules {
-  /// A copy has to be done in this part of the time that the first one still takes.
+  /// A copy has to be done in this part of the time that the first one still takes. 0: none is ever made.
   double at_most = 0.5;
   /// And save at least so much.
   milliseconds worth{3'000};

@@ -116,11 +116,12 @@ void job_queue::impl::hold(entry& e, worker_record& w) {
   w.in_use.memory_mib += cost.memory_mib;
   w.in_use.gpu_sessions += cost.gpu_sessions;
   ++w.node->running;
-  ready.slots_changed(w);
+  ready.used_changed(w);
 }
 
 void job_queue::impl::release_lease(entry& e) {
   auto& w = *e.holder;
+  outbox.lease_ended(e);
   leases.erase(e);
   w.held.erase(e);
   --slots_of(w, *e.queue).used;
@@ -133,7 +134,7 @@ void job_queue::impl::release_lease(entry& e) {
   judge_probe(e, false, false);
   if (w.node->rules.state == node_state::quarantined)
     update_open(*w.node);
-  ready.slots_changed(w);
+  ready.used_changed(w);
   e.holder = nullptr;
   e.row.lease_worker = {};
   e.row.lease_term = 0;

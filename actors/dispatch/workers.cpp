@@ -45,6 +45,7 @@ void job_queue::impl::heard(worker_record& w) {
   silence.move_to_back(w);
   if (w.suspect) {
     w.suspect = false;
+    changed_nodes.insert(w.node_name);
     ready.slots_changed(w);
   }
 }
@@ -62,12 +63,16 @@ void job_queue::impl::apply_slots(worker_record& w) {
   auto& said = w.node->rules.slots;
   for (auto& s : w.slots) {
     auto other = said.find(s.queue->name);
-    s.slots = s.offered > 0 && other != said.end() ? other->second : s.offered;
+    auto slots = s.offered > 0 && other != said.end() ? other->second : s.offered;
+    if (slots != s.slots)
+      changed_nodes.insert(w.node_name);
+    s.slots = slots;
   }
   ready.slots_changed(w);
 }
 
 void job_queue::impl::forget(worker_record& w) {
+  changed_nodes.insert(w.node_name);
   ready.detach(w);
   silence.erase(w);
   leave_node(w);
@@ -80,6 +85,7 @@ std::vector<lease_token> job_queue::join(const worker_hello& hello) {
   auto& w = q.worker_of(hello.id);
   q.ready.detach(w);
   q.put_on_node(w, hello.node_name);
+  q.changed_nodes.insert(w.node_name);
   w.tokens = hello.tokens;
   w.embedded = hello.embedded;
   w.kinds = sorted(hello.kinds);
@@ -130,9 +136,12 @@ void job_queue::set_capabilities(worker_id worker, std::vector<std::string> capa
     return;
   auto& w = i->second;
   q.heard(w);
+  auto offered = with_own_node(std::move(capabilities), w.node_name);
+  if (offered != w.capabilities || problems != w.problems)
+    q.changed_nodes.insert(w.node_name);
   w.problems = std::move(problems);
   q.ready.detach(w);
-  w.capabilities = with_own_node(std::move(capabilities), w.node_name);
+  w.capabilities = std::move(offered);
   q.ready.attach(w);
 }
 
@@ -178,6 +187,7 @@ void job_queue::unreachable(worker_id worker) {
   if (i == q.workers.end())
     return;
   i->second.connected = false;
+  q.changed_nodes.insert(i->second.node_name);
   q.ready.slots_changed(i->second);
   q.spare_the_last();
 }
@@ -196,6 +206,8 @@ std::vector<worker_info> job_queue::workers() const {
     for (auto* e = w.held.front(); e; e = w.held.next(*e))
       info.running.push_back(e->row.token());
     info.problems = w.problems;
+    // Nobody has to be told its name twice.
+    std::erase(info.capabilities, node_capability(w.node_name));
     out.push_back(std::move(info));
   }
   std::sort(out.begin(), out.end(), [](const worker_info& a, const worker_info& b) { return a.id < b.id; });

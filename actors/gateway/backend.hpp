@@ -23,6 +23,9 @@ struct gateway_peers {
   mesh::librarian librarian;
   mesh::catalogue_reader catalogue;
   mesh::event_source notifier;
+  mesh::node_admin nodes;
+  /// The coordinator's.
+  mesh::node_info node;
   /// Of this node.
   mesh::supervisor root;
   /// Of this node; invalid where there is no worker.
@@ -45,6 +48,8 @@ struct gateway_config {
   std::vector<media_profile> profiles = builtin_profiles();
   /// Outlives the backend.
   const clock* time = nullptr;
+  /// What this node's file server has moved, without a message. May be empty.
+  std::function<std::optional<ports::file_traffic>()> traffic{};
 };
 
 /// ports::backend on the mesh. One actor asks on behalf of the network's threads; what the cache can answer never gets
@@ -79,6 +84,10 @@ public:
   void queues(ports::completion<std::vector<queue_stats>> done) override;
   void change_queue(ports::queue_change change, ports::completion<queue_stats> done) override;
   void workers(ports::completion<std::vector<worker_info>> done) override;
+  void nodes(ports::completion<std::vector<node_details>> done) override;
+  void change_node(ports::node_change change, ports::completion<node_details> done) override;
+  void refused_peers(ports::completion<std::vector<refused_peer>> done) override;
+  std::optional<ports::file_traffic> traffic() noexcept override;
   void executors(ports::completion<ports::executor_figures> done) override;
 
   std::shared_ptr<const std::vector<media_profile>> profiles() const noexcept override;
@@ -155,6 +164,8 @@ private:
   }
   void get_rendered(cache::load_spec spec, ports::completion<ports::rendered_ptr> done);
   void act(job_id id, mesh::job_action action, ports::completion<job> done);
+  /// All nodes, for a client of the topic that has missed too much, or asks for the first time.
+  void nodes_snapshot(event_position position, ports::completion<ports::replay> done);
   /// A snapshot of a job for a client that has missed too much, or asks for the first time.
   void snapshot(job_id id, event_position position, ports::completion<ports::replay> done);
 

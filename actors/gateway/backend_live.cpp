@@ -171,14 +171,25 @@ void mesh_backend::snapshot(job_id id, event_position position, ports::completio
   });
 }
 
+void mesh_backend::nodes_snapshot(event_position position, ports::completion<ports::replay> done) {
+  nodes([position, done](result<std::vector<node_details>> found) {
+    if (!found)
+      return done(std::move(found).error());
+    done(ports::replay{{snapshot_event(*found, position)}, position});
+  });
+}
+
 void mesh_backend::catch_up_from(event_position since, ports::completion<ports::replay> done) {
   auto told = [this, since, done](result<mesh::caught_up> x) {
     if (!x)
       return done(std::move(x).error());
     auto fresh = since.epoch == 0;
-    if (x->gap || fresh)
+    if (x->gap || fresh) {
       if (auto id = job_of_topic(since.topic))
         return snapshot(*id, x->position, done);
+      if (since.topic == nodes_topic)
+        return nodes_snapshot(x->position, done);
+    }
     ports::replay answer;
     answer.position = x->position;
     if (x->gap && !fresh)

@@ -12,7 +12,7 @@ namespace {
 
 using ping_atom = caf::atom_constant<caf::atom("ping")>;
 
-constexpr std::array addresses{"dispatcher", "librarian", "catalogue", "notifier"};
+constexpr std::array addresses{"dispatcher", "librarian", "catalogue", "notifier", "node_info"};
 
 struct follower_state {
   follower_state() {
@@ -77,12 +77,14 @@ void located(self_ptr self) {
   const auto welcome = s.config.last_welcome();
   auto& h = welcome.handles;
   auto connect = [&](const char* name, const auto& handle) {
-    s.config.book->connect(name, caf::actor_cast<caf::actor>(handle));
+    if (handle)
+      s.config.book->connect(name, caf::actor_cast<caf::actor>(handle));
   };
   connect("dispatcher", h.jobs);
   connect("librarian", h.librarian);
   connect("catalogue", h.catalogue);
   connect("notifier", h.events);
+  connect("node_info", h.node);
   ++s.life;
   s.epoch = 0;
   s.events = h.events;

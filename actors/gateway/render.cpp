@@ -2,6 +2,7 @@
 
 #include "actors/health/health_supervisor.hpp"
 #include "protocol/model/json.hpp"
+#include "protocol/model/json_writer.hpp"
 
 #include <algorithm>
 
@@ -97,6 +98,17 @@ event snapshot_event(const job& x, const std::vector<job_id>& children, const ev
   // The names that clients of job events read, beside those of the status.
   e.data = "{\"jobId\":\"" + id + "\",\"job_id\":\"" + id + "\"," + status.substr(1);
   e.last = is_terminal(x.state);
+  return e;
+}
+
+event snapshot_event(const std::vector<node_details>& nodes, const event_position& position) {
+  event e;
+  e.topic = position.topic;
+  e.type = "snapshot";
+  e.epoch = position.epoch;
+  e.seq = position.seq;
+  e.at = system_clocks{}.wall();
+  e.data = "{\"nodes\":" + json_array(nodes, [](auto& x) { return outward_json(x); }) + "}";
   return e;
 }
 

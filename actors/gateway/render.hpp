@@ -20,6 +20,8 @@ std::shared_ptr<const health_report> with_coordinator_away(const health_report& 
 
 /// The id in "job:<id>".
 std::optional<job_id> job_of_topic(std::string_view topic);
+/// Type "snapshot": {"nodes":[…]} as they are now.
+event snapshot_event(const std::vector<node_details>& nodes, const event_position& position);
 /// Type "snapshot": the job's status as it is now, at a position in its topic.
 event snapshot_event(const job& x, const std::vector<job_id>& children, const event_position& position);
 /// Type "snapshot" of a topic that has no state of its own: the client fetches what it shows anew.

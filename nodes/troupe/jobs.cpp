@@ -1,4 +1,5 @@
 #include "nodes/troupe/event_view.hpp"
+#include "nodes/troupe/job_log.hpp"
 #include "nodes/troupe/watch.hpp"
 #include "protocol/model/json.hpp"
 #include "protocol/model/json_writer.hpp"
@@ -8,6 +9,9 @@
 namespace troupe::cli {
 
 namespace {
+
+/// Parts that `show` lists.
+constexpr size_t most_parts = 100;
 
 timestamp now() {
   return system_clocks{}.wall();
@@ -38,7 +42,7 @@ exit_code list_jobs(session& s, job_query query) {
     auto percent =
       std::to_string(static_cast<int>((x.state == job_state::completed ? 1 : x.progress.fraction) * 100)) + "%";
     auto age = format_age(x.created, now());
-    std::string state{to_string(x.state)};
+    std::string state{to_string(shown_state(x))};
     if (s.wide())
       t.row({x.id.str(), x.spec.kind, x.spec.queue, state, percent, x.progress.stage,
              std::to_string(x.failures) + "/" + std::to_string(x.spec.retry.max_attempts), x.worker_name,
@@ -64,6 +68,27 @@ void print_fields(const std::vector<std::pair<std::string, std::string>>& rows) 
       print_line(name + ":" + std::string(name.size() < 14 ? 14 - name.size() : 1, ' ') + printable(value));
 }
 
+/// What the jobs do that it has handed its work to, or that belong to it otherwise.
+void print_parts(session& s, const mesh::job_with_children& of) {
+  if (of.children.empty())
+    return;
+  table t{{"PART", "KIND", "NODE", "STATUS", "PROGRESS", "TOOK"}};
+  for (size_t i = 0; i < std::min(of.children.size(), most_parts); ++i) {
+    auto x = find_job(s, of.children[i]);
+    if (!x)
+      continue;
+    auto& part = x->item;
+    auto end = is_set(part.finished) ? part.finished : now();
+    auto done = part.state == job_state::completed ? 1.0 : part.progress.fraction;
+    t.row({part.id.str(), part.spec.kind, part.worker_name, std::string{to_string(shown_state(part))},
+           std::to_string(static_cast<int>(done * 100)) + "%",
+           is_set(part.started) ? format_duration(end - part.started) : ""});
+  }
+  print_table(s, t, "its parts were removed");
+  if (of.children.size() > most_parts)
+    print_line("and " + std::to_string(of.children.size() - most_parts) + " more");
+}
+
 exit_code show_job(session& s, const std::string& id) {
   auto view = fetch(s, id);
   auto& x = view.item;
@@ -74,7 +99,7 @@ exit_code show_job(session& s, const std::string& id) {
   print_fields({{"Name", x.id.str()},
                 {"Kind", x.spec.kind},
                 {"Queue", x.spec.queue + ", priority " + std::to_string(x.spec.priority)},
-                {"Status", std::string{to_string(x.state)} + (x.cancel_requested ? " (cancelling)" : "")},
+                {"Status", std::string{to_string(shown_state(x))} + (x.cancel_requested ? " (cancelling)" : "")},
                 {"Progress", progress_text(x.progress.fraction, x.progress.stage, progress_detail(x.progress))},
                 {"Payload", x.spec.payload},
                 {"Result", x.result},
@@ -91,28 +116,7 @@ exit_code show_job(session& s, const std::string& id) {
     print_line("  attempt " + std::to_string(a.number) + " on " + printable(a.worker) + ": "
                + std::string{to_string(a.end)} + " after " + format_duration(a.ended - a.started)
                + (a.failure.code == errc::none ? "" : ": " + printable(a.failure.message)));
-  return exit_code::ok;
-}
-
-exit_code show_log(session& s, const std::string& id) {
-  auto view = fetch(s, id);
-  if (s.json()) {
-    print_line(detail_json(view.item, view.children));
-    return exit_code::ok;
-  }
-  for (auto& a : view.item.attempts) {
-    print_line("-- attempt " + std::to_string(a.number) + ", " + std::string{to_string(a.end)});
-    if (!a.operation.empty())
-      print_line("$ " + printable(a.operation));
-    std::string_view rest = a.log_tail;
-    while (!rest.empty()) {
-      auto end = std::min(rest.find('\n'), rest.size());
-      print_line(printable(rest.substr(0, end)));
-      rest.remove_prefix(std::min(end + 1, rest.size()));
-    }
-  }
-  if (view.item.attempts.empty())
-    std::fputs("no attempt has ended yet\n", stderr);
+  print_parts(s, view);
   return exit_code::ok;
 }
 
@@ -149,6 +153,7 @@ void add_job_commands(CLI::App& app, session& s) {
                "  troupe jobs ls --status running,queued\n"
                "  troupe jobs watch 01jd2…            until it ends; exit status 4 when it fails\n"
                "  troupe jobs explain 01jd2…          why it is not running\n"
+               "  troupe jobs log 01jd2…              what ran where, parts on other nodes, too\n"
                "  troupe jobs ls -o name --status failed | xargs -n1 troupe jobs retry");
 
   auto* ls = jobs->add_subcommand("ls", "List jobs, newest first");
@@ -168,7 +173,7 @@ void add_job_commands(CLI::App& app, session& s) {
     sub->callback([&s, id, run] { s.action = [&s, id, run] { return run(s, *id); }; });
   };
   with_id("show", "All about one job", show_job);
-  with_id("log", "What its attempts ran and logged", show_log);
+  with_id("log", "What its attempts and those of its parts ran and logged, on which node", show_job_log);
   with_id("explain", "Why it is not running", explain);
 
   auto* watch = jobs->add_subcommand("watch", "Follow one job live to its end, or all of them");

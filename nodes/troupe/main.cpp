@@ -15,6 +15,7 @@ constexpr const char* footer = R"(Start here:
   troupe library ingest ~/Videos         the same folder again: only what is new
   troupe transcode "my film" --wait      make a rendition, with progress
   troupe jobs watch JOB                  follow any job live
+  troupe top                             nodes, queues and what runs, live
   troupe doctor                          when something does not work
 
 Environment: TROUPE_NODE (as --node), TROUPE_IDENTITY (as --identity), NO_COLOR.
@@ -50,6 +51,8 @@ int run(int argc, char** argv) {
     ->check(CLI::IsMember({"table", "wide", "json", "name"}))
     ->capture_default_str();
   add_node_commands(app, s);
+  add_nodes_commands(app, s);
+  add_top_command(app, s);
   add_library_commands(app, s);
   add_video_commands(app, s);
   add_profile_commands(app, s);

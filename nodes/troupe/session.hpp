@@ -84,6 +84,8 @@ void add_video_commands(CLI::App& app, session& s);
 void add_profile_commands(CLI::App& app, session& s);
 void add_queue_commands(CLI::App& app, session& s);
 void add_node_commands(CLI::App& app, session& s);
+void add_nodes_commands(CLI::App& app, session& s);
+void add_top_command(CLI::App& app, session& s);
 void add_event_commands(CLI::App& app, session& s);
 void add_config_commands(CLI::App& app, session& s);
 void add_cert_commands(CLI::App& app, session& s);

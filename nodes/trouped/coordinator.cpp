@@ -236,6 +236,8 @@ mesh::gateway_welcome local_gateway_welcome(parts& p) {
   w.handles.librarian = book.of<mesh::librarian>("librarian");
   w.handles.catalogue = book.of<mesh::catalogue_reader>("catalogue");
   w.handles.events = book.of<mesh::event_source>("notifier");
+  w.handles.nodes = book.of<mesh::node_admin>("dispatcher");
+  w.handles.node = book.of<mesh::node_info>("node_info");
   w.data_folder = p.folder->path();
   w.data_id = p.folder->node_id();
   w.profiles = p.settings.all_profiles();
@@ -265,16 +267,16 @@ supervision::child_spec coordinator_children(parts& p) {
                        std::make_shared<const system_clocks>());
   }));
   std::shared_ptr<const std::atomic<uint64_t>> term = p.term;
-  c.children.push_back(child(
-    "node_info", [status = status_of(p), term, profiles = p.settings.all_profiles()](caf::event_based_actor* self) {
-      return self->spawn(cluster::node_info, status, term, profiles);
-    }));
+  auto keeper = std::make_shared<cluster::gatekeeper>(p.mesh->papers(), p.clocks);
+  c.children.push_back(child("node_info", [status = status_of(p), term, profiles = p.settings.all_profiles(),
+                                           refusals = keeper->refusals()](caf::event_based_actor* self) {
+    return self->spawn(cluster::node_info, status, term, profiles, refusals);
+  }));
   c.children.push_back(
     child("file_desk", [config = file_desk_settings(p), book = p.book](caf::event_based_actor* self) {
       cluster::file_desk_peers peers{book->of<mesh::job_client>("dispatcher"), book->of<mesh::librarian>("librarian")};
       return self->spawn<caf::detached>(cluster::file_desk_actor, config, peers);
     }));
-  auto keeper = std::make_shared<cluster::gatekeeper>(p.mesh->papers(), p.clocks);
   c.children.push_back(child("door", [&p, keeper](caf::event_based_actor* self) {
     return self->spawn(cluster::door, keeper, local_admin_handles(p), local_worker_handles(p),
                        local_gateway_welcome(p));

@@ -103,6 +103,13 @@ result<void> start_file_server(parts& p) {
   return {};
 }
 
+std::optional<ports::file_traffic> file_traffic_of(const parts& p) {
+  if (!p.file_server)
+    return std::nullopt;
+  auto figures = p.file_server->figures();
+  return ports::file_traffic{std::move(figures.bytes_out), std::move(figures.bytes_in)};
+}
+
 result<void> open_own_folder(parts& p) {
   TROUPE_TRY(p.files->make_folders(p.shared_data + "/tmp"));
   host::source_cache_options options;

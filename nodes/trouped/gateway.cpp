@@ -28,6 +28,8 @@ gateway::gateway_peers peers_of(parts& p) {
   peers.queues = book.of<mesh::job_admin>("dispatcher");
   peers.librarian = book.of<mesh::librarian>("librarian");
   peers.catalogue = book.of<mesh::catalogue_reader>("catalogue");
+  peers.nodes = book.of<mesh::node_admin>("dispatcher");
+  peers.node = book.of<mesh::node_info>("node_info");
   peers.notifier = book.of<mesh::event_source>("notifier");
   peers.root = book.of<mesh::supervisor>("root");
   if (p.settings.has_role("worker"))
@@ -77,6 +79,7 @@ void make_backend(parts& p) {
                                  p.settings.cache.ttl};
   config.profiles = p.settings.all_profiles();
   config.health = [board = p.board] { return board.last(); };
+  config.traffic = [&p] { return file_traffic_of(p); };
   config.time = &p.clocks;
   p.backend =
     std::make_shared<gateway::mesh_backend>(std::move(config), peers_of(p), p.book->of<caf::actor>("gateway"));

@@ -106,6 +106,8 @@ void sweep_at_start(const parts& p);
 
 /// Files between nodes (files.cpp). Those of this coordinator, for workers that have not mounted them.
 result<void> start_file_server(parts& p);
+/// Bytes that it has moved; nothing where there is none. While the node runs.
+std::optional<ports::file_traffic> file_traffic_of(const parts& p);
 /// A folder of one's own instead of the coordinator's data folder, and the means to read and write that from afar.
 result<void> open_own_folder(parts& p);
 /// For attempts of the worker of that id; nullptr where the data folder is mounted.

@@ -155,7 +155,9 @@ using supervisor = caf::typed_actor<in<get_tree>::with<tree>>;
 using node_info = caf::typed_actor<
   in<get_status>::with<node_status>,
   // As its configuration says.
-  in<get_profiles>::with<profile_list>>;
+  in<get_profiles>::with<profile_list>,
+  // Who was not let in lately, newest first.
+  in<get_refusals>::with<refusal_list>>;
 
 // clang-format on
 
@@ -198,11 +200,13 @@ struct gateway_handles {
   mesh::librarian librarian;
   catalogue_reader catalogue;
   event_source events;
+  node_admin nodes;
+  node_info node;
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, gateway_handles& x) {
-  return f(x.jobs, x.queues, x.librarian, x.catalogue, x.events);
+  return f(x.jobs, x.queues, x.librarian, x.catalogue, x.events, x.nodes, x.node);
 }
 
 /// All that a gateway has to know of its coordinator.

@@ -470,6 +470,16 @@ struct get_status {
 };
 TROUPE_INSPECT(get_status, x.unused)
 
+struct get_refusals {
+  uint8_t unused = 0;
+};
+TROUPE_INSPECT(get_refusals, x.unused)
+
+struct refusal_list {
+  std::vector<refused_peer> peers;
+};
+TROUPE_INSPECT(refusal_list, x.peers)
+
 struct get_profiles {
   uint8_t unused = 0;
 };

@@ -20,6 +20,7 @@
   X(troupe::mesh::job_explanation) X(troupe::mesh::get_queues) X(troupe::mesh::queue_list) \
   X(troupe::mesh::change_queue) X(troupe::mesh::get_workers) X(troupe::mesh::worker_list) \
   X(troupe::mesh::get_nodes) X(troupe::mesh::node_list) X(troupe::mesh::change_node) X(troupe::mesh::node_admin) \
+  X(troupe::mesh::get_refusals) X(troupe::mesh::refusal_list) X(troupe::mesh::node_info) \
   X(troupe::mesh::renew_leases) X(troupe::mesh::leases_renewed) X(troupe::mesh::report_progress) \
   X(troupe::mesh::hand_in) X(troupe::mesh::handed_in) X(troupe::mesh::change_credit) X(troupe::mesh::leave) \
   X(troupe::mesh::assign) X(troupe::mesh::revoke) X(troupe::mesh::stop_attempt) \

@@ -36,6 +36,9 @@ typename Inspector::result_type inspect(Inspector& f, event& x) {
 /// Not for clients: gateways of other nodes follow it, to forget what they keep of the catalogue.
 inline constexpr std::string_view catalogue_topic = "catalogue";
 
+/// Changes of nodes: "node_update", with the node as it is then.
+inline constexpr std::string_view nodes_topic = "nodes";
+
 /// Where a client left off in a topic; epoch 0: from now on.
 struct event_position {
   std::string topic;

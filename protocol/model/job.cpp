@@ -32,6 +32,10 @@ std::optional<job_state> job_state_from(std::string_view name) noexcept {
   return std::nullopt;
 }
 
+job_state shown_state(const job& x) noexcept {
+  return x.state == job_state::waiting && x.delegated() ? job_state::running : x.state;
+}
+
 std::string_view to_string(attempt_end e) noexcept {
   auto i = static_cast<size_t>(e);
   return i < end_names.size() ? end_names[i] : end_names.back();

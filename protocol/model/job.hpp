@@ -274,6 +274,9 @@ typename Inspector::result_type inspect(Inspector& f, job& x) {
            x.cancel_requested, x.attempts, x.archived, x.next);
 }
 
+/// As people see it: a job that waits for children which it has handed its work to is being worked on.
+job_state shown_state(const job& x) noexcept;
+
 /// A job that is not done, as a check of a further one sees it.
 struct open_job {
   /// None: it is submitted in the same call, before this one.

@@ -21,7 +21,8 @@ double percent(const job& x) {
 
 /// Attempts that count: the burnt ones and the present or successful one.
 uint32_t counted_attempts(const job& x) {
-  bool present = x.state == job_state::running || x.state == job_state::completed;
+  auto state = shown_state(x);
+  bool present = state == job_state::running || state == job_state::completed;
   return x.failures + (present ? 1 : 0);
 }
 
@@ -48,9 +49,16 @@ std::string strings(const std::vector<std::string>& xs) {
   return json_array(xs, [](const std::string& x) { return json_quote(x); });
 }
 
+std::string resources_json(const resources& x) {
+  object_writer out;
+  out.number("cores", x.cores / 1000.0).number("memoryMib", x.memory_mib).number("gpuSessions", x.gpu_sessions);
+  return std::move(out).str();
+}
+
 void status_fields(object_writer& out, const job& x, const std::vector<job_id>& children) {
-  out.id("id", x.id).text("kind", x.spec.kind).text("status", to_string(x.state)).number("progress", percent(x));
-  out.text("stage", x.progress.stage)
+  out.id("id", x.id).text("kind", x.spec.kind).text("status", to_string(shown_state(x)));
+  out.number("progress", percent(x))
+    .text("stage", x.progress.stage)
     .text("message", without_folders(x.progress.message))
     .numbers("counters", x.progress.counters);
   out.number("attempts", counted_attempts(x)).number("maxAttempts", x.spec.retry.max_attempts);
@@ -131,7 +139,13 @@ std::string detail_json(const job& x, const std::vector<job_id>& children) {
   out.text_or_null("submissionId", x.spec.submission_id).text_or_null("uniqueKey", x.spec.unique_key);
   out.id("parent", x.spec.parent).raw("dependsOn", ids(x.spec.depends_on));
   out.text("onDependencyFailure", x.spec.on_dependency_failure == child_failure::fail ? "fail" : "proceed");
-  out.raw("needs", strings(x.spec.needs)).text_or_null("requestId", x.spec.request_id);
+  out.raw("needs", strings(x.spec.needs)).raw("prefers", strings(x.spec.prefers));
+  out.raw("cost", resources_json(x.spec.cost));
+  if (x.spec.work > 0)
+    out.number("work", x.spec.work);
+  else
+    out.null("work");
+  out.text_or_null("requestId", x.spec.request_id);
   out.text_or_null("traceparent", x.spec.traceparent);
   out.raw("retry", std::move(retry).str()).number("failures", x.failures).number("interruptions", x.interruptions);
   out.text_or_null("worker", x.worker_name).boolean("archived", x.archived);
@@ -220,6 +234,7 @@ std::string outward_json(const worker_info& x) {
   out.raw("slots", std::move(credit).str()).raw("capabilities", strings(x.capabilities));
   out.raw("running", json_array(x.running, [](const lease_token& t) { return json_quote(t.job.str()); }));
   out.raw("problems", strings(x.problems));
+  out.raw("tokens", resources_json(x.tokens)).raw("inUse", resources_json(x.in_use));
   return std::move(out.time("joinedAt", x.joined).number("silent", seconds(x.silent))).str();
 }
 

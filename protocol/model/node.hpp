@@ -80,6 +80,19 @@ typename Inspector::result_type inspect(Inspector& f, node_rules& x) {
 /// Bounds of every field; errc::validation names all that are wrong.
 result<void> check(const node_rules& x);
 
+/// What the workers of a node take of one queue, together.
+struct node_slots {
+  uint32_t slots = 0;
+  uint32_t used = 0;
+
+  bool operator==(const node_slots&) const = default;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, node_slots& x) {
+  return f(x.slots, x.used);
+}
+
 /// A node as the dispatcher sees it.
 struct node_details {
   node_rules rules;
@@ -95,15 +108,61 @@ struct node_details {
   std::map<std::string, double> speeds;
   /// Until the next probe of a quarantined node.
   milliseconds next_probe{0};
+  // Of its connected workers together; nothing when there are none.
+  /// Within the coordinator's own process.
+  bool embedded = false;
+  std::map<std::string, node_slots> queues;
+  /// Sorted, each once.
+  std::vector<std::string> kinds;
+  std::vector<std::string> capabilities;
+  /// What is wrong there, as they say.
+  std::vector<std::string> problems;
+  /// As they said (0: not told), and what of them is taken.
+  resources tokens{};
+  resources in_use{};
+  /// What they run.
+  std::vector<job_id> jobs;
+  timestamp joined;
+  /// Since one of them was heard.
+  milliseconds silent{0};
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, node_details& x) {
-  return f(x.rules, x.workers, x.running, x.open, x.closed, x.score, x.evidence, x.speeds, x.next_probe);
+  return f(x.rules, x.workers, x.running, x.open, x.closed, x.score, x.evidence, x.speeds, x.next_probe, x.embedded,
+           x.queues, x.kinds, x.capabilities, x.problems, x.tokens, x.in_use, x.jobs, x.joined, x.silent);
+}
+
+/// For people, in one word: "away" without a connected worker, its state unless that is active, "closed" outside of its
+/// hours, else "active".
+std::string_view standing(const node_details& x) noexcept;
+
+/// A peer that a coordinator did not let in.
+struct refused_peer {
+  /// The last time.
+  timestamp when;
+  /// As it calls itself: perhaps a lie. Empty when it did not get to say it.
+  std::string name;
+  std::string role;
+  std::string reason;
+  /// As often, with this reason.
+  uint64_t times = 1;
+
+  bool operator==(const refused_peer&) const = default;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, refused_peer& x) {
+  return f(x.when, x.name, x.role, x.reason, x.times);
 }
 
 /// Does `local` (wall clock, shifted to the coordinator's time zone) lie in one of them? Always when there are none.
 bool within(const std::vector<work_hours>& hours, timestamp local) noexcept;
+
+/// "mon-fri 22:00-06:00", "sat,sun", "08:00-17:30": days, a time, or both. errc::validation says what is wrong.
+result<work_hours> parse_hours(std::string_view text);
+/// As parse_hours reads it.
+std::string to_text(const work_hours& x);
 
 // -- stored and outward forms (node_json.cpp)
 std::string encode(const std::vector<node_evidence>& xs);
@@ -111,5 +170,10 @@ result<std::vector<node_evidence>> decode_evidence(std::string_view json);
 std::string encode(const std::vector<work_hours>& xs);
 result<std::vector<work_hours>> decode_hours(std::string_view json);
 std::string outward_json(const node_details& x);
+std::string outward_json(const refused_peer& x);
+/// As outward_json shows them: a list of {"weekdays","from","to"}, or of texts for parse_hours.
+result<std::vector<work_hours>> hours_from_outward(std::string_view json);
+/// {"video":2,"images":null}: null is -1, as the worker offers. Names and bounds are checked by check(node_rules).
+result<std::map<std::string, int64_t>> slots_from_outward(std::string_view json);
 
 } // namespace troupe

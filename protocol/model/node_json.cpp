@@ -89,6 +89,78 @@ result<std::vector<work_hours>> decode_hours(std::string_view text) {
   return decode_array<work_hours>(text, "stored hours", read_hours);
 }
 
+namespace {
+
+result<work_hours> read_outward_hours(const json& doc) {
+  if (doc.is_string())
+    return parse_hours(doc.get_ref<const std::string&>());
+  object_reader in{doc, "hours"};
+  std::vector<std::string> days;
+  std::string from = "00:00", to = "24:00";
+  in.read("weekdays", days).read("from", from).read("to", to);
+  TROUPE_TRY(in.finish(0));
+  std::string text;
+  for (auto& day : days)
+    text += (text.empty() ? "" : ",") + day;
+  return parse_hours(text + (text.empty() ? "" : " ") + from + "-" + to);
+}
+
+std::string resources_json(const resources& x) {
+  object_writer out;
+  out.number("cores", x.cores / 1000.0).number("memoryMiB", x.memory_mib).number("gpuSessions", x.gpu_sessions);
+  return std::move(out).str();
+}
+
+std::string texts(const std::vector<std::string>& xs) {
+  return json_array(xs, [](const std::string& x) { return json_quote(x); });
+}
+
+/// What its connected workers offer, and do.
+void add_offer(object_writer& out, const node_details& x) {
+  object_writer queues;
+  for (auto& [queue, n] : x.queues) {
+    object_writer one;
+    queues.raw(queue, std::move(one.number("slots", n.slots).number("used", n.used)).str());
+  }
+  out.boolean("connected", !x.workers.empty()).boolean("embedded", x.embedded).raw("queues", std::move(queues).str());
+  out.raw("kinds", texts(x.kinds)).raw("capabilities", texts(x.capabilities));
+  out.raw("problems", texts(x.problems));
+  out.raw("tokens", resources_json(x.tokens)).raw("inUse", resources_json(x.in_use));
+  out.raw("jobs", json_array(x.jobs, [](job_id id) { return json_quote(id.str()); }));
+  out.time("joinedAt", x.joined).number("silent", static_cast<double>(x.silent.count()) / 1000.0);
+}
+
+} // namespace
+
+result<std::vector<work_hours>> hours_from_outward(std::string_view text) {
+  return decode_array<work_hours>(text, "hours", read_outward_hours);
+}
+
+result<std::map<std::string, int64_t>> slots_from_outward(std::string_view text) {
+  auto doc = parse_json(text, "slots");
+  if (!doc)
+    return std::move(doc).error();
+  std::map<std::string, int64_t> out;
+  if (!doc->is_object())
+    return {errc::validation, "must be an object of queues and numbers"};
+  for (auto& [queue, n] : doc->items()) {
+    if (n.is_null())
+      out[queue] = -1;
+    else if (n.is_number_unsigned() && n.get<uint64_t>() <= UINT32_MAX)
+      out[queue] = n.get<int64_t>();
+    else
+      return {errc::validation,
+              "of queue " + queue + " must be a whole number from 0, or null for as many as it offers"};
+  }
+  return out;
+}
+
+std::string outward_json(const refused_peer& x) {
+  object_writer out;
+  out.time("at", x.when).text("name", x.name).text("role", x.role).text("reason", x.reason);
+  return std::move(out.number("times", x.times)).str();
+}
+
 std::string outward_json(const node_details& x) {
   auto& r = x.rules;
   object_writer slots;
@@ -98,7 +170,8 @@ std::string outward_json(const node_details& x) {
   for (auto& [kind, speed] : x.speeds)
     speeds.number(kind, speed);
   object_writer out;
-  out.text("name", r.name).text("state", to_string(r.state)).text("reason", r.reason).time("since", r.since);
+  out.text("name", r.name).text("status", standing(x)).text("state", to_string(r.state));
+  out.text("reason", r.reason).time("since", r.since);
   out.boolean("byScore", r.by_score).boolean("open", x.open).text("closed", x.closed);
   out.raw("slots", std::move(slots).str()).number("weight", r.weight / 100.0);
   out.raw("hours", json_array(r.hours, [](const work_hours& h) {
@@ -110,6 +183,7 @@ std::string outward_json(const node_details& x) {
   out.number("running", x.running).number("score", x.score).raw("evidence", encode(x.evidence));
   out.raw("speeds", std::move(speeds).str());
   out.number("nextProbe", static_cast<double>(x.next_probe.count()) / 1000.0);
+  add_offer(out, x);
   return std::move(out).str();
 }
 

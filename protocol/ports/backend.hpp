@@ -9,6 +9,7 @@
 #include "protocol/model/health.hpp"
 #include "protocol/model/job.hpp"
 #include "protocol/model/media.hpp"
+#include "protocol/model/node.hpp"
 #include "protocol/model/result.hpp"
 #include "protocol/model/worker.hpp"
 
@@ -79,6 +80,28 @@ struct queue_change {
   std::optional<uint32_t> max_depth;
 };
 
+/// What is not named stays as it is.
+struct node_change {
+  std::string name;
+  /// active: from now on, whatever kept it from work. quarantined: until somebody makes it active.
+  std::optional<node_state> state;
+  /// For a change of state: shown to people.
+  std::string reason;
+  /// Queue → slots of each of its workers; negative: as the worker offers.
+  std::map<std::string, int64_t> slots;
+  /// Hundredths.
+  std::optional<uint32_t> weight;
+  /// Empty: always.
+  std::optional<std::vector<work_hours>> hours;
+};
+
+/// Bytes that this node's file server has moved, since its start.
+struct file_traffic {
+  /// By the other node's name; "" where there are no certificates.
+  std::map<std::string, uint64_t> sent;
+  std::map<std::string, uint64_t> received;
+};
+
 /// The executor processes of this node's worker.
 struct executor_figures {
   uint64_t processes = 0;
@@ -116,6 +139,15 @@ public:
   virtual void queues(completion<std::vector<queue_stats>> done) = 0;
   virtual void change_queue(queue_change change, completion<queue_stats> done) = 0;
   virtual void workers(completion<std::vector<worker_info>> done) = 0;
+  // -- nodes
+  /// Those that are here and those with rules, by name.
+  virtual void nodes(completion<std::vector<node_details>> done) = 0;
+  /// From now on; the node as it is then. errc::not_found for one that is not among them.
+  virtual void change_node(node_change change, completion<node_details> done) = 0;
+  /// Who was not let in lately, newest first.
+  virtual void refused_peers(completion<std::vector<refused_peer>> done) = 0;
+  /// Nothing on a node that serves no files. Never waits.
+  virtual std::optional<file_traffic> traffic() noexcept = 0;
   /// errc::not_found on a node without a worker.
   virtual void executors(completion<executor_figures> done) = 0;
 

@@ -114,6 +114,70 @@ CAF_TEST(one job) {
   CAF_CHECK(has(ask("jobs cancel " + fake_job(1).str()), "cancelling"));
 }
 
+CAF_TEST(nodes and who was refused) {
+  auto x = ask("nodes");
+  CAF_CHECK_EQUAL(x.status, 0);
+  CAF_CHECK(has(x, "NAME") && has(x, "nas") && has(x, "video 1/2") && has(x, "2.2x"));
+  CAF_CHECK(has(x, "old?node speaks protocol version 3, this coordinator 4"));
+  CAF_CHECK(x.text.find('\x1b') == std::string::npos);
+  CAF_CHECK_EQUAL(ask("nodes list").text.substr(0, 20), x.text.substr(0, 20));
+  auto doc = nlohmann::json::parse(ask("nodes -o json").text, nullptr, false);
+  CAF_CHECK_EQUAL(doc["nodes"][0]["name"], "nas");
+  CAF_CHECK_EQUAL(doc["refused"][0]["times"], 7);
+  CAF_CHECK_EQUAL(ask("nodes ls -o name").text, "node/nas\n");
+  auto one = ask("nodes show nas");
+  CAF_CHECK_EQUAL(one.status, 0);
+  CAF_CHECK(has(one, "failed here, done by attic: no space") && has(one, "runs " + fake_job(1).str()));
+  CAF_CHECK(has(one, "problem: the library Films is not mounted"));
+  auto none = ask("nodes show nosuch");
+  CAF_CHECK_EQUAL(none.status, 6);
+  CAF_CHECK(has(none, "there are nas"));
+}
+
+CAF_TEST(nodes are steered) {
+  CAF_CHECK(has(ask("nodes drain nas --reason 'a new disk'"), "draining: a new disk"));
+  CAF_CHECK(has(ask("nodes undrain nas"), "active"));
+  CAF_CHECK(has(ask("nodes quarantine nas --reason loud"), "quarantined: loud"));
+  CAF_CHECK(has(ask("nodes unquarantine nas"), "active"));
+  CAF_CHECK_EQUAL(ask("nodes drain nosuch").status, 6);
+  auto set = nlohmann::json::parse(
+    ask("nodes set nas --slots video=2 --slots images=offered --weight 50 --hours 'mon-fri 22:00-06:00; sat' -o json")
+      .text,
+    nullptr, false);
+  auto& node = set["nodes"][0];
+  CAF_CHECK_EQUAL(node["slots"]["video"], 2);
+  CAF_CHECK_EQUAL(node["slots"]["images"], 99);
+  CAF_CHECK_EQUAL(node["weight"], 0.5);
+  CAF_CHECK_EQUAL(node["hours"].size(), 2u);
+  for (auto bad :
+       {"nodes set nas", "nodes set nas --slots video", "nodes set nas --slots video=x", "nodes set nas --weight 0",
+        "nodes set nas --hours never", "nodes set nas --hours ''", "nodes drain"})
+    CAF_CHECK_EQUAL(ask(bad).status, 2);
+  CAF_CHECK(has(ask("nodes --help"), "troupe nodes set nas-2") && has(ask("nodes set --help"), "always"));
+}
+
+CAF_TEST(top without a terminal is printed once) {
+  auto x = ask("top");
+  CAF_CHECK_EQUAL(x.status, 0);
+  CAF_CHECK(has(x, "1 of 1 nodes here") && has(x, "nas") && has(x, "QUEUE") && has(x, "transcode"));
+  CAF_CHECK(x.text.find('\x1b') == std::string::npos);
+  CAF_CHECK_EQUAL(nlohmann::json::parse(ask("top -o json").text, nullptr, false)["nodes"].size(), 1u);
+}
+
+CAF_TEST(the log of a job goes over its parts) {
+  auto x = ask("jobs log " + fake_job(4).str());
+  CAF_CHECK_EQUAL(x.status, 0);
+  auto cut = x.text.find("w0: transcode"), part = x.text.find("w1: encode_chunk"), joined = x.text.find("attempt 2");
+  CAF_CHECK(cut < part && part < joined && joined != std::string::npos);
+  CAF_CHECK(has(x, "$ encode 0-60") && has(x, "frame=1500"));
+  auto doc = nlohmann::json::parse(ask("jobs log -o json " + fake_job(4).str()).text, nullptr, false);
+  CAF_CHECK_EQUAL(doc["attempts"].size(), 3u);
+  CAF_CHECK_EQUAL(doc["attempts"][1]["worker"], "w1");
+  auto shown = ask("jobs show " + fake_job(4).str());
+  CAF_CHECK(has(shown, "PART") && has(shown, fake_job(5).str()) && has(shown, "w1"));
+  CAF_CHECK_EQUAL(ask("jobs log " + fake_job(9).str()).status, 6);
+}
+
 CAF_TEST(watching ends with the status of the job) {
   CAF_CHECK_EQUAL(ask("jobs watch " + fake_job(1).str()).status, 0);
   auto x = ask("jobs watch " + fake_job(2).str());

@@ -28,6 +28,36 @@ job make_job(job_id id, bool ended) {
   return x;
 }
 
+attempt_record attempt(uint32_t number, std::string worker, int64_t from, int64_t to) {
+  attempt_record x;
+  x.number = number;
+  x.worker = std::move(worker);
+  x.started = from_ms(1'700'000'000'000 + from);
+  x.ended = from_ms(1'700'000'000'000 + to);
+  return x;
+}
+
+/// Was cut on w0, encoded on w1 and joined on w0.
+mesh::job_with_children cut_transcode() {
+  auto x = make_job(fake_job(1), true);
+  x.id = fake_job(4);
+  x.attempts = {attempt(1, "w0", 0, 1000), attempt(2, "w0", 3000, 4000)};
+  x.attempts[0].end = attempt_end::delegated;
+  return {x, {fake_job(5)}};
+}
+
+job part_of_it() {
+  auto x = make_job(fake_job(1), true);
+  x.id = fake_job(5);
+  x.spec.kind = "encode_chunk";
+  x.spec.parent = fake_job(4);
+  x.worker_name = "w1";
+  x.attempts = {attempt(1, "w1", 1000, 3000)};
+  x.attempts[0].operation = "encode 0-60";
+  x.attempts[0].log_tail = "frame=1500\n";
+  return x;
+}
+
 /// Set by the first terminal event, so that a command which does not wait for it sees a running job.
 std::shared_ptr<std::atomic<bool>> ended_flag() {
   return std::make_shared<std::atomic<bool>>(false);
@@ -37,6 +67,10 @@ using flag = std::shared_ptr<std::atomic<bool>>;
 
 mesh::job_client::behavior_type jobs(mesh::job_client::pointer, flag ended) {
   auto find = [ended](job_id id) -> caf::result<mesh::job_with_children> {
+    if (id == fake_job(4))
+      return cut_transcode();
+    if (id == fake_job(5))
+      return mesh::job_with_children{part_of_it(), {}};
     if (id.raw.lo < 1 || id.raw.lo > 3)
       return mesh::to_caf({errc::not_found, "there is no job " + id.str()});
     return mesh::job_with_children{make_job(id, *ended), {}};
@@ -74,6 +108,40 @@ mesh::job_admin::behavior_type queues(mesh::job_admin::pointer) {
     [](const mesh::get_workers&) { return mesh::worker_list{}; },
     [](const job_query&) {
       return job_page{{make_job(fake_job(1), false), make_job(fake_job(2), true)}, 2};
+    },
+  };
+}
+
+mesh::node_admin::behavior_type nodes(mesh::node_admin::pointer) {
+  auto all = [] {
+    node_details x;
+    x.rules.name = "nas";
+    x.workers = {worker_id{{1, 2}}};
+    x.open = true;
+    x.queues["video"] = {2, 1};
+    x.jobs = {fake_job(1)};
+    x.running = 1;
+    x.speeds["encode_chunk"] = 2.25;
+    x.evidence = {{fake_job(2), "transcode", "no space", "attic", from_ms(1'700'000'000'000)}};
+    x.capabilities = {"data"};
+    x.problems = {"the library Films is not mounted"};
+    return mesh::node_list{{x}};
+  };
+  return {
+    [all](const mesh::get_nodes&) { return all(); },
+    [all](const mesh::change_node& what) {
+      auto x = all();
+      auto& rules = x.nodes[0].rules;
+      rules.reason = what.reason;
+      rules.state = what.action == mesh::node_action::drain        ? node_state::draining
+                    : what.action == mesh::node_action::quarantine ? node_state::quarantined
+                                                                   : node_state::active;
+      for (auto& [queue, n] : what.slots)
+        rules.slots[queue] = n < 0 ? 99 : static_cast<uint32_t>(n);
+      if (what.weight >= 0)
+        rules.weight = static_cast<uint32_t>(what.weight);
+      rules.hours = what.hours;
+      return x;
     },
   };
 }
@@ -202,6 +270,7 @@ fake_node::fake_node() : impl_(std::make_unique<impl>()) {
   mesh::admin_handles handles;
   handles.jobs = sys.spawn(jobs, ended);
   handles.queues = sys.spawn(queues);
+  handles.nodes = sys.spawn(nodes);
   handles.librarian = sys.spawn(librarian, ended);
   handles.catalogue = sys.spawn(catalogue);
   handles.notifier = sys.spawn(notifier, ended);
@@ -228,6 +297,10 @@ fake_node::fake_node() : impl_(std::make_unique<impl>()) {
               all.push_back(all.front());
               all.back().name = "of-the-node";
               return mesh::profile_list{all};
+            },
+            [](const mesh::get_refusals&) {
+              return mesh::refusal_list{{{from_ms(1'700'000'000'000), "old\x1bnode", "worker",
+                                          "old\x1bnode speaks protocol version 3, this coordinator 4", 7}}};
             }};
   });
   impl_->door = sys.spawn([handles]() -> mesh::door::behavior_type {
@@ -247,7 +320,8 @@ fake_node::fake_node() : impl_(std::make_unique<impl>()) {
   auto bound = sys.middleman().publish(impl_->door, 0, "127.0.0.1");
   port_ = bound ? *bound : 0;
   auto keep = [&](auto& x) { impl_->all.push_back(caf::actor_cast<caf::actor>(x)); };
-  keep(handles.jobs), keep(handles.queues), keep(handles.librarian), keep(handles.catalogue), keep(handles.notifier);
+  keep(handles.jobs), keep(handles.queues), keep(handles.nodes), keep(handles.librarian), keep(handles.catalogue),
+    keep(handles.notifier);
   keep(handles.health), keep(handles.cache), keep(handles.root), keep(handles.node), keep(impl_->door);
 }
 

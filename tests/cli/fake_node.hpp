@@ -6,7 +6,7 @@
 
 namespace troupe::test {
 
-/// Jobs by the low half of their id: 1 completes, 2 fails, 3 is cancelled, others do not exist.
+/// Jobs by the low half of their id: 1 completes, 2 fails, 3 is cancelled, 4 had 5 as its part; others do not exist.
 inline job_id fake_job(uint64_t n) {
   return {{0x0190'0000'0000'0000, n}};
 }

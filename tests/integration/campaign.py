@@ -7,7 +7,6 @@ life under the same key, as the API tells it to. The choices follow from the see
 import atexit
 import contextlib
 import functools
-import hashlib
 import http.server
 import json
 import pathlib
@@ -21,17 +20,15 @@ import tempfile
 import threading
 import time
 
+import published
 import support
+from clients import Broken, Clients, digest
 
 sys.path.insert(0, str(support.ROOT / "tests/support/powercut"))
 import powercut  # noqa: E402
 
 LIBRARY = support.BIN.parent / "tests/support/libtroupe_powercut.so"
 OPEN = "waiting,delayed,queued,running"
-
-
-class Broken(AssertionError):
-    """A promise that was not kept."""
 
 
 @functools.cache
@@ -41,10 +38,6 @@ def sources():
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return [(support.synth(folder / f"source{n}.mp4", seconds=length, size=size, rate=12), length)
             for n, (length, size) in enumerate(((1, "160x120"), (2, "192x144"), (3, "128x96")))]
-
-
-def digest(path):
-    return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
 
 
 class FileServer:
@@ -81,19 +74,9 @@ class FileServer:
         self.server.server_close()
 
 
-class Intent:
-    """Something that a client wants done exactly once."""
-
-    def __init__(self, kind, key, **what):
-        self.kind, self.key, self.what, self.job = kind, key, what, None
-
-    def __repr__(self):
-        return f"{self.kind} {self.key} {self.what} → {self.job}"
-
-
-class Campaign:
+class Campaign(Clients):
     def __init__(self, seed, power=False, environment=None):
-        self.seed, self.rng = seed, random.Random(seed)
+        self.rng = random.Random(seed)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="troupe-test-"))
         self.films = self.folder / "films"
         self.films.mkdir()
@@ -101,12 +84,12 @@ class Campaign:
         data = self.folder / "data"
         self.cut = powercut.PowerCut(data, LIBRARY) if power else None
         self.server = FileServer()
-        self.node = support.Node(data, dict(self.cut.environment if power else {}, **(environment or {})),
-                                 LIBRARY if power else None, worker__private_downloads="true", jobs__lease="2s",
-                                 gateway__requests_per_minute="0", worker__video="2", worker__executors="2",
-                                 node__stop_grace="20s")
-        self.intents, self.scans, self.library = [], [], None
-        self.lock = threading.Lock()
+        node = support.Node(data, dict(self.cut.environment if power else {}, **(environment or {})),
+                            LIBRARY if power else None, worker__private_downloads="true", jobs__lease="2s",
+                            gateway__requests_per_minute="0", worker__video="2", worker__executors="2",
+                            node__stop_grace="20s")
+        super().__init__(node, seed)
+        self.scans, self.library = [], None
         self.kills = 0
 
     def close(self):
@@ -116,23 +99,17 @@ class Campaign:
 
     # -- clients
 
-    def _intend(self, kind, **what):
-        with self.lock:
-            intent = Intent(kind, f"{kind}-{self.seed}-{len(self.intents)}", **what)
-            self.intents.append(intent)
-        return intent
-
-    def _ask(self, intent):
+    def ask(self, intent):
         """Sets intent.job when the node acknowledged it. Whatever breaks is asked again later."""
         head = {"Idempotency-Key": intent.key}
         if intent.kind == "noop":
-            answer = self._post("/api/jobs", {"kind": "noop"}, head)
+            answer = self.post("/api/jobs", {"kind": "noop"}, head)
         elif intent.kind == "upload":
-            answer = self._acknowledged(self.node.upload(sources()[intent.what["n"]][0], headers=head), intent)
+            answer = self.acknowledged(self.node.upload(sources()[intent.what["n"]][0], headers=head), intent)
         elif intent.kind == "download":
-            answer = self._post("/api/videos/wanted/download", {"url": self.server.url(intent.what["n"])}, head)
+            answer = self.post("/api/videos/wanted/download", {"url": self.server.url(intent.what["n"])}, head)
         elif intent.kind == "transcode":
-            answer = self._post(f"/api/videos/{intent.what['video']}/transcode", support.SLOW_TRANSCODE, head)
+            answer = self.post(f"/api/videos/{intent.what['video']}/transcode", support.SLOW_TRANSCODE, head)
         else:
             done = self.node.cli("jobs", "submit", "noop", "--submission-id", intent.key, "-o", "json", check=False,
                                  timeout=20)
@@ -140,19 +117,6 @@ class Campaign:
                 return
             answer = json.loads(done.stdout)
         intent.job = answer["jobId"]
-
-    def _client(self, make, pause, most, rng, stop):
-        made = 0
-        while not stop.wait(pause * rng.random()) and made < most:
-            made += 1
-            try:
-                if intent := make(rng):
-                    self._ask(intent)
-            except Broken as e:
-                self.problems.append(str(e))
-            except (OSError, ValueError, AssertionError, subprocess.SubprocessError, support.http.client.HTTPException):
-                if stop.is_set():
-                    return
 
     def _add_film(self, rng):
         """A new original appears, whole at once, and the library is scanned."""
@@ -168,43 +132,21 @@ class Campaign:
             have = {x["root"]: x["id"] for x in self.node.get("/api/libraries")["libraries"]}
             self.library = have.get(str(self.films))
         if self.library is None:
-            self.library = self._post("/api/libraries", {"name": "films", "root": str(self.films), "category": "films"})["id"]
-        self.scans.append(self._post(f"/api/libraries/{self.library}/scan", {})["id"])
-
-    def _post(self, path, body, headers=None):
-        """The answer to what was acknowledged; OSError when it may be asked again."""
-        return self._acknowledged(self.node.request("POST", path, body, headers, timeout=10), path)
-
-    def _acknowledged(self, answer, what):
-        if answer.status in (200, 201, 202):
-            return answer.json
-        if answer.status >= 500 or answer.status == 429:
-            raise OSError(f"{what}: {answer.status} {answer.body[:300]}")
-        raise Broken(f"{what}: {answer.status} {answer.body[:300]}")
+            self.library = self.post("/api/libraries", {"name": "films", "root": str(self.films), "category": "films"})["id"]
+        self.scans.append(self.post(f"/api/libraries/{self.library}/scan", {})["id"])
 
     def _transcode(self, rng):
         ready = self.node.get("/api/videos?limit=100")["videos"]
-        return self._intend("transcode", video=rng.choice(ready)["id"]) if ready else None
+        return self.intend("transcode", video=rng.choice(ready)["id"]) if ready else None
 
     def _start_clients(self, stop):
-        self.problems = []
         size = len(sources())
-        clients = [(lambda r: self._intend("noop"), 0.02, 400), (lambda r: self._intend("noop"), 0.02, 400),
-                   (lambda r: self._intend("cli"), 0.3, 3),
-                   (lambda r: self._intend("upload", n=r.randrange(size)), 0.5, 2),
-                   (lambda r: self._intend("download", n=r.randrange(size)), 0.5, 2),
+        clients = [(lambda r: self.intend("noop"), 0.02, 400), (lambda r: self.intend("noop"), 0.02, 400),
+                   (lambda r: self.intend("cli"), 0.3, 3),
+                   (lambda r: self.intend("upload", n=r.randrange(size)), 0.5, 2),
+                   (lambda r: self.intend("download", n=r.randrange(size)), 0.5, 2),
                    (self._transcode, 0.5, 2), (self._add_film, 0.5, 2)]
-        threads = [threading.Thread(target=self._client, args=(make, pause, most, random.Random(self.rng.random()), stop))
-                   for make, pause, most in clients]
-        threads.append(threading.Thread(target=self._ask_again, args=(stop,)))
-        for t in threads:
-            t.start()
-        return threads
-
-    def _ask_again(self, stop=None):
-        for intent in list(self.intents):
-            if intent.job is None and not (stop and stop.is_set()):
-                self._client(lambda _: intent, 0, 1, random.Random(0), stop or threading.Event())
+        return self.start(clients, self.rng, stop)
 
     # -- lives
 
@@ -260,7 +202,7 @@ class Campaign:
     def _until_all_ended(self, seconds):
         end = time.monotonic() + seconds
         while any(i.job is None for i in self.intents):
-            self._ask_again()
+            self.ask_again()
             if self.problems or time.monotonic() > end:
                 raise Broken(f"{self.problems} not acknowledged: {[i for i in self.intents if i.job is None][:5]}")
         # A scan that is under way may be past the newest film: its request is answered with that scan.
@@ -339,13 +281,9 @@ class Campaign:
             path = self.node.data / row["file"]
             if not path.is_file() or path.stat().st_size != row["size"]:
                 raise Broken(f"{row['file']} is missing or has another size than {row['size']}")
-            probe = subprocess.run(["ffprobe", "-v", "error", "-count_packets", "-show_entries",
-                                    "format=duration:stream=codec_name,nb_read_packets", "-of", "json", str(path)],
-                                   capture_output=True, text=True)
-            if probe.returncode != 0 or probe.stderr:
-                raise Broken(f"{row['file']} can't be read: {probe.stderr}")
-            if abs(float(json.loads(probe.stdout)["format"]["duration"]) - row["source"]) > 0.3:
-                raise Broken(f"{row['file']}: {probe.stdout}, the source has {row['source']} s")
+            found = published.probe(path)
+            if abs(float(found["format"]["duration"]) - row["source"]) > 0.3:
+                raise Broken(f"{row['file']}: {found}, the source has {row['source']} s")
 
     def _check_taken_in(self):
         """Each upload and each download is one video with the bytes that were sent."""
@@ -377,18 +315,7 @@ class Campaign:
             data = (self.node.data / file).read_bytes()
             if data[:2] != b"\xff\xd8" or data[-2:] != b"\xff\xd9":
                 raise Broken(f"{file} is no whole picture")
-        named |= {row[0] for row in self._rows("SELECT file FROM renditions")}
-        for folder in ("uploads", "downloads"):
-            named |= {f"{folder}/{row[0]}" for row in self._rows(
-                "SELECT v.path FROM videos v JOIN libraries l ON l.id = v.library WHERE l.root = ?",
-                str(self.node.data / folder))}
-        there = {str(p.relative_to(self.node.data)) for sub in ("tmp", "uploads", "renditions", "artwork", "downloads")
-                 for p in (self.node.data / sub).rglob("*") if p.is_file()}
-        if there != named:
-            raise Broken(f"files that no row names: {sorted(there - named)}; named and not there: {sorted(named - there)}")
-        if empty := [str(p) for sub in ("tmp", "uploads", "downloads") for p in (self.node.data / sub).iterdir()
-                     if p.is_dir() and not any(p.iterdir())]:
-            raise Broken(f"empty folders: {empty}")
+        published.check_no_orphans(self._db, self.node.data)
 
 
 def run(seed, kills, power=False, environment=None):

@@ -15,9 +15,10 @@ MESH = {"mesh.heartbeat": "500ms", "mesh.connection_timeout": "3s"}
 
 class Machines:
     """A coordinator with gateway, and workers. The network's verbs (namespaces.py) are at `net`; a node's machine is its
-    `place`. What is in `far` has no mount: a data folder of its own, and nothing to see of the coordinator's."""
+    `place`. What is in `far` has no mount: a data folder of its own, and nothing to see of the coordinator's. `own`: by
+    name, what one node alone is given (as Node is), and with "hide" folders that it has a view of its own of."""
 
-    def __init__(self, workers=("ben", "carl"), far=(), lease="2s", **settings):
+    def __init__(self, workers=("ben", "carl"), far=(), lease="2s", own=None, **settings):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="troupe-test-"))
         self.nodes = []
         self.net = None
@@ -26,10 +27,11 @@ class Machines:
             self.authority = Authority(self.folder / "authority")
             place = self.net.add("anna")
             papers = self.authority.issue("anna", "coordinator", "gateway", hosts=(place.address, "127.0.0.1"))
+            own = own or {}
             self.node = self._node(place, papers, node__roles="coordinator,gateway", jobs__lease=lease,
-                                   files__port=free_port())
+                                   files__port=free_port(), **own.get("anna", {}))
             self.node.start()
-            self.workers = [self._worker(name, name in far, settings) for name in workers]
+            self.workers = [self._worker(name, name in far, settings | own.get(name, {})) for name in workers]
             for worker in self.workers:
                 worker.start()
             wait_until("all workers joined", lambda: self.joined() == sorted(workers))
@@ -63,9 +65,10 @@ class Machines:
 
     def _worker(self, name, far, settings):
         # The coordinator's folders are where all of these tests have theirs.
-        place = self.net.add(name, hide=[self.node.folder] if far else ())
-        return self._node(place, self.authority.issue(name, "worker"), data=None if far else self.node.data,
-                          node__roles="worker", mesh__coordinator=self.node.mesh, **settings)
+        place = self.net.add(name, hide=[*([self.node.folder] if far else ()), *settings.pop("hide", ())])
+        settings.setdefault("data", None if far else self.node.data)
+        return self._node(place, self.authority.issue(name, "worker"), node__roles="worker",
+                          mesh__coordinator=self.node.mesh, **settings)
 
     def _node(self, place, papers, **settings):
         node = Node(place=place, mesh__identity=papers, **settings)

@@ -139,6 +139,22 @@ class Contract(TestCase):
         self.assertEqual(answer.status, 200)
         self.node.get("/api/queues/nonsense", 404)
 
+    def test_nodes_of_the_cluster(self):
+        answer = self.node.get("/api/admin/nodes")
+        self.assertIs(True, answer["success"])
+        self.has(answer["meta"], "timestamp", "version")
+        self.has(answer["data"], "nodes", "refused")
+        one = answer["data"]["nodes"][0]
+        self.has(one, "name", "status", "state", "reason", "open", "closed", "slots", "weight", "hours", "queues", "tokens",
+                 "inUse", "running", "jobs", "score", "evidence", "speeds", "capabilities", "problems", "silent")
+        path = f"/api/admin/nodes/{one['name']}"
+        self.assertEqual(one["name"], self.node.get(path)["data"]["name"])
+        for action, state in (("drain", "draining"), ("undrain", "active"), ("quarantine", "quarantined"),
+                              ("unquarantine", "active")):
+            self.assertEqual(state, self.node.post(f"{path}/{action}", {"reason": "a test"})["data"]["state"])
+        self.node.get("/api/admin/nodes/nobody", 404)
+        self.assertEqual("VALIDATION_ERROR", self.node.request("PATCH", path, {"weight": 0}).json["error"]["code"])
+
     def test_a_transcode_described_by_its_fields(self):
         wish = {"container": "mkv", "videoCodec": "copy", "audioCodec": "flac", "name": "archive"}
         made = self.node.post(f"/api/videos/{self.video}/transcode", wish)

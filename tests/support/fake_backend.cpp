@@ -212,6 +212,47 @@ void fake_backend::workers(ports::completion<std::vector<worker_info>> done) {
   reply<std::vector<worker_info>>(std::move(done), std::vector<worker_info>{nas, again});
 }
 
+void fake_backend::nodes(ports::completion<std::vector<node_details>> done) {
+  std::lock_guard guard{mutex};
+  if (away)
+    return reply<std::vector<node_details>>(std::move(done), mesh_away);
+  reply<std::vector<node_details>>(std::move(done), all_nodes);
+}
+
+void fake_backend::change_node(ports::node_change change, ports::completion<node_details> done) {
+  std::lock_guard guard{mutex};
+  node_changes.push_back(change);
+  for (auto& x : all_nodes) {
+    if (x.rules.name != change.name)
+      continue;
+    if (change.state) {
+      x.rules.state = *change.state;
+      x.rules.reason = change.reason;
+    }
+    for (auto& [queue, n] : change.slots)
+      if (n < 0)
+        x.rules.slots.erase(queue);
+      else
+        x.rules.slots[queue] = static_cast<uint32_t>(n);
+    x.rules.weight = change.weight.value_or(x.rules.weight);
+    x.rules.hours = change.hours.value_or(x.rules.hours);
+    return reply<node_details>(std::move(done), x);
+  }
+  reply<node_details>(std::move(done), error{errc::not_found, "there is no node of this name"});
+}
+
+void fake_backend::refused_peers(ports::completion<std::vector<refused_peer>> done) {
+  std::lock_guard guard{mutex};
+  if (away)
+    return reply<std::vector<refused_peer>>(std::move(done), mesh_away);
+  reply<std::vector<refused_peer>>(std::move(done), refused);
+}
+
+std::optional<ports::file_traffic> fake_backend::traffic() noexcept {
+  std::lock_guard guard{mutex};
+  return moved;
+}
+
 void fake_backend::executors(ports::completion<ports::executor_figures> done) {
   if (away)
     return reply<ports::executor_figures>(std::move(done), mesh_away);

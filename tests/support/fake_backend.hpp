@@ -27,6 +27,10 @@ public:
   /// What explain says of every job.
   std::vector<std::string> reasons{"every slot of the queue is taken"};
   std::vector<library> all_libraries;
+  std::vector<node_details> all_nodes;
+  std::vector<refused_peer> refused;
+  std::vector<ports::node_change> node_changes;
+  ports::file_traffic moved;
   std::vector<job_spec> submitted;
   std::vector<ports::request_context> contexts;
   std::vector<ports::finished_upload> uploads;
@@ -65,6 +69,10 @@ public:
   void queues(ports::completion<std::vector<queue_stats>> done) override;
   void change_queue(ports::queue_change change, ports::completion<queue_stats> done) override;
   void workers(ports::completion<std::vector<worker_info>> done) override;
+  void nodes(ports::completion<std::vector<node_details>> done) override;
+  void change_node(ports::node_change change, ports::completion<node_details> done) override;
+  void refused_peers(ports::completion<std::vector<refused_peer>> done) override;
+  std::optional<ports::file_traffic> traffic() noexcept override;
   void executors(ports::completion<ports::executor_figures> done) override;
   std::shared_ptr<const std::vector<media_profile>> profiles() const noexcept override;
   ports::rendered_ptr cached_videos(const video_query& query) noexcept override;

@@ -225,7 +225,7 @@ public:
     for (auto& [id, x] : store_->jobs)
       if ((!q.parent || x.spec.parent == q.parent) && (q.history || !x.archived)
           && (q.status.empty()
-              || ("," + q.status + ",").find("," + std::string{to_string(x.state)} + ",") != std::string::npos))
+              || ("," + q.status + ",").find("," + std::string{to_string(shown_state(x))} + ",") != std::string::npos))
         out.jobs.push_back(x);
     out.total = out.jobs.size();
     out.jobs.resize(std::min<size_t>(out.jobs.size(), q.limit));

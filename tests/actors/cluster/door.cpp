@@ -19,7 +19,8 @@ mesh::knock of(const char* role, uint32_t version = worker_protocol_version) {
 
 mesh::node_info::behavior_type info(mesh::node_info::pointer) {
   return {[](const mesh::get_status&) { return mesh::node_status{}; },
-          [](const mesh::get_profiles&) { return mesh::profile_list{}; }};
+          [](const mesh::get_profiles&) { return mesh::profile_list{}; },
+          [](const mesh::get_refusals&) { return mesh::refusal_list{}; }};
 }
 
 struct fixture : test::actor_fixture {
@@ -83,8 +84,11 @@ CAF_TEST(a node says how long it runs) {
   mesh::node_status s;
   s.node_name = "n";
   auto term = std::make_shared<std::atomic<uint64_t>>(0);
+  auto refused = std::make_shared<cluster::refusal_log>();
+  refused->note({from_ms(5), "b", "worker", "another version"});
+  std::shared_ptr<const cluster::refusal_log> log = refused;
   auto node = sys.spawn(cluster::node_info, s, std::shared_ptr<const std::atomic<uint64_t>>{term},
-                        std::vector{*find_profile("remux")});
+                        std::vector{*find_profile("remux")}, log);
   *term = 7;
   auto h = self->request(node, caf::infinite, mesh::get_status{});
   run();
@@ -93,6 +97,14 @@ CAF_TEST(a node says how long it runs) {
       CAF_CHECK_EQUAL(x.node_name, "n");
       CAF_CHECK_EQUAL(x.term, 7u);
       CAF_CHECK(x.uptime.count() >= 0);
+    },
+    [&](caf::error& e) { CAF_FAIL(sys.render(e)); });
+  auto refusals = self->request(node, caf::infinite, mesh::get_refusals{});
+  run();
+  refusals.receive(
+    [](const mesh::refusal_list& x) {
+      CAF_REQUIRE_EQUAL(x.peers.size(), 1u);
+      CAF_CHECK_EQUAL(x.peers[0].reason, "another version");
     },
     [&](caf::error& e) { CAF_FAIL(sys.render(e)); });
   auto profiles = self->request(node, caf::infinite, mesh::get_profiles{});

@@ -48,6 +48,16 @@ mesh::librarian::behavior_type librarian_stub(mesh::librarian::pointer) {
   };
 }
 
+mesh::node_info::behavior_type node_stub(mesh::node_info::pointer) {
+  return {
+    [](const mesh::get_status&) { return mesh::node_status{}; },
+    [](const mesh::get_profiles&) { return mesh::profile_list{}; },
+    [](const mesh::get_refusals&) {
+      return mesh::refusal_list{{{from_ms(5), "old", "worker", "another version", 2}}};
+    },
+  };
+}
+
 /// Takes questions and answers none.
 mesh::supervisor::behavior_type silent(mesh::supervisor::pointer self) {
   return {[=](const mesh::get_tree&) { return self->make_response_promise<mesh::tree>(); }};
@@ -74,6 +84,8 @@ struct fixture : coordinator_fixture {
     peers.librarian = keep(sys.spawn(librarian_stub));
     peers.catalogue = caf::actor_cast<mesh::catalogue_reader>(reader);
     peers.notifier = real_notifier;
+    peers.nodes = caf::actor_cast<mesh::node_admin>(dispatcher);
+    peers.node = keep(sys.spawn(node_stub));
     peers.root = keep(sys.spawn(silent));
     auto front = cache::make_cache(std::move(c));
     keep(cache::spawn_cache(sys, front));
@@ -230,6 +242,60 @@ CAF_TEST(topics are followed as long as somebody does) {
   run();
   publish("jobs");
   CAF_CHECK_EQUAL(live.size(), 1u);
+}
+
+CAF_TEST(nodes are listed and changed and a slip of the pen is none) {
+  join(2);
+  answer<std::vector<node_details>> all;
+  backend->nodes(all.completion());
+  run();
+  CAF_REQUIRE_EQUAL(all.value().size(), 1u);
+  CAF_CHECK_EQUAL(all.value()[0].rules.name, "node");
+  CAF_CHECK_EQUAL(all.value()[0].queues.at("video").slots, 2u);
+  answer<node_details> drained, set, nobody, bad;
+  ports::node_change change;
+  change.name = "node";
+  change.state = node_state::draining;
+  change.reason = "a new disk";
+  backend->change_node(change, drained.completion());
+  run();
+  CAF_CHECK(drained.value().rules.state == node_state::draining);
+  CAF_CHECK_EQUAL(drained.value().rules.reason, "a new disk");
+  change = {};
+  change.name = "node";
+  change.slots["video"] = 1;
+  change.weight = 50;
+  change.hours = std::vector<work_hours>{work_hours{}};
+  backend->change_node(change, set.completion());
+  run();
+  CAF_CHECK(set.value().rules.state == node_state::draining);
+  CAF_CHECK_EQUAL(set.value().queues.at("video").slots, 1u);
+  CAF_CHECK_EQUAL(set.value().rules.hours.size(), 1u);
+  change.name = "nod";
+  backend->change_node(change, nobody.completion());
+  run();
+  CAF_CHECK(nobody.failure().code == errc::not_found);
+  change.name = "node";
+  change.weight = 0;
+  backend->change_node(change, bad.completion());
+  run();
+  CAF_CHECK(bad.failure().code == errc::validation);
+  answer<std::vector<refused_peer>> refused;
+  backend->refused_peers(refused.completion());
+  run();
+  CAF_REQUIRE_EQUAL(refused.value().size(), 1u);
+  CAF_CHECK_EQUAL(refused.value()[0].reason, "another version");
+  CAF_CHECK(!backend->traffic());
+}
+
+CAF_TEST(a first subscription to the nodes gets all of them) {
+  join();
+  answer<ports::replay> first;
+  backend->catch_up({"nodes", 0, 0}, first.completion());
+  run();
+  CAF_REQUIRE_EQUAL(first.value().events.size(), 1u);
+  CAF_CHECK_EQUAL(first.value().events[0].type, "snapshot");
+  CAF_CHECK(first.value().events[0].data.find("\"nodes\":[{\"name\":\"node\"") != std::string::npos);
 }
 
 CAF_TEST(a first subscription to a job gets its snapshot and a gap elsewhere says so) {

@@ -104,6 +104,21 @@ CAF_TEST(the error of a job has the class of its attempt) {
   CAF_CHECK(doc["payload"].is_object());
 }
 
+CAF_TEST(a job says where it goes and what it takes) {
+  auto x = some_job();
+  auto doc = parse(detail_json(x, {}));
+  CAF_CHECK_EQUAL(doc["prefers"], json::array());
+  CAF_CHECK(doc["work"].is_null());
+  CAF_CHECK_EQUAL(doc["cost"]["cores"], 0.0);
+  x.spec.prefers = {"library:1", "rack \"b\""};
+  x.spec.cost = {1'500, 2'048, 1};
+  x.spec.work = 12.5;
+  doc = parse(detail_json(x, {}));
+  CAF_CHECK_EQUAL(doc["prefers"], (json::array({"library:1", "rack \"b\""})));
+  CAF_CHECK_EQUAL(doc["cost"], (json{{"cores", 1.5}, {"memoryMib", 2048}, {"gpuSessions", 1}}));
+  CAF_CHECK_EQUAL(doc["work"], 12.5);
+}
+
 CAF_TEST(errors follow the contract and RFC 9457) {
   error x{errc::validation, "two fields are wrong"};
   x.fields = {{"limit", "at most 100"}, {"page", "from 1"}, {"limit", "a number"}};
@@ -204,6 +219,12 @@ CAF_TEST(cache statistics and the rest are JSON) {
   CAF_CHECK(doc["problems"].empty());
   worker.problems = {"library \"films\" is empty"};
   CAF_CHECK_EQUAL(parse(outward_json(worker))["problems"][0], "library \"films\" is empty");
+  CAF_CHECK_EQUAL(doc["tokens"]["cores"], 0.0);
+  worker.tokens = {8'000, 16'384, 2};
+  worker.in_use = {2'500, 1'536, 0};
+  doc = parse(outward_json(worker));
+  CAF_CHECK_EQUAL(doc["tokens"], (json{{"cores", 8.0}, {"memoryMib", 16384}, {"gpuSessions", 2}}));
+  CAF_CHECK_EQUAL(doc["inUse"], (json{{"cores", 2.5}, {"memoryMib", 1536}, {"gpuSessions", 0}}));
   CAF_CHECK_EQUAL(parse(outward_json(std::vector<tree_node>(2)))["nodes"].size(), 2u);
 }
 

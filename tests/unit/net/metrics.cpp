@@ -191,6 +191,39 @@ CAF_TEST(metrics of ours have their prefix) {
     CAF_CHECK(named.contains(name) || name.starts_with("troupe_") || name.starts_with("process_"));
 }
 
+CAF_TEST(figures of nodes and of bytes between them) {
+  running_server s;
+  node_details x;
+  x.rules.name = "nas";
+  x.workers = {worker_id{random_id()}};
+  x.open = true;
+  x.queues["video"] = {2, 1};
+  x.speeds["encode_chunk"] = 2.5;
+  x.score = 0.5;
+  x.running = 3;
+  auto away = x;
+  away.rules.name = "attic";
+  away.workers.clear();
+  away.queues.clear();
+  s.backend.all_nodes = {away, x};
+  s.backend.moved.sent["nas"] = 1000;
+  s.backend.moved.received["nas"] = 10;
+  auto answer = s.ask(get("/metrics"));
+  CAF_REQUIRE(answer.has_value());
+  scrape m{answer->body};
+  check(m);
+  CAF_CHECK_EQUAL(m.at("troupe_nodes{state=\"active\"}"), 1);
+  CAF_CHECK_EQUAL(m.at("troupe_nodes{state=\"away\"}"), 1);
+  CAF_CHECK_EQUAL(m.at("troupe_nodes{state=\"quarantined\"}"), 0);
+  CAF_CHECK_EQUAL(m.at("troupe_node_slots{node=\"nas\",queue=\"video\"}"), 2);
+  CAF_CHECK_EQUAL(m.at("troupe_node_slots_used{node=\"nas\",queue=\"video\"}"), 1);
+  CAF_CHECK_EQUAL(m.at("troupe_node_leases{node=\"nas\"}"), 3);
+  CAF_CHECK_EQUAL(m.at("troupe_node_speed{node=\"nas\",kind=\"encode_chunk\"}"), 2.5);
+  CAF_CHECK_EQUAL(m.at("troupe_node_score{node=\"attic\"}"), 0.5);
+  CAF_CHECK_EQUAL(m.at("troupe_file_bytes_total{node=\"nas\",direction=\"out\"}"), 1000);
+  CAF_CHECK_EQUAL(m.at("troupe_file_bytes_total{node=\"nas\",direction=\"in\"}"), 10);
+}
+
 CAF_TEST(without the mesh the gateway still tells its own figures) {
   running_server s;
   s.backend.away = true;

@@ -281,6 +281,11 @@ CAF_TEST(lists of jobs) {
       all.push_back(random_job(rng));
       if (i % 5 == 1)
         all.back().spec.parent = all[0].id;
+      if (i % 4 < 2) {
+        all.back().state = job_state::waiting;
+        all.back().archived = false;
+        all.back().next.assign(i % 4, continuation{{{all[0].id, 1.0}}, "{}", 0.125, 0.5, "encode", {}});
+      }
       must(commit(*writer, unit_with({{all.back(), true}})));
     }
     std::sort(all.begin(), all.end(), [](const job& a, const job& b) { return b.id < a.id; });
@@ -309,6 +314,15 @@ CAF_TEST(lists of jobs) {
     query = {};
     query.status = "failed,queued,";
     check(query, [](auto& x) { return !x.archived && (x.state == job_state::failed || x.state == job_state::queued); });
+    // One that waits for jobs which it has handed its work to counts as running.
+    for (auto status : {"running", "waiting", "running,queued", "waiting,failed", "running,waiting"}) {
+      query = {};
+      query.status = status;
+      auto list = "," + query.status + ",";
+      check(query, [&](auto& x) {
+        return !x.archived && list.find("," + std::string{to_string(shown_state(x))} + ",") != std::string::npos;
+      });
+    }
     query = {};
     query.owner = "' OR '1'='1";
     check(query, [](auto&) { return false; });

@@ -68,7 +68,7 @@ CAF_TEST(who has a certificate that grants the role comes in) {
   // On the coordinator's own machine.
   auto coordinator = papers_of("anna", {"coordinator", "gateway"});
   CAF_CHECK_EQUAL(said(knock(coordinator, "admin", greeting().challenge), "admin"), "in: anna");
-  CAF_CHECK(keeper.refusals().empty());
+  CAF_CHECK(keeper.refusals()->last().empty());
 }
 
 CAF_TEST(roles that are not granted are refused) {
@@ -89,9 +89,9 @@ CAF_TEST(roles that are not granted are refused) {
   auto x = knock(worker, "worker", greeting().challenge);
   x.role = "admin";
   CAF_CHECK(holds(said(x, "admin"), "whose key it does not hold"));
-  CAF_REQUIRE_EQUAL(keeper.refusals().size(), 5u);
-  CAF_CHECK_EQUAL(keeper.refusals().front().name, "ben");
-  CAF_CHECK_EQUAL(keeper.refusals().front().role, "admin");
+  CAF_REQUIRE_EQUAL(keeper.refusals()->last().size(), 5u);
+  CAF_CHECK_EQUAL(keeper.refusals()->last().back().name, "ben");
+  CAF_CHECK_EQUAL(keeper.refusals()->last().back().role, "admin");
 }
 
 CAF_TEST(a name is the one in the certificate) {
@@ -155,13 +155,25 @@ CAF_TEST(who asks and never knocks shuts nobody out for ever) {
 
 CAF_TEST(refusals are bounded) {
   auto worker = papers_of(std::string(64, 'n'), {"worker"});
-  for (size_t i = 0; i < 2 * gatekeeper::most_refusals; ++i) {
+  for (size_t i = 0; i < 2 * refusal_log::most; ++i) {
     auto x = knock(worker, "worker", "");
-    x.name = std::string(10'000, 'n');
+    x.name = std::to_string(i) + std::string(10'000, 'n');
     CAF_CHECK(holds(said(x, "worker"), "forbidden"));
   }
-  CAF_CHECK_EQUAL(keeper.refusals().size(), gatekeeper::most_refusals);
-  CAF_CHECK(keeper.refusals().back().name.size() <= 200);
+  CAF_CHECK_EQUAL(keeper.refusals()->last().size(), refusal_log::most);
+  CAF_CHECK(keeper.refusals()->last().front().name.size() <= 200);
+}
+
+CAF_TEST(who comes again for the same reason is one refusal) {
+  for (int i = 0; i < 3; ++i) {
+    CAF_CHECK(!keeper.greet({worker_protocol_version + 1, {}}));
+    CAF_CHECK(!keeper.greet({worker_protocol_version + 2, {}}));
+  }
+  auto last = keeper.refusals()->last();
+  CAF_REQUIRE_EQUAL(last.size(), 2u);
+  CAF_CHECK_EQUAL(last[0].times, 3u);
+  CAF_CHECK(holds(last[0].reason, "version " + std::to_string(worker_protocol_version + 2)));
+  CAF_CHECK(last[0].name.empty());
 }
 
 CAF_TEST(without papers everybody of this version comes in) {

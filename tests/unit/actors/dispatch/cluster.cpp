@@ -49,6 +49,18 @@ const kind_plan& plan_of(std::string_view kind) {
 
 } // namespace
 
+template <class F>
+auto cluster::timed(F call) {
+  struct span {
+    double& sum;
+    double begun = cpu_seconds();
+    ~span() {
+      sum += cpu_seconds() - begun;
+    }
+  } counted{in_queue_};
+  return call();
+}
+
 cluster::cluster(const cluster_plan& plan) : plan_(plan), rng_(plan.seed), rows_(plan.jobs), views_(plan.jobs) {
   config_.lease = milliseconds{lease_ms};
   config_.unfenced = plan.unfenced;
@@ -267,7 +279,7 @@ void cluster::submit() {
   for (auto n : numbers)
     specs.push_back(spec_of(n));
   auto before = queue_->size();
-  auto got = queue_->submit(std::move(specs));
+  auto got = timed([&] { return queue_->submit(std::move(specs)); });
   PROMISE(got.has_value(), "there is room for all");
   PROMISE(queue_->size() == before + numbers.size(), "each makes one job");
   next_.submitted.insert(next_.submitted.end(), numbers.begin(), numbers.end());
@@ -280,12 +292,12 @@ void cluster::flush() {
   flush_queued_ = false;
   if (committing_)
     return;
-  auto begun = cpu_seconds();
-  queue_->assign();
-  in_assign_ += cpu_seconds() - begun;
-  next_.what = queue_->take();
+  auto before = in_queue_;
+  timed([&] { queue_->assign(); });
+  in_assign_ += in_queue_ - before;
+  next_.what = timed([&] { return queue_->take(); });
   follow(next_.what);
-  auto deadline = queue_->next_deadline();
+  auto deadline = timed([&] { return queue_->next_deadline(); });
   if (deadline != mono_time::max()) {
     auto in = std::max<int64_t>(1, (deadline - clock_.mono()).count());
     if (clock_.now.count() + in < tick_at_) {
@@ -317,7 +329,9 @@ void cluster::commit() {
         h.items.erase(i);
     }
   for (auto& [id, token] : f.what.effects.revocations)
-    if (auto h = by_id_.find(id); h != by_id_.end() && hosts_[h->second].linked) {
+    // One that is frozen hears of it too late.
+    if (auto h = by_id_.find(id);
+        h != by_id_.end() && hosts_[h->second].linked && hosts_[h->second].frozen_until <= clock_.now.count()) {
       auto& items = hosts_[h->second].items;
       if (auto i = items.find(token.job); i != items.end() && i->second.what.token == token)
         items.erase(i);
@@ -349,7 +363,7 @@ void cluster::link(uint32_t i) {
   h.hello.held.clear();
   for (auto& [_, x] : h.items)
     h.hello.held.push_back(x.what.token);
-  for (auto& token : queue_->join(h.hello))
+  for (auto& token : timed([&] { return queue_->join(h.hello); }))
     h.items.erase(token.job);
   h.linked = true;
   for (auto& [_, x] : h.items)
@@ -367,7 +381,7 @@ void cluster::renew(uint32_t i) {
   std::vector<lease_token> held;
   for (auto& [_, x] : h.items)
     held.push_back(x.what.token);
-  auto answer = queue_->renew(h.hello.id, held);
+  auto answer = timed([&] { return queue_->renew(h.hello.id, held); });
   for (auto& token : answer.revoked)
     h.items.erase(token.job);
   if (!answer.known) {
@@ -406,14 +420,14 @@ void cluster::hand_in(uint32_t host, item& x) {
     o.failure = error{errc::io, "it broke"};
   auto* j = queue_->find(token.job);
   bool current = j && j->state == job_state::running && j->token() == token && j->lease_worker == h.hello.id;
-  bool taken = queue_->hand_in(h.hello.id, o);
+  bool taken = timed([&] { return queue_->hand_in(h.hello.id, o); });
   if (!plan_.unfenced)
     PROMISE(taken == current, "an outcome counts when its token is the current one, and only then");
   x.sent = true;
   if (taken)
     next_.answers.emplace_back(host, h.incarnation, token);
   else
-    ++figures_.stale;
+    ++figures_.met["stale outcome"];
   if (!flush_queued_) {
     flush_queued_ = true;
     at(flush_ms, what::flush);
@@ -423,7 +437,7 @@ void cluster::hand_in(uint32_t host, item& x) {
 void cluster::kill(uint32_t i) {
   auto& h = hosts_[i];
   if (h.linked)
-    queue_->unreachable(h.hello.id);
+    timed([&] { queue_->unreachable(h.hello.id); });
   h.alive = h.linked = false;
   h.items.clear();
   h.frozen_until = 0;
@@ -439,7 +453,7 @@ void cluster::cut(uint32_t i, int64_t how_long) {
     return;
   // Half of the time nobody notices.
   if (chance(500))
-    queue_->unreachable(h.hello.id);
+    timed([&] { queue_->unreachable(h.hello.id); });
   h.linked = false;
   at(how_long, what::link, i, h.incarnation);
 }
@@ -493,7 +507,7 @@ void cluster::disturb() {
   case 9:
     if (h.linked) {
       ++figures_.met["worker left"];
-      queue_->leave(h.hello.id);
+      timed([&] { queue_->leave(h.hello.id); });
       h.linked = false;
       h.items.clear();
       at(length, what::link, i, h.incarnation);
@@ -540,7 +554,7 @@ void cluster::handle(const event& e) {
     break;
   case what::tick:
     tick_at_ = INT64_MAX;
-    queue_->tick();
+    timed([&] { queue_->tick(); });
     break;
   }
   if (!flush_queued_) {
@@ -568,7 +582,8 @@ cluster_figures cluster::run() {
     clock_.now = milliseconds{e.at};
     PROMISE(clock_.now < milliseconds{48 * 3'600'000}, "every job ends within two days");
     handle(e);
-    if (e.kind == what::submit && queue_->size() > figures_.deepest) {
+    // Counting what is allocated takes time with what is free.
+    if (e.kind == what::submit && queue_->size() > figures_.deepest + figures_.deepest / 20) {
       figures_.deepest = queue_->size();
       figures_.bytes_a_job = allocated() > empty ? (allocated() - empty) / figures_.deepest : 0;
     }
@@ -576,7 +591,9 @@ cluster_figures cluster::run() {
   check_end();
   figures_.virtual_time = clock_.now;
   figures_.seconds = cpu_seconds() - begun;
-  figures_.decisions_a_second = in_assign_ > 0 ? static_cast<double>(figures_.starts) / in_assign_ : 0;
+  auto starts = static_cast<double>(figures_.starts);
+  figures_.decisions_a_second = in_queue_ > 0 ? starts / in_queue_ : 0;
+  figures_.assign_us = starts > 0 ? in_assign_ * 1e6 / starts : 0;
   return figures_;
 }
 

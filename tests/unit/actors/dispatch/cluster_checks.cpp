@@ -109,7 +109,9 @@ void cluster::check_start(uint32_t n, const job& x) {
     auto& h = hosts_[host->second];
     PROMISE(!nodes_[h.node].drained, "a drained node gets no new work: " + text(n, x));
     for (auto& need : x.spec.needs)
-      PROMISE(std::count(h.hello.capabilities.begin(), h.hello.capabilities.end(), need) > 0, "needs are met");
+      PROMISE(std::count(h.hello.capabilities.begin(), h.hello.capabilities.end(), need) > 0
+                || need == node_capability(h.hello.node_name),
+              "needs are met");
     PROMISE(std::count(h.hello.kinds.begin(), h.hello.kinds.end(), x.spec.kind) > 0, "its kind is offered");
   }
   if (x.failures + x.interruptions > 0) {

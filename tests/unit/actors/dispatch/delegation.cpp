@@ -213,6 +213,33 @@ CAF_TEST(cancelling ends the parts and a retry begins anew) {
   CAF_CHECK(given(parent).children.empty());
 }
 
+CAF_TEST(no part counts twice) {
+  auto parts = hand_on(2);
+  for (auto id : parts)
+    end(id, attempt_end::completed);
+  queue.assign();
+  auto outcome = handing_on(parent, 1);
+  outcome.handed_on.keep = {parts[1], parts[1]};
+  CAF_REQUIRE(queue.hand_in(alice, outcome));
+  CAF_CHECK(row(parent).state == job_state::failed);
+  CAF_CHECK_EQUAL(queue.children_of(parent).size(), 2u);
+}
+
+CAF_TEST(a part that is retried while others run is waited for again) {
+  auto parts = hand_on(2);
+  end(parts[0], attempt_end::failed, error_class::permanent);
+  CAF_REQUIRE(queue.retry(parts[0]).has_value());
+  end(parts[1], attempt_end::completed);
+  CAF_CHECK(row(parent).state == job_state::waiting);
+  queue.assign();
+  end(parts[0], attempt_end::completed);
+  CAF_CHECK(row(parent).state == job_state::queued);
+  queue.assign();
+  auto again = given(parent);
+  CAF_REQUIRE_EQUAL(again.children.size(), 2u);
+  CAF_CHECK(again.children[0].state == job_state::completed);
+}
+
 CAF_TEST(what makes no sense fails the attempt and makes no job) {
   std::vector<attempt_outcome> bad;
   bad.push_back(handing_on(parent, 0));
@@ -227,6 +254,9 @@ CAF_TEST(what makes no sense fails the attempt and makes no job) {
   bad.back().handed_on.keep = {parent};
   bad.push_back(handing_on(parent, 1));
   bad.back().handed_on.next.state.assign(max_payload_bytes + 1, 'x');
+  // It would wait for what waits for it.
+  bad.push_back(handing_on(parent, 1));
+  bad.back().handed_on.jobs[0].depends_on = {parent};
   for (auto& outcome : bad) {
     outcome.token = row(parent).token();
     CAF_REQUIRE(queue.hand_in(alice, outcome));

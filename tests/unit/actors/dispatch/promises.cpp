@@ -18,9 +18,25 @@ std::set<std::string> failed_on(const job& j) {
   return out;
 }
 
+std::vector<job_id> waits_for(const job& j) {
+  if (!j.delegated())
+    return j.spec.depends_on;
+  std::vector<job_id> out;
+  for (auto& c : j.next.front().children)
+    out.push_back(c.id);
+  return out;
+}
+
 bool covers(const std::vector<std::string>& have, const std::vector<std::string>& need) {
   return std::all_of(need.begin(), need.end(),
                      [&](auto& n) { return std::find(have.begin(), have.end(), n) != have.end(); });
+}
+
+/// What it says, and its own name, which the queue asks for where a part is begun twice.
+bool offers(const worker_info& w, const job& j) {
+  auto have = w.capabilities;
+  have.push_back(node_capability(w.node_name));
+  return covers(have, j.spec.needs);
 }
 
 } // namespace
@@ -83,6 +99,7 @@ void world::check_effects(const in_flight& f) {
     PROMISE(i != rows_.end() && i->second.state == job_state::running && i->second.token() == a.token
               && i->second.lease_worker == worker,
             "an assignment leaves only when its lease is committed");
+    check_told(a);
   }
   for (auto position : f.what.effects.changed) {
     auto& j = f.what.rows.at(position).row;
@@ -94,7 +111,6 @@ void world::check_outcome(const job& before, const attempt_outcome& o) {
   auto& now = *queue_->find(before.id);
   PROMISE(now.attempt == before.attempt, "an outcome starts no attempt");
   auto burnt = now.failures - before.failures;
-  bool last = before.failures + 1 >= before.spec.retry.max_attempts;
   switch (o.end) {
   case attempt_end::completed:
     PROMISE(now.state == job_state::completed && burnt == 0, "completed");
@@ -107,13 +123,19 @@ void world::check_outcome(const job& before, const attempt_outcome& o) {
     break;
   default:
     ++met["failed " + std::string{to_string(o.cls)}];
-    if (o.cls == error_class::permanent)
-      PROMISE(now.state == job_state::failed && burnt == 1, "permanent: no retry");
-    else if (o.cls == error_class::throttled)
-      PROMISE(now.state == job_state::delayed && burnt == 0, "throttled burns nothing");
-    else
-      PROMISE(now.state == (last ? job_state::failed : job_state::delayed) && burnt == 1, "it counts");
+    check_failed(before, now, o.cls);
   }
+}
+
+void world::check_failed(const job& before, const job& now, error_class cls) {
+  auto burnt = now.failures - before.failures;
+  bool last = before.failures + 1 >= before.spec.retry.max_attempts;
+  if (cls == error_class::permanent)
+    PROMISE(now.state == job_state::failed && burnt == 1, "permanent: no retry");
+  else if (cls == error_class::throttled)
+    PROMISE(now.state == job_state::delayed && burnt == 0, "throttled burns nothing");
+  else
+    PROMISE(now.state == (last ? job_state::failed : job_state::delayed) && burnt == 1, "it counts");
 }
 
 void world::check_tick(const std::unordered_map<job_id, was>& before) {
@@ -143,7 +165,7 @@ void world::check_tick(const std::unordered_map<job_id, was>& before) {
 
 bool world::could_run(const job& j, const worker_info& w,
                       const std::map<std::pair<worker_id, std::string>, uint32_t>& used) {
-  if (!covers(w.kinds, {j.spec.kind}) || !covers(w.capabilities, j.spec.needs) || w.silent >= lease)
+  if (!covers(w.kinds, {j.spec.kind}) || !offers(w, j) || w.silent >= lease)
     return false;
   auto u = used.find({w.id, j.spec.queue});
   for (auto& c : w.credit)
@@ -192,14 +214,14 @@ void world::check_placing(const std::unordered_map<job_id, was>& before) {
         PROMISE(!s.max_running || running[name] <= s.max_running, "limits are never exceeded");
       }
       auto w = std::find_if(workers.begin(), workers.end(), [&](auto& x) { return x.id == j.lease_worker; });
-      PROMISE(w != workers.end() && covers(w->kinds, std::vector{j.spec.kind}) && covers(w->capabilities, j.spec.needs),
+      PROMISE(w != workers.end() && covers(w->kinds, std::vector{j.spec.kind}) && offers(*w, j),
               "only a worker that offers what is needed");
       std::string other;
       auto others = [&] {
         return std::any_of(workers.begin(), workers.end(), [&](auto& x) {
           other = x.node_name;
           return !failed_on(j).contains(x.node_name) && !closed_nodes.contains(x.node_name) && x.silent < lease
-                 && covers(x.kinds, {j.spec.kind}) && covers(x.capabilities, j.spec.needs)
+                 && covers(x.kinds, {j.spec.kind}) && offers(x, j)
                  && std::any_of(x.credit.begin(), x.credit.end(), [&](auto& y) { return y.queue == j.spec.queue; });
         });
       };
@@ -242,8 +264,8 @@ void world::check_world() {
   auto all = jobs();
   for (auto* p : all) {
     auto& j = *p;
-    auto& deps = j.spec.depends_on;
-    if (!is_terminal(j.state) && j.spec.on_dependency_failure == child_failure::fail)
+    const auto deps = waits_for(j);
+    if (!is_terminal(j.state) && !j.delegated() && j.spec.on_dependency_failure == child_failure::fail)
       for (auto d : deps)
         if (auto* x = queue_->find(d))
           PROMISE(!is_terminal(x->state) || x->state == job_state::completed, "a failed dependency fails the job");
@@ -266,6 +288,7 @@ void world::check_world() {
 }
 
 void world::check_counters() {
+  learn_copies();
   std::map<std::string, std::map<std::string, uint64_t>> counted;
   for (auto* j : jobs())
     for (auto& name : {j->spec.queue, "kind:" + j->spec.kind})
@@ -277,7 +300,7 @@ void world::check_counters() {
 
 void world::check_explained(const job& j) {
   auto x = queue_->explain(j.id);
-  PROMISE(x && x->state == j.state && !x->reasons.empty(), "explain has a reason");
+  PROMISE(x && x->state == shown_state(j) && !x->reasons.empty(), "explain has a reason");
   std::string text;
   for (auto& r : x->reasons)
     text += r + "\n";
@@ -290,9 +313,8 @@ void world::check_explained(const job& j) {
     PROMISE(says("no worker is connected") == workers.empty(), "no worker when none");
     bool any = std::any_of(workers.begin(), workers.end(), [&](auto& w) { return covers(w.kinds, {j.spec.kind}); });
     PROMISE(says("no connected worker runs jobs of kind") == (!any && !workers.empty()), "no such kind when so");
-    bool able = std::any_of(workers.begin(), workers.end(), [&](auto& w) {
-      return covers(w.kinds, {j.spec.kind}) && covers(w.capabilities, j.spec.needs);
-    });
+    bool able = std::any_of(workers.begin(), workers.end(),
+                            [&](auto& w) { return covers(w.kinds, {j.spec.kind}) && offers(w, j); });
     PROMISE(says("offers all that it needs") == (any && !able), "names what is lacking");
   } else if (j.state == job_state::waiting) {
     PROMISE(says("it waits for"), "names what it waits for");
@@ -310,6 +332,7 @@ void world::check_recovered() {
     if (!j)
       continue;
     PROMISE(j->attempt == row.attempt && j->failures == row.failures, "a restart burns no attempt");
+    PROMISE(is_terminal(j->state) || j->next == row.next, "what it handed on is known after a restart");
     if (row.state == job_state::running && row.lease_embedded)
       PROMISE(j->state == job_state::queued || j->state == job_state::failed, "an embedded worker is gone");
     else if (row.state == job_state::running)
@@ -325,7 +348,7 @@ void world::check_retention() {
   uint64_t wanted = 0;
   for (auto* j : jobs()) {
     if (j->state == job_state::waiting)
-      wanted += j->spec.depends_on.size();
+      wanted += waits_for(*j).size();
     if (is_terminal(j->state) && !queue_->find(j->spec.parent))
       (j->state == job_state::completed ? completed : failed)[j->spec.kind].insert(j->id);
   }
@@ -342,11 +365,12 @@ void world::check_retention() {
       auto keep = row.state == job_state::completed ? keep_completed_ : keep_failed_;
       PROMISE(kept.size() >= keep, "the last ones stay in memory");
       PROMISE(!queue_->find(row.spec.parent), "children stay while their parent does");
-      for (auto* j : jobs())
+      for (auto* j : jobs()) {
+        const auto waited_for = waits_for(*j);
         PROMISE(j->state != job_state::waiting
-                  || std::find(j->spec.depends_on.begin(), j->spec.depends_on.end(), row.id)
-                       == j->spec.depends_on.end(),
+                  || std::find(waited_for.begin(), waited_for.end(), row.id) == waited_for.end(),
                 "what is waited for stays in memory");
+      }
     }
 }
 
@@ -376,6 +400,7 @@ void world::check_revoked() {
 }
 
 void world::check_delays() {
+  learn_copies();
   for (auto* j : jobs()) {
     if (j->state != job_state::delayed) {
       due_.erase(j->id);

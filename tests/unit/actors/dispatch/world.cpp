@@ -30,6 +30,8 @@ void world::restart() {
   queue_config config;
   config.lease = lease;
   config.max_interruptions = max_interruptions;
+  // The rules of these worlds speak of jobs that somebody asked for; copies have tests of their own (delegation.cpp).
+  config.stragglers.at_most = 0;
   config.keep_completed = keep_completed_;
   config.keep_failed = keep_failed_;
   config.defaults = {{"default", false, 0, 30}, {"downloads", false, 2, 30}, {"kind:status_check", false, 1, 30}};
@@ -65,6 +67,8 @@ void world::restart() {
     if (j->state == job_state::delayed)
       due_[j->id] = clock_.now;
   check_recovered();
+  handed_on_.clear();
+  check_handed_on();
   for (auto* j : jobs())
     rules_of_lease(*j);
 }
@@ -79,10 +83,12 @@ void world::run() {
 void world::step() {
   ++met[calm_ ? "steps to settle" : "steps"];
   client_acts();
+  check_handed_on();
   workers_act();
   check_delays();
   if (!calm_)
     disturb();
+  check_handed_on();
   place();
   advance(milliseconds{calm_ ? pick(12'000) : chance(80) ? pick(2'000) : pick(12'000)});
   if (calm_ || chance(80))
@@ -97,6 +103,7 @@ void world::advance(milliseconds by) {
   queue_->tick();
   PROMISE(queue_->next_deadline() > clock_.mono(), "no deadline is left behind");
   check_tick(before);
+  check_handed_on();
   check_delays();
 }
 
@@ -107,6 +114,8 @@ void world::place() {
 }
 
 void world::take() {
+  for (auto id : queue_->take_moved_parents())
+    PROMISE(queue_->find(id) && queue_->find(id)->delegated(), "only who has handed work on moves with it");
   bool dirty = queue_->dirty();
   next_.what = queue_->take();
   PROMISE(dirty || !next_.what.needs_commit(), "what is to be written is announced");

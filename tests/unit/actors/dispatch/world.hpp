@@ -80,6 +80,13 @@ struct was {
   milliseconds longest_delay;
 };
 
+/// A job that waits for those that it handed its work to.
+struct handed_on {
+  std::vector<job_id> children;
+  uint32_t attempt = 0;
+  double progress = 0;
+};
+
 class world {
 public:
   explicit world(uint64_t seed);
@@ -129,6 +136,7 @@ private:
   void come_online(sim_worker& w);
   void deliver_outcome(sim_worker& w, const assignment& a, bool repeat);
   attempt_outcome random_outcome(const assignment& a);
+  delegation random_delegation(const job* j);
   void disturb();
   sim_worker* worker(worker_id id);
 
@@ -136,6 +144,18 @@ private:
   void check_rows(const in_flight& f);
   void check_effects(const in_flight& f);
   void check_outcome(const job& before, const attempt_outcome& o);
+  void check_failed(const job& before, const job& now, error_class cls);
+
+  // delegated.cpp
+  void check_delegated(const job& before, const delegation& x, size_t children_before);
+  /// Jobs that wait for what they handed on, or did when this was called last.
+  /// That were handed on so far.
+  uint64_t parts_ = 0;
+  /// Jobs that the queue has made by itself: copies of parts that take long.
+  void learn_copies();
+  void check_handed_on();
+  /// What an attempt is told that goes on, or is a part.
+  void check_told(const assignment& a);
   void check_tick(const std::unordered_map<job_id, was>& before);
   void check_placing(const std::unordered_map<job_id, was>& before);
   void check_world();
@@ -184,6 +204,7 @@ private:
   std::map<job_id, milliseconds> due_;
   /// Submission id → the job that it made.
   std::map<std::string, job_id> made_by_;
+  std::map<job_id, handed_on> handed_on_;
   std::vector<std::pair<worker_id, assignment>> old_assignments_;
   bool calm_ = false;
   uint64_t submissions_ = 0;

@@ -122,6 +122,8 @@ void world::check_receipt(const job_spec& spec, const submit_receipt& r) {
 
 void world::act_on_job() {
   auto id = random_job();
+  if (!handed_on_.empty() && chance(15))
+    id = std::next(handed_on_.begin(), static_cast<std::ptrdiff_t>(pick(handed_on_.size())))->first;
   auto* found = queue_->find(id);
   if (!found) {
     if (auto row = rows_.find(id); row != rows_.end() && row->second.archived && !removal_asked_.contains(id))
@@ -137,6 +139,8 @@ void world::act_on_job() {
       ++met["cancel"];
       if (before.state == job_state::running)
         next_.cancelled.emplace_back(before.lease_worker, before.token());
+      if (before.delegated())
+        ++met[before.state == job_state::waiting ? "cancel of one that handed on" : "cancel of one that goes on"];
       PROMISE(now() == job_state::cancelled && !is_terminal(before.state), "cancelled at once");
       for (auto child : queue_->children_of(id))
         PROMISE(is_terminal(queue_->find(child)->state), "its children are cancelled with it");
@@ -149,6 +153,14 @@ void world::act_on_job() {
       check_depths(std::move(depth_before));
       ++met["retry"];
       next_.retried.insert(id);
+      if (handed_on_.contains(before.spec.parent))
+        ++met["retry of a part"];
+      if (!before.attempts.empty() && std::any_of(before.attempts.begin(), before.attempts.end(), [](auto& a) {
+            return a.end == attempt_end::delegated;
+          })) {
+        ++met["retry of one that handed on"];
+        PROMISE(!queue_->find(id)->delegated(), "a retry by hand begins anew");
+      }
       PROMISE(before.state == job_state::failed || before.state == job_state::cancelled, "completed jobs stay so");
       PROMISE(queue_->find(id)->failures == 0 && queue_->find(id)->attempt == before.attempt, "attempts unspent");
     }

@@ -8,8 +8,10 @@ namespace troupe::dispatch::test {
 
 void world::workers_act() {
   for (auto& w : workers_)
-    if (w.stalled_until <= clock_.now)
+    if (w.stalled_until <= clock_.now) {
       worker_acts(w);
+      check_handed_on();
+    }
 }
 
 void world::worker_acts(sim_worker& w) {
@@ -94,13 +96,57 @@ void world::come_online(sim_worker& w) {
   w.next_renewal = clock_.now + lease / 3;
 }
 
+/// Mostly one that makes sense.
+delegation world::random_delegation(const job* j) {
+  delegation d;
+  d.jobs.resize(1 + pick(3));
+  for (auto& spec : d.jobs) {
+    spec.kind = chance(70) ? "noop" : chance(50) ? "status_check" : "download";
+    // The same work twice would be a copy, which ends with the first that is done.
+    spec.payload = "{\"part\":" + std::to_string(++parts_) + "}";
+    if (chance(20))
+      spec.needs.push_back(chance(50) ? "library:a" : "library:b");
+    if (chance(10))
+      spec.run_at = clock_.wall() + milliseconds{pick(20'000)};
+    d.shares.push_back(static_cast<double>(pick(4)));
+  }
+  d.next.state = "{\"of\":" + std::to_string(pick(1'000)) + "}";
+  d.next.from = static_cast<double>(pick(50)) / 100;
+  d.next.to = static_cast<double>(pick(100)) / 100;
+  d.next.stage = chance(50) ? "parts" : "";
+  if (j && j->delegated())
+    for (auto& c : j->next.front().children)
+      if (chance(50))
+        d.keep.push_back(c.id);
+  switch (pick(30)) {
+  case 0:
+    d.shares.pop_back();
+    break;
+  case 1:
+    d.keep.push_back(random_job());
+    break;
+  case 2:
+    d.jobs.back().kind = "no such kind";
+    break;
+  case 3:
+    d.jobs.back().depends_on.push_back(j ? j->id : random_job());
+    break;
+  default:
+    break;
+  }
+  return d;
+}
+
 attempt_outcome world::random_outcome(const assignment& a) {
   attempt_outcome o;
   o.token = a.token;
   o.operation = "work " + a.kind;
   auto n = calm_ ? 0 : pick(100);
-  if (n < 55) {
+  if (n < 45) {
     o.result = "\"" + a.token.str() + "\"";
+  } else if (n < 57) {
+    o.end = attempt_end::delegated;
+    o.handed_on = random_delegation(queue_->find(a.token.job));
   } else if (n < 90) {
     o.end = attempt_end::failed;
     o.cls = static_cast<error_class>(pick(4));
@@ -120,11 +166,15 @@ void world::deliver_outcome(sim_worker& w, const assignment& a, bool repeat) {
   std::optional<job> before;
   if (j)
     before = *j;
+  auto children = queue_->children_of(a.token.job).size();
   PROMISE(queue_->holds(w.hello.id, a.token) == current, "only the current token holds");
   bool taken = queue_->hand_in(w.hello.id, o);
   PROMISE(taken == current, "an outcome counts when its token is the current one, and only then");
   if (taken) {
-    check_outcome(*before, o);
+    if (o.end == attempt_end::delegated)
+      check_delegated(*before, o.handed_on, children);
+    else
+      check_outcome(*before, o);
     next_.answers.emplace_back(w.hello.id, a.token);
   } else {
     ++met[repeat ? "stale repeated" : "stale"];

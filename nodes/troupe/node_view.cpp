@@ -1,0 +1,188 @@
+#include "nodes/troupe/node_view.hpp"
+
+#include "nodes/troupe/event_view.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <functional>
+
+namespace troupe::cli {
+
+namespace {
+
+std::string decimal(double x, const char* unit = "") {
+  char buf[48];
+  std::snprintf(buf, sizeof(buf), "%.1f%s", x, unit);
+  return buf;
+}
+
+std::string joined(const std::vector<std::string>& xs) {
+  std::string out;
+  for (auto& x : xs)
+    out += (out.empty() ? "" : ", ") + x;
+  return out;
+}
+
+std::string cores_text(const node_details& x) {
+  return x.tokens.cores == 0 ? "" : decimal(x.in_use.cores / 1000.0) + "/" + decimal(x.tokens.cores / 1000.0);
+}
+
+std::string memory_text(const node_details& x) {
+  auto gib = [](uint32_t mib) { return decimal(mib / 1024.0); };
+  return x.tokens.memory_mib == 0 ? "" : gib(x.in_use.memory_mib) + "/" + gib(x.tokens.memory_mib) + " GiB";
+}
+
+std::string heard_text(const node_details& x) {
+  return x.workers.empty() ? "" : format_duration(x.silent);
+}
+
+std::string where_text(const node_details& x) {
+  return x.workers.empty() ? "" : x.embedded ? "embedded" : "remote";
+}
+
+struct column {
+  const char* header;
+  std::function<std::string(const node_details&)> cell;
+};
+
+/// From the most to the least important.
+std::vector<column> columns_of(const std::vector<library>& libraries) {
+  return {
+    {"NAME", [](auto& x) { return x.rules.name; }},
+    {"STATE", state_text},
+    {"SLOTS", slots_text},
+    {"RUNNING", [](auto& x) { return std::to_string(x.running); }},
+    {"CORES", cores_text},
+    {"ENCODE", encode_speed_text},
+    {"HEARD", heard_text},
+    {"MEMORY", memory_text},
+    {"SCORE", [](auto& x) { return decimal(x.score); }},
+    {"WHERE", where_text},
+    {"LIBRARIES", [libraries](auto& x) { return joined(libraries_of(x, libraries, true)); }},
+  };
+}
+
+size_t widest_line(std::string_view text) {
+  size_t out = 0;
+  while (!text.empty()) {
+    auto end = std::min(text.find('\n'), text.size());
+    out = std::max(out, display_width(text.substr(0, end)));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return out;
+}
+
+std::string hours_text(const node_details& x) {
+  std::string out;
+  for (auto& h : x.rules.hours)
+    out += (out.empty() ? "" : "; ") + to_text(h);
+  return out.empty() ? "always" : out;
+}
+
+std::string said_slots(const node_details& x) {
+  std::string out;
+  for (auto& [queue, n] : x.rules.slots)
+    out += (out.empty() ? "" : ", ") + queue + " " + std::to_string(n);
+  return out;
+}
+
+} // namespace
+
+std::string state_text(const node_details& x) {
+  std::string out{standing(x)};
+  if (out == "closed")
+    return out + ": " + (x.closed.empty() ? "it gets no new work" : x.closed);
+  return x.rules.reason.empty() ? out : out + ": " + x.rules.reason;
+}
+
+std::string slots_text(const node_details& x) {
+  std::string out;
+  for (auto& [queue, n] : x.queues)
+    out += (out.empty() ? "" : ", ") + queue + " " + std::to_string(n.used) + "/" + std::to_string(n.slots);
+  return out;
+}
+
+std::string encode_speed_text(const node_details& x) {
+  for (auto kind : {"encode_chunk", "transcode"})
+    if (auto i = x.speeds.find(kind); i != x.speeds.end())
+      return decimal(i->second, "x");
+  return {};
+}
+
+std::vector<std::string> libraries_of(const node_details& x, const std::vector<library>& all, bool mounted) {
+  std::vector<std::string> out;
+  for (auto& one : all) {
+    auto wanted = library_capability(one.id);
+    auto has = std::find(x.capabilities.begin(), x.capabilities.end(), wanted) != x.capabilities.end();
+    if (has == mounted)
+      out.push_back(one.name);
+  }
+  return out;
+}
+
+std::string nodes_text(const std::vector<node_details>& nodes, const std::vector<library>& libraries, size_t width) {
+  for (auto columns = columns_of(libraries);; columns.pop_back()) {
+    std::vector<std::string> headers;
+    for (auto& c : columns)
+      headers.emplace_back(c.header);
+    table t{headers};
+    for (auto& x : nodes) {
+      std::vector<std::string> cells;
+      for (auto& c : columns)
+        cells.push_back(c.cell(x));
+      t.row(std::move(cells));
+    }
+    auto text = t.render(width);
+    if (width == 0 || columns.size() <= 2 || widest_line(text) <= width)
+      return text;
+  }
+}
+
+std::vector<std::pair<std::string, std::string>> node_fields(const node_details& x,
+                                                             const std::vector<library>& libraries, timestamp now) {
+  std::string speeds;
+  for (auto& [kind, speed] : x.speeds)
+    speeds += (speeds.empty() ? "" : ", ") + kind + " " + decimal(speed);
+  auto& r = x.rules;
+  return {
+    {"Name", r.name},
+    {"State", state_text(x)},
+    {"Since", is_set(r.since) ? format_age(r.since, now) : ""},
+    {"New work", x.workers.empty()  ? "no: it is away"
+                 : x.closed.empty() ? "yes"
+                                    : "no: it " + x.closed},
+    {"Next probe", r.by_score ? "in " + format_duration(x.next_probe) : ""},
+    {"Where", where_text(x)},
+    {"Workers", std::to_string(x.workers.size())},
+    {"Protocol", x.workers.empty() ? "" : std::to_string(worker_protocol_version)},
+    {"Joined", x.workers.empty() ? "" : format_age(x.joined, now)},
+    {"Heard", x.workers.empty() ? "" : format_duration(x.silent) + " ago"},
+    {"Slots", slots_text(x)},
+    {"Slots set", said_slots(x)},
+    {"Weight", std::to_string(r.weight) + "%"},
+    {"Hours", hours_text(x)},
+    {"Cores", cores_text(x)},
+    {"Memory", memory_text(x)},
+    {"GPU sessions", x.tokens.gpu_sessions == 0
+                       ? ""
+                       : std::to_string(x.in_use.gpu_sessions) + "/" + std::to_string(x.tokens.gpu_sessions)},
+    {"Running", std::to_string(x.running)},
+    {"Speeds", speeds},
+    {"Score", decimal(x.score)},
+    {"Kinds", joined(x.kinds)},
+    {"Capabilities", joined(x.capabilities)},
+    {"Libraries", joined(libraries_of(x, libraries, true))},
+    {"Not mounted", x.workers.empty() ? "" : joined(libraries_of(x, libraries, false))},
+  };
+}
+
+std::string refused_text(const std::vector<refused_peer>& peers, timestamp now, size_t width) {
+  if (peers.empty())
+    return {};
+  table t{{"REFUSED", "ROLE", "LAST", "TIMES", "REASON"}};
+  for (auto& x : peers)
+    t.row({x.name, x.role, format_age(x.when, now), std::to_string(x.times), x.reason});
+  return t.render(width);
+}
+
+} // namespace troupe::cli
