@@ -78,6 +78,12 @@ void name_plan(std::vector<media_chunk>& chunks, const media_profile& profile, c
     c.plan = name;
 }
 
+/// Whether what becomes of a frame depends on frames before it: pictures that are (or may be) interlaced, and rates
+/// that are reduced.
+bool looks_back(const planned_track& track, const AVStream& stream) noexcept {
+  return stream.codecpar->field_order != AV_FIELD_PROGRESSIVE || track.min_frame_time > 0;
+}
+
 class chunk_planner {
 public:
   chunk_planner(source_file file, const exec::request& request, const task& job) :
@@ -96,7 +102,7 @@ public:
     const auto stream = video->stream;
     if (source_->lacks_display_times(*source_->stream(stream)))
       return not_cut("the file does not tell when its pictures are shown, only their order does");
-    if (auto index = seek_keyframes(*source_, stream)) {
+    if (auto index = seek_keyframes(*source_, stream, looks_back(*video, *source_->stream(stream)))) {
       auto cuts = choose_cuts(request_.wishes, index->extent(), lookup(*index));
       if (!cuts)
         return cuts.error();

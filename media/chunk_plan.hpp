@@ -20,8 +20,8 @@ struct keyframe {
   int64_t position = -1;
 };
 
-/// A place to cut: a chunk begins with `at`, and is decoded from the keyframe before that (none: from the file's
-/// start).
+/// A place to cut: a chunk begins with `at`, and is decoded from the keyframe before that, or from `at` itself where
+/// nothing before it matters (none: from the file's start).
 struct cut_point {
   keyframe at;
   std::optional<keyframe> before;

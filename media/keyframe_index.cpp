@@ -1,5 +1,6 @@
 #include "media/keyframe_index.hpp"
 
+#include "media/fresh_start.hpp"
 #include "media/progress_meter.hpp"
 #include "media/timeline.hpp"
 
@@ -28,8 +29,8 @@ bool is_format(const AVFormatContext& format, const char* family) {
 /// Asks the container for the nearest indexed keyframe and reads on from there.
 class sought_keyframes final : public keyframe_index {
 public:
-  sought_keyframes(input& source, unsigned stream) :
-    source_(source), stream_(stream), time_base_(source.stream(stream)->time_base),
+  sought_keyframes(input& source, unsigned stream, bool history) :
+    source_(source), stream_(stream), history_(history), time_base_(source.stream(stream)->time_base),
     shifts_(1, time_shift{0, timeline(*source.format()).shift(static_cast<int>(stream))}),
     shift_(av_rescale_q(shifts_[0].microseconds, {1, AV_TIME_BASE}, time_base_)), packet_(av::make_packet()) {
   }
@@ -47,6 +48,13 @@ public:
 
   result<std::optional<cut_point>> first_at(int64_t time) override {
     cut_point found;
+    if (!history_) {
+      auto fresh = fresh_at(time, found);
+      if (!fresh)
+        return fresh.error();
+      if (*fresh)
+        return std::optional{found};
+    }
     // Seeking goes by decoding times in some containers: where it leads may be shown too late to begin before `time`.
     for (int64_t back : {int64_t{1}, seconds(1), seconds(15)}) {
       seek(time - back);
@@ -84,6 +92,33 @@ private:
       avformat_seek_file(format, index, INT64_MIN, shown - shift_, INT64_MAX, 0);
   }
 
+  /// The next indexed keyframe, if it needs nothing that comes before it: no more than that is read.
+  result<bool> fresh_at(int64_t time, cut_point& found) {
+    if (av_seek_frame(source_.format(), static_cast<int>(stream_), time - shift_, 0) < 0)
+      return false;
+    int code = AVERROR(EAGAIN);
+    while (code == AVERROR(EAGAIN))
+      code = source_.read(*packet_);
+    if (code == AVERROR_EXIT || source_.io().failure())
+      return source_.read_error(code);
+    if (code < 0)
+      return false;
+    const auto p = time_of(*packet_);
+    const bool fresh = is_key(p) && p + shift_ >= time && starts_afresh(*packet_, *source_.stream(stream_)->codecpar);
+    av_packet_unref(packet_.get());
+    if (fresh) {
+      found.at = {p + shift_, p, -1};
+      found.before = found.at;
+    }
+    return fresh;
+  }
+
+  /// Whether the packet is a keyframe that is shown, at `time`.
+  bool is_key(int64_t time) const noexcept {
+    return packet_->stream_index == static_cast<int>(stream_) && (packet_->flags & AV_PKT_FLAG_KEY)
+           && !(packet_->flags & AV_PKT_FLAG_DISCARD) && time != AV_NOPTS_VALUE;
+  }
+
   /// From where the file stands to the first keyframe at `time` or later; false: there is none.
   result<bool> read_to(int64_t time, cut_point& found) {
     found.before.reset();
@@ -96,8 +131,7 @@ private:
       if (code < 0)
         return false;
       const auto p = time_of(*packet_);
-      const bool key = packet_->stream_index == static_cast<int>(stream_) && (packet_->flags & AV_PKT_FLAG_KEY)
-                       && !(packet_->flags & AV_PKT_FLAG_DISCARD) && p != AV_NOPTS_VALUE;
+      const bool key = is_key(p);
       const keyframe here{p + shift_, p, -1};
       av_packet_unref(packet_.get());
       ++n;
@@ -115,6 +149,7 @@ private:
 
   input& source_;
   unsigned stream_;
+  bool history_;
   AVRational time_base_;
   std::vector<time_shift> shifts_;
   int64_t shift_;
@@ -239,7 +274,7 @@ private:
 
 } // namespace
 
-std::unique_ptr<keyframe_index> seek_keyframes(input& source, unsigned stream) {
+std::unique_ptr<keyframe_index> seek_keyframes(input& source, unsigned stream, bool history) {
   auto& format = *source.format();
   if (!is_format(format, "mov,") && !is_format(format, "matroska,"))
     return nullptr;
@@ -249,7 +284,7 @@ std::unique_ptr<keyframe_index> seek_keyframes(input& source, unsigned stream) {
   av_seek_frame(&format, static_cast<int>(stream), 0, AVSEEK_FLAG_BACKWARD);
   if (avformat_index_get_entries_count(source.stream(stream)) < 2)
     return nullptr;
-  auto index = std::make_unique<sought_keyframes>(source, stream);
+  auto index = std::make_unique<sought_keyframes>(source, stream, history);
   // Written as a stream: nothing tells how long it is.
   if (index->extent().end <= 0)
     return nullptr;

@@ -24,8 +24,9 @@ public:
 };
 
 /// Uses the container's index (mp4, Matroska). nullptr when there is none that is worth it. Once it has an objection,
-/// read_keyframes has to do.
-std::unique_ptr<keyframe_index> seek_keyframes(input& source, unsigned stream);
+/// read_keyframes has to do. `history`: the filters look at frames before the cut, so decoding begins before it even
+/// where the keyframe needs nothing of that (starts_afresh).
+std::unique_ptr<keyframe_index> seek_keyframes(input& source, unsigned stream, bool history);
 
 /// Reads the packets of all streams of `plan` once, to the end. `source` must be freshly opened.
 result<std::unique_ptr<keyframe_index>> read_keyframes(input& source, unsigned stream, const transcode_plan& plan,

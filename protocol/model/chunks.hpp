@@ -53,9 +53,9 @@ struct media_chunk {
   chunk_time_base time_base;
   int64_t begin = 0;
   int64_t end = 0;
-  /// Decoding begins at this keyframe, which is before `begin`: filters and open groups of pictures need what comes
-  /// before. Its timestamp in the source's own clock and its byte position; where only one of them leads there, the
-  /// other is -1.
+  /// Decoding begins at this keyframe: before `begin` where filters or open groups of pictures need what comes before,
+  /// else the one that is shown at `begin`. Its timestamp in the source's own clock and its byte position; where only
+  /// one of them leads there, the other is -1.
   bool from_start = true;
   int64_t from_time = -1;
   int64_t from_position = -1;

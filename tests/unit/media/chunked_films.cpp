@@ -245,3 +245,30 @@ CAF_TEST(the first frame of a chunk is deinterlaced with the one before it) {
   CAF_CHECK_EQUAL(made.pieces.size(), 8u);
   CAF_CHECK(worst_ssim(made.path, whole) > 0.995);
 }
+
+CAF_TEST(decoding begins before a chunk only where that matters) {
+  auto begins_early = [](const std::string& name, const std::string& arguments, double max_frame_rate = 0) {
+    const auto source = scratch(name);
+    make_with(x264 + arguments, source);
+    auto request = chunk_request(source, small_profile());
+    request.profile.max_frame_rate = max_frame_rate;
+    request.wishes.count = 4;
+    request.wishes.min_seconds = 0.5;
+    auto plan = media::plan_chunks(open_source(source).get(), request, quiet_task());
+    CAF_REQUIRE(plan.has_value());
+    CAF_REQUIRE_EQUAL(plan->chunks.size(), 4u);
+    size_t early = 0;
+    for (size_t i = 1; i < plan->chunks.size(); ++i) {
+      auto& c = plan->chunks[i];
+      const auto shift = c.shifts[0].microseconds * c.time_base.den / c.time_base.num / 1'000'000;
+      CAF_CHECK(c.from_time + shift <= c.begin);
+      early += c.from_time + shift < c.begin;
+    }
+    return early;
+  };
+  CAF_CHECK_EQUAL(begins_early("closed.mp4", "-x264-params keyint=20:scenecut=0"), 0u);
+  CAF_CHECK_EQUAL(begins_early("closed.mkv", "-x264-params keyint=20:scenecut=0"), 0u);
+  CAF_CHECK_EQUAL(begins_early("open.mp4", "-x264-params open-gop=1:keyint=20:scenecut=0"), 3u);
+  CAF_CHECK_EQUAL(begins_early("fewer-frames.mp4", "-x264-params keyint=20:scenecut=0", 10), 3u);
+  CAF_CHECK_EQUAL(begins_early("fields.mp4", "-flags +ildct -x264-params tff=1:keyint=20:scenecut=0"), 3u);
+}
