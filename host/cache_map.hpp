@@ -2,8 +2,8 @@
 
 // What a source cache writes down of each of its files, as text.
 
+#include "protocol/model/byte_spans.hpp"
 #include "protocol/model/result.hpp"
-#include "protocol/ports/byte_spans.hpp"
 
 #include <string>
 #include <sys/stat.h>
@@ -15,7 +15,7 @@ struct cache_map {
   std::string key;
   uint64_t size = 0;
   /// In order, no two touching.
-  std::vector<ports::byte_span> present;
+  std::vector<byte_span> present;
 
   bool operator==(const cache_map&) const = default;
 };

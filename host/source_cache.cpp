@@ -78,7 +78,7 @@ private:
   result<std::shared_ptr<ports::cached_source>> open_known(const std::string& stem, entry& known);
   result<unique_fd> create(const std::string& stem, uint64_t size);
   std::shared_ptr<held_source> hold(const std::string& stem, const std::string& key, entry& what, unique_fd fd,
-                                    std::vector<ports::byte_span> present);
+                                    std::vector<byte_span> present);
 
   source_cache_options options_;
   files disk_;
@@ -94,7 +94,7 @@ private:
 class held_source final : public ports::cached_source {
 public:
   held_source(std::shared_ptr<cache_folder> folder, std::string stem, std::string key, uint64_t size, unique_fd fd,
-              const std::vector<ports::byte_span>& present) :
+              const std::vector<byte_span>& present) :
     folder_(std::move(folder)),
     stem_(std::move(stem)), key_(std::move(key)), size_(size), fd_(std::move(fd)) {
     for (auto& span : present)
@@ -124,12 +124,12 @@ public:
     return out;
   }
 
-  std::vector<ports::byte_span> present() const override {
+  std::vector<byte_span> present() const override {
     std::lock_guard guard{mutex_};
     return present_.list();
   }
 
-  result<void> mark(ports::byte_span there) override {
+  result<void> mark(byte_span there) override {
     if (there.begin > there.end || there.end > size_)
       return {errc::validation, "bytes " + std::to_string(there.begin) + " to " + std::to_string(there.end)
                                   + " are not of a file of " + std::to_string(size_)};
@@ -182,7 +182,7 @@ private:
   std::mutex writing_;
   bool disowned_ = false;
   mutable std::mutex mutex_;
-  ports::byte_spans present_;
+  byte_spans present_;
   /// Bytes of marks since the last map.
   uint64_t unwritten_ = 0;
 };
@@ -296,7 +296,7 @@ result<unique_fd> cache_folder::create(const std::string& stem, uint64_t size) {
 }
 
 std::shared_ptr<held_source> cache_folder::hold(const std::string& stem, const std::string& key, entry& what,
-                                                unique_fd fd, std::vector<ports::byte_span> present) {
+                                                unique_fd fd, std::vector<byte_span> present) {
   auto out = std::make_shared<held_source>(shared_from_this(), stem, key, what.size, std::move(fd), present);
   what.holder = out;
   what.held = out.get();

@@ -26,9 +26,10 @@ result<size_t> byte_requests::provide(uint64_t offset, size_t wanted) {
   std::unique_lock lock(mutex_);
   if (offset >= size_ || wanted == 0)
     return size_t{0};
-  if (known_until(offset) == offset) {
-    const auto until = std::min(unknown_until(offset), offset + std::min<uint64_t>(wanted, size_ - offset));
-    const exec::need_request asked{++last_id_, offset, until - offset};
+  if (known_.around(offset).end == offset) {
+    // Up to what is here behind it.
+    const auto gap = known_.missing({offset, offset + std::min<uint64_t>(wanted, size_ - offset)}).front();
+    const exec::need_request asked{++last_id_, offset, gap.end - offset};
     if (!refusal_) {
       wanted_.emplace(asked.id, asked);
       lock.unlock();
@@ -43,7 +44,7 @@ result<size_t> byte_requests::provide(uint64_t offset, size_t wanted) {
     if (refusal_)
       return {refusal_->code, refusal_->message};
   }
-  return static_cast<size_t>(std::min<uint64_t>(wanted, known_until(offset) - offset));
+  return static_cast<size_t>(std::min<uint64_t>(wanted, known_.around(offset).end - offset));
 }
 
 std::optional<exec::failure> byte_requests::refusal() const {
@@ -69,7 +70,7 @@ result<void> byte_requests::have(const received_frame& got) {
   if (answer->refusal)
     refusal_ = std::move(answer->refusal);
   else if (answers(found->second, *answer))
-    learn(answer->offset, answer->offset + answer->length);
+    known_.add({answer->offset, answer->offset + answer->length});
   else
     return {errc::protocol, "the worker answered for other bytes of a source than it was asked for"};
   wanted_.erase(found);
@@ -80,28 +81,6 @@ result<void> byte_requests::have(const received_frame& got) {
 void byte_requests::wake() {
   std::lock_guard lock(mutex_);
   changed_.notify_all();
-}
-
-uint64_t byte_requests::known_until(uint64_t offset) const {
-  auto behind = known_.upper_bound(offset);
-  return behind == known_.begin() ? offset : std::max(offset, std::prev(behind)->second);
-}
-
-uint64_t byte_requests::unknown_until(uint64_t offset) const {
-  auto behind = known_.upper_bound(offset);
-  return behind == known_.end() ? size_ : behind->first;
-}
-
-void byte_requests::learn(uint64_t begin, uint64_t end) {
-  auto at = known_.upper_bound(begin);
-  if (at != known_.begin() && std::prev(at)->second >= begin)
-    --at;
-  while (at != known_.end() && at->first <= end) {
-    begin = std::min(begin, at->first);
-    end = std::max(end, at->second);
-    at = known_.erase(at);
-  }
-  known_[begin] = end;
 }
 
 } // namespace troupe::media

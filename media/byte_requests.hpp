@@ -2,6 +2,7 @@
 
 #include "media/executor_channel.hpp"
 #include "media/source_file.hpp"
+#include "protocol/model/byte_spans.hpp"
 
 #include <atomic>
 #include <condition_variable>
@@ -35,11 +36,6 @@ public:
   void wake();
 
 private:
-  /// Up to which byte it is here from `offset` on; `offset` when it is not.
-  uint64_t known_until(uint64_t offset) const;
-  /// Where the next known part begins behind `offset`, or the end of the file.
-  uint64_t unknown_until(uint64_t offset) const;
-  void learn(uint64_t begin, uint64_t end);
   bool answers(const exec::need_request& asked, const exec::have_answer& answer) const noexcept;
 
   executor_channel& channel_;
@@ -48,8 +44,8 @@ private:
   std::condition_variable changed_;
   uint64_t operation_ = 0;
   uint64_t size_ = 0;
-  /// Parts that are here: begin → end, no two touching.
-  std::map<uint64_t, uint64_t> known_;
+  /// What is here.
+  byte_spans known_;
   std::optional<exec::failure> refusal_;
   /// Never used again, so that a late answer to one operation can't be taken for another's.
   uint64_t last_id_ = 0;

@@ -48,27 +48,33 @@ void grant(self_ptr self, const result<file_ticket>& ticket, const file_version&
     reply.deliver(mesh::to_caf(out.error()));
 }
 
-void grant_file_at(self_ptr self, const mesh::get_file& asked, const std::string& root, const std::string& node,
-                   reply_type reply) {
-  auto& config = self->state.config;
-  auto there = config.files->version_of(root + "/" + asked.path);
-  if (!there)
-    reply.deliver(mesh::to_caf(there.error()));
-  else
-    grant(self, read_ticket(asked, *there, node, config.time->wall()), *there, reply);
-}
-
-void grant_library_file(self_ptr self, const mesh::get_file& asked, const std::string& node, reply_type reply) {
+/// Where the folder of a library, or the data folder, is on this node.
+void with_root(self_ptr self, library_id library, reply_type reply, std::function<void(const std::string&)> then) {
   auto& st = self->state;
+  if (!library)
+    return then(st.config.data_folder);
   self->request(st.peers.libraries, st.config.timeout, mesh::get_libraries{})
     .then(
       [=](const mesh::library_list& x) mutable {
-        for (auto& library : x.libraries)
-          if (library.id == asked.library)
-            return grant_file_at(self, asked, library.root, node, reply);
-        reply.deliver(mesh::to_caf({errc::not_found, "there is no library " + asked.library.str()}));
+        for (auto& known : x.libraries)
+          if (known.id == library)
+            return then(known.root);
+        reply.deliver(mesh::to_caf({errc::not_found, "there is no library " + library.str()}));
       },
       [=](caf::error& e) mutable { reply.deliver(std::move(e)); });
+}
+
+/// `ticket`: for the version of the file that is there.
+template <class MakeTicket>
+void grant_file(self_ptr self, library_id library, const std::string& path, reply_type reply, MakeTicket ticket) {
+  with_root(self, library, reply, [=](const std::string& root) mutable {
+    auto& config = self->state.config;
+    auto there = config.files->version_of(root + "/" + path);
+    if (!there)
+      reply.deliver(mesh::to_caf(there.error()));
+    else
+      grant(self, ticket(*there, config.time->wall()), *there, reply);
+  });
 }
 
 } // namespace
@@ -84,11 +90,18 @@ mesh::file_desk::behavior_type file_desk_actor(self_ptr self, file_desk_config c
         return reply;
       }
       with_attempt(self, x.token, x.worker, reply, [=](const known_attempt& of) {
-        if (x.library)
-          grant_library_file(self, x, of.node, reply);
-        else
-          grant_file_at(self, x, self->state.config.data_folder, of.node, reply);
+        grant_file(self, x.library, x.path, reply,
+                   [=](const file_version& there, timestamp now) { return read_ticket(x, there, of.node, now); });
       });
+      return reply;
+    },
+    [self](const mesh::read_file& x) {
+      auto reply = self->make_response_promise<mesh::file_grant>();
+      if (auto good = check_readable(x); !good)
+        reply.deliver(mesh::to_caf(good.error()));
+      else
+        grant_file(self, x.library, x.path, reply,
+                   [=](const file_version& there, timestamp now) { return read_ticket(x, there, now); });
       return reply;
     },
     [self](const mesh::put_file& x) {

@@ -1,5 +1,6 @@
 #include "actors/cluster/file_rules.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace troupe::cluster {
@@ -11,11 +12,27 @@ constexpr std::string_view library_prefix = "library:";
 /// Folders of the data folder whose files attempts read.
 constexpr std::array<std::string_view, 5> readable{"pieces/", "uploads/", "downloads/", "renditions/", "artwork/"};
 
-bool begins_with_any(std::string_view path) {
-  for (auto folder : readable)
-    if (path.starts_with(folder))
-      return true;
-  return false;
+/// And those whose files clients are sent.
+constexpr std::array<std::string_view, 4> served{"uploads/", "downloads/", "renditions/", "artwork/"};
+
+template <size_t N>
+bool begins_with_any(std::string_view path, const std::array<std::string_view, N>& folders) {
+  return std::ranges::any_of(folders, [&](auto folder) { return path.starts_with(folder); });
+}
+
+result<file_ticket> read_ticket(library_id library, const std::string& path, const file_version& there,
+                                const std::string& node, const lease_token& token, timestamp now) {
+  file_ticket out;
+  out.action = file_action::read;
+  out.root = root_name(library);
+  out.path = path;
+  out.node = node;
+  out.token = token;
+  out.content = there.str();
+  out.size = there.size;
+  out.expires = now + ticket_valid;
+  TROUPE_TRY(check(out));
+  return out;
 }
 
 /// The rest of the name after "<job>-<attempt>".
@@ -61,7 +78,7 @@ result<void> check_attempt(const job& row, const lease_token& token, worker_id w
 }
 
 result<void> check_readable(const mesh::get_file& asked) {
-  if (!asked.library && !begins_with_any(asked.path))
+  if (!asked.library && !begins_with_any(asked.path, readable))
     return {errc::forbidden, asked.path + ": no file that attempts read"};
   auto like = read_ticket(asked, {}, {}, timestamp{ticket_valid});
   return like ? result<void>{} : std::move(like).error();
@@ -69,17 +86,18 @@ result<void> check_readable(const mesh::get_file& asked) {
 
 result<file_ticket> read_ticket(const mesh::get_file& asked, const file_version& there, const std::string& node,
                                 timestamp now) {
-  file_ticket out;
-  out.action = file_action::read;
-  out.root = root_name(asked.library);
-  out.path = asked.path;
-  out.node = node;
-  out.token = asked.token;
-  out.content = there.str();
-  out.size = there.size;
-  out.expires = now + ticket_valid;
-  TROUPE_TRY(check(out));
-  return out;
+  return read_ticket(asked.library, asked.path, there, node, asked.token, now);
+}
+
+result<void> check_readable(const mesh::read_file& asked) {
+  if (!asked.library && !begins_with_any(asked.path, served))
+    return {errc::forbidden, asked.path + ": no file that clients are sent"};
+  auto like = read_ticket(asked, {}, timestamp{ticket_valid});
+  return like ? result<void>{} : std::move(like).error();
+}
+
+result<file_ticket> read_ticket(const mesh::read_file& asked, const file_version& there, timestamp now) {
+  return read_ticket(asked.library, asked.path, there, asked.node, {}, now);
 }
 
 result<file_ticket> write_ticket(const mesh::put_file& asked, job_id parent, const std::string& node, timestamp now) {

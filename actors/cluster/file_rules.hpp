@@ -25,6 +25,9 @@ result<void> check_readable(const mesh::get_file& asked);
 /// What the ticket for reading says. Of the data folder pieces, uploads, downloads and what jobs publish may be read.
 result<file_ticket> read_ticket(const mesh::get_file& asked, const file_version& there, const std::string& node,
                                 timestamp now);
+/// The same for a gateway, for files that clients are sent: originals, and what jobs have published.
+result<void> check_readable(const mesh::read_file& asked);
+result<file_ticket> read_ticket(const mesh::read_file& asked, const file_version& there, timestamp now);
 /// What the ticket for writing says: names that carry the attempt, in the folders for what jobs make.
 /// `parent`: of the job, whose pieces it may make. errc::forbidden for any other name.
 result<file_ticket> write_ticket(const mesh::put_file& asked, job_id parent, const std::string& node, timestamp now);

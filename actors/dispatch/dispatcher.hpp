@@ -33,6 +33,8 @@ struct dispatcher_config {
   /// Told to workers: the data folder and the content of its node.id.
   std::string data_folder;
   std::string data_id;
+  /// Told to workers, too: PEM, of the tickets that the file desk signs.
+  std::string ticket_key;
   /// The first term of this process; shared by all dispatchers that this process starts one after the other. 0: none
   /// yet.
   std::shared_ptr<uint64_t> life = std::make_shared<uint64_t>(0);

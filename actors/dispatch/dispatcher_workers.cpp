@@ -77,6 +77,7 @@ caf::result<worker_welcome> on_hello(dispatcher_ptr self, const worker_hello& he
   welcome.lease = st.config.queue.lease;
   welcome.data_folder = st.config.data_folder;
   welcome.data_id = st.config.data_id;
+  welcome.ticket_key = st.config.ticket_key;
   spdlog::info("dispatcher: worker {} ({}) joined, holds {}", hello.node_name, hello.id.str(), hello.held.size());
   auto reply = self->make_response_promise<worker_welcome>();
   answer_when_committed(self, reply, std::move(welcome));

@@ -40,6 +40,9 @@ void add_worker(node_details& to, const worker_record& w, mono_time now) {
   to.kinds.insert(to.kinds.end(), w.kinds.begin(), w.kinds.end());
   to.capabilities.insert(to.capabilities.end(), w.capabilities.begin(), w.capabilities.end());
   std::erase(to.capabilities, node_capability(w.node_name));
+  to.software = w.software;
+  if (!w.file_address.empty())
+    to.file_address = w.file_address;
   to.problems.insert(to.problems.end(), w.problems.begin(), w.problems.end());
   for (auto& s : w.slots)
     if (s.slots > 0 || s.used > 0 || s.offered > 0) {

@@ -170,6 +170,9 @@ struct worker_record {
   std::vector<std::string> capabilities;
   /// What is wrong with its node, as it says.
   std::vector<std::string> problems;
+  /// As in worker_hello.
+  std::string software;
+  std::string file_address;
   std::vector<worker_slots> slots;
   intrusive_list<entry, &entry::held_hook> held;
   list_hook<worker_record> silence_hook;

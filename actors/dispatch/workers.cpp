@@ -87,6 +87,8 @@ std::vector<lease_token> job_queue::join(const worker_hello& hello) {
   q.put_on_node(w, hello.node_name);
   q.changed_nodes.insert(w.node_name);
   w.tokens = hello.tokens;
+  w.software = hello.software;
+  w.file_address = hello.file_address;
   w.embedded = hello.embedded;
   w.kinds = sorted(hello.kinds);
   w.capabilities = with_own_node(hello.capabilities, hello.node_name);
@@ -206,6 +208,8 @@ std::vector<worker_info> job_queue::workers() const {
     for (auto* e = w.held.front(); e; e = w.held.next(*e))
       info.running.push_back(e->row.token());
     info.problems = w.problems;
+    info.software = w.software;
+    info.file_address = w.file_address;
     // Nobody has to be told its name twice.
     std::erase(info.capabilities, node_capability(w.node_name));
     out.push_back(std::move(info));

@@ -124,7 +124,9 @@ result<void> publish_file(attempt& a, const workshop& shop, const std::string& f
   return shop.files->publish(from, shop.data_folder + "/" + file);
 }
 
-result<void> check_unchanged(const workshop& shop, const source& src) {
+namespace {
+
+result<void> compare(const workshop& shop, const source& src) {
   if (src.file.supply)
     return {};
   auto now = shop.files->version_of(src.path);
@@ -139,8 +141,17 @@ result<void> check_unchanged(const workshop& shop, const source& src) {
   return {};
 }
 
+} // namespace
+
+result<void> check_unchanged(attempt& a, const workshop& shop, const source& src) {
+  auto same = compare(shop, src);
+  if (!same)
+    blame_the_mount(a, shop, same.error().code);
+  return same;
+}
+
 error reason_of(attempt& a, const workshop& shop, const source& src, error failed) {
-  auto same = check_unchanged(shop, src);
+  auto same = compare(shop, src);
   if (same || failed.code == errc::cancelled)
     return failed;
   // What the executor thought of it was about a file that is no more.

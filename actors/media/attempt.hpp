@@ -147,7 +147,8 @@ result<source> open_source(attempt& a, const workshop& shop, const located& wher
 result<void> publish_file(attempt& a, const workshop& shop, const std::string& from, const std::string& file);
 /// errc::io (transient) when the name means another content by now; errc::not_found when the file is gone. Of a file of
 /// another node that is found out as it is read.
-result<void> check_unchanged(const workshop& shop, const source& src);
+/// Where the library is mounted, both are transient: another node may have it.
+result<void> check_unchanged(attempt& a, const workshop& shop, const source& src);
 /// Why an operation on the source failed: that the file was changed or removed meanwhile, if it was; else `failed`.
 error reason_of(attempt& a, const workshop& shop, const source& src, error failed);
 

@@ -17,7 +17,7 @@ public:
   /// `wanted` is not empty and within the source. `answer` is called exactly once, on any thread and perhaps before
   /// this returns, and may only post a message or wake a thread: with what is readable from then on, which covers
   /// `wanted`, or with a sentence for people. Never blocks; how long it may take is the supply's to limit. Any thread.
-  virtual void need(ports::byte_span wanted, std::function<void(result<ports::byte_span>)> answer) = 0;
+  virtual void need(byte_span wanted, std::function<void(result<byte_span>)> answer) = 0;
 };
 
 } // namespace troupe::work

@@ -95,7 +95,7 @@ result<std::string> encode_chunk(attempt& a, const workshop& shop) {
   if (!made)
     return std::move(made).error();
   a.operation = made->operation;
-  TROUPE_TRY(check_unchanged(shop, src->file));
+  TROUPE_TRY(check_unchanged(a, shop, src->file));
   auto out = publish_piece(a, shop, path, "mp4", a.what().parent);
   if (!out)
     return std::move(out).error();
@@ -127,7 +127,7 @@ result<std::string> encode_audio(attempt& a, const workshop& shop) {
   if (!made)
     return std::move(made).error();
   a.operation = made->operation;
-  TROUPE_TRY(check_unchanged(shop, src->file));
+  TROUPE_TRY(check_unchanged(a, shop, src->file));
   auto out = publish_piece(a, shop, path, *extension, a.what().parent);
   if (!out)
     return std::move(out).error();

@@ -19,7 +19,7 @@ struct output_opened {
 struct bytes_supplied {
   uint64_t operation = 0;
   uint64_t id = 0;
-  std::shared_ptr<result<ports::byte_span>> there;
+  std::shared_ptr<result<byte_span>> there;
 };
 struct cancel_operation {
   uint64_t id = 0;

@@ -257,7 +257,7 @@ void executor_set::ask_for_bytes(executor& of, const std::string& body) {
                error_class::crash);
   if (of.needs.empty())
     of.patience = std::max(of.deadline - clock_.mono(), milliseconds{0});
-  const ports::byte_span wanted{wish->offset, wish->offset + wish->length};
+  const byte_span wanted{wish->offset, wish->offset + wish->length};
   of.needs.emplace(wish->id, wanted);
   of.deadline = stop_by_;
   if (!of.operation->need)
@@ -265,7 +265,7 @@ void executor_set::ask_for_bytes(executor& of, const std::string& body) {
   of.operation->need(wish->id, wanted);
 }
 
-void executor_set::answer_need(executor& of, uint64_t id, const result<ports::byte_span>& there) {
+void executor_set::answer_need(executor& of, uint64_t id, const result<byte_span>& there) {
   exec::have_answer answer;
   answer.id = id;
   if (there) {
@@ -279,7 +279,7 @@ void executor_set::answer_need(executor& of, uint64_t id, const result<ports::by
     end(of, sent.error(), error_class::transient);
 }
 
-void executor_set::supplied(uint64_t operation, uint64_t id, result<ports::byte_span> there) {
+void executor_set::supplied(uint64_t operation, uint64_t id, result<byte_span> there) {
   auto x = runs(operation);
   if (!x || x->state != phase::busy)
     return;

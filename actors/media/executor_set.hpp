@@ -68,7 +68,7 @@ struct executor_operation {
   std::function<void(uint64_t id, std::string name)> open;
   /// Of a ranged request: the executor asks for these bytes of the source, which were checked to be within it; answer
   /// with executor_set::supplied, whose limits are the supplier's. Empty: asking is answered with a refusal.
-  std::function<void(uint64_t id, ports::byte_span wanted)> need;
+  std::function<void(uint64_t id, byte_span wanted)> need;
   /// Called exactly once, unless the set is destroyed before.
   std::function<void(executor_answer)> done;
 };
@@ -110,7 +110,7 @@ public:
 
   /// The answer to executor_operation::need: what is readable around the wanted bytes, or why they can't be had. Of an
   /// operation that has ended it is dropped.
-  void supplied(uint64_t operation, uint64_t id, result<ports::byte_span> there);
+  void supplied(uint64_t operation, uint64_t id, result<byte_span> there);
 
   void on_frame(uint64_t executor, exec::frame what);
   void on_exit(uint64_t executor, ports::child_exit exit);
@@ -147,7 +147,7 @@ private:
     std::set<std::string, std::less<>> outputs;
     /// Bytes that it waits for, by id. Meanwhile it is not called stalled, and `patience` is what was left of the time
     /// that it may go without progress.
-    std::map<uint64_t, ports::byte_span> needs;
+    std::map<uint64_t, byte_span> needs;
     milliseconds patience{0};
   };
 
@@ -162,7 +162,7 @@ private:
   void ask_for_output(executor& of, const std::string& body);
   void answer_open(executor& of, uint64_t id, result<unique_fd> file);
   void ask_for_bytes(executor& of, const std::string& body);
-  void answer_need(executor& of, uint64_t id, const result<ports::byte_span>& there);
+  void answer_need(executor& of, uint64_t id, const result<byte_span>& there);
   /// A sign of life.
   void lives(executor& x);
   executor* runs(uint64_t operation) noexcept;

@@ -20,9 +20,9 @@ bool passes(errc code) noexcept {
 }
 
 /// All of these bytes are here when it returns.
-result<void> wait_for(byte_supply& supply, ports::byte_span wanted) {
-  auto answered = std::make_shared<std::promise<result<ports::byte_span>>>();
-  supply.need(wanted, [answered](result<ports::byte_span> x) { answered->set_value(std::move(x)); });
+result<void> wait_for(byte_supply& supply, byte_span wanted) {
+  auto answered = std::make_shared<std::promise<result<byte_span>>>();
+  supply.need(wanted, [answered](result<byte_span> x) { answered->set_value(std::move(x)); });
   auto got = answered->get_future().get();
   return got ? result<void>{} : std::move(got).error();
 }

@@ -103,7 +103,7 @@ result<std::string> make_hls(attempt& a, const workshop& shop) {
   a.operation = made->operation;
   TROUPE_TRY(out.check(files_of(*made)));
   TROUPE_TRY(check_playlists(shop, out, *made));
-  TROUPE_TRY(check_unchanged(shop, src));
+  TROUPE_TRY(check_unchanged(a, shop, src));
   if (a.stopped())
     return error{errc::cancelled};
   a.stage(publish_from, "publish", "putting the result in place");

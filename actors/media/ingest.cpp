@@ -129,7 +129,7 @@ result<std::vector<picture>> make_thumbnails(attempt& a, const workshop& shop, c
     return std::move(made).error();
   if (made->pictures.size() != wanted.size())
     return {errc::protocol, "the executor made another number of pictures than it was asked for"};
-  TROUPE_TRY(check_unchanged(shop, src));
+  TROUPE_TRY(check_unchanged(a, shop, src));
   publication out{a, shop};
   std::vector<picture> pictures;
   std::set<std::string> names;

@@ -94,9 +94,9 @@ void live_attempt::supply_source(executor_operation& asked, std::shared_ptr<byte
   asked.request.ranged = true;
   asked.request.source_size = supply->size();
   // Neither blocks: one runs in the pool, the other on the supplier's thread.
-  asked.need = [supply, pool = pool_, operation = asked.id](uint64_t id, ports::byte_span wanted) {
-    supply->need(wanted, [pool, operation, id](result<ports::byte_span> there) {
-      caf::anon_send(pool, bytes_supplied{operation, id, std::make_shared<result<ports::byte_span>>(std::move(there))});
+  asked.need = [supply, pool = pool_, operation = asked.id](uint64_t id, byte_span wanted) {
+    supply->need(wanted, [pool, operation, id](result<byte_span> there) {
+      caf::anon_send(pool, bytes_supplied{operation, id, std::make_shared<result<byte_span>>(std::move(there))});
     });
   };
 }

@@ -11,8 +11,7 @@ constexpr size_t max_runs = 4;
 
 } // namespace
 
-read_ahead::read_ahead(uint64_t size, const std::vector<ports::byte_span>& present, settings how) :
-  size_(size), how_(how) {
+read_ahead::read_ahead(uint64_t size, const std::vector<byte_span>& present, settings how) : size_(size), how_(how) {
   for (auto& x : present) {
     present_.add(x);
     claimed_.add(x);
@@ -35,14 +34,14 @@ void read_ahead::drop(uint64_t id) {
 }
 
 /// The reader has gone through what it was told of.
-void read_ahead::pass(reader_state& r, ports::byte_span told) {
+void read_ahead::pass(reader_state& r, byte_span told) {
   r.passed += told.end - told.begin;
   const auto before = r.unread.bytes();
   r.unread.remove(told);
   r.used += before - r.unread.bytes();
 }
 
-read_ahead::run& read_ahead::run_of(reader_state& r, ports::byte_span wanted) {
+read_ahead::run& read_ahead::run_of(reader_state& r, byte_span wanted) {
   auto goes_on = [&](const run& x) {
     return wanted.begin >= x.told && wanted.begin - x.told <= std::max(how_.first_window, x.window);
   };
@@ -80,7 +79,7 @@ void read_ahead::look_ahead(const reader_state& r, run& x) {
   x.ahead = std::min(size_, x.told + window_of(r, x));
 }
 
-void read_ahead::need(uint64_t reader, uint64_t id, ports::byte_span wanted) {
+void read_ahead::need(uint64_t reader, uint64_t id, byte_span wanted) {
   auto found = readers_.find(reader);
   if (found == readers_.end())
     return;
@@ -92,8 +91,8 @@ void read_ahead::need(uint64_t reader, uint64_t id, ports::byte_span wanted) {
   look_ahead(r, x);
 }
 
-std::optional<read_ahead::fetch> read_ahead::start(uint64_t reader, ports::byte_span wanted, uint64_t most) {
-  auto gaps = claimed_.gaps(wanted);
+std::optional<read_ahead::fetch> read_ahead::start(uint64_t reader, byte_span wanted, uint64_t most) {
+  auto gaps = claimed_.missing(wanted);
   if (gaps.empty())
     return std::nullopt;
   auto what = gaps.front();
@@ -139,7 +138,7 @@ void read_ahead::ended(uint64_t id, uint64_t bytes) {
   }
 }
 
-ports::byte_span read_ahead::known_around(ports::byte_span wanted) const {
+byte_span read_ahead::known_around(byte_span wanted) const {
   auto part = present_.around(wanted.begin);
   part.begin = std::max(part.begin, wanted.begin - std::min(wanted.begin, how_.max_answer));
   part.end = std::min(part.end, std::max(wanted.end, wanted.begin + how_.max_answer));

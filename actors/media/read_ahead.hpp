@@ -1,6 +1,6 @@
 #pragma once
 
-#include "actors/media/span_set.hpp"
+#include "protocol/model/byte_spans.hpp"
 
 #include <cstddef>
 #include <optional>
@@ -30,7 +30,7 @@ public:
   };
 
   /// `present`: what is here at first.
-  read_ahead(uint64_t size, const std::vector<ports::byte_span>& present, settings how);
+  read_ahead(uint64_t size, const std::vector<byte_span>& present, settings how);
 
   /// A new reader. `expected`: about how many bytes it is going to read; behind them nothing is fetched ahead. 0: not
   /// known, then a window grows with what it has read.
@@ -39,7 +39,7 @@ public:
   void close(uint64_t reader);
 
   /// `wanted` is not empty and within the source. `id` is the caller's, no two at a time the same.
-  void need(uint64_t reader, uint64_t id, ports::byte_span wanted);
+  void need(uint64_t reader, uint64_t id, byte_span wanted);
   /// Forgets one.
   void drop(uint64_t id);
 
@@ -47,7 +47,7 @@ public:
     uint64_t id = 0;
     /// For whom; others may need it, too.
     uint64_t reader = 0;
-    ports::byte_span what;
+    byte_span what;
   };
   /// The next to be started, which is under way from now on; nothing: there is none, or enough are.
   std::optional<fetch> next();
@@ -58,12 +58,12 @@ public:
   struct answer {
     uint64_t id = 0;
     /// What is here around it.
-    ports::byte_span there;
+    byte_span there;
   };
   /// Needs that all is here of, each once.
   std::vector<answer> answered();
 
-  const span_set& present() const noexcept {
+  const byte_spans& present() const noexcept {
     return present_;
   }
 
@@ -84,31 +84,31 @@ private:
     /// What was fetched for it and was of use.
     uint64_t used = 0;
     /// Fetched ahead for it, and of no use so far.
-    span_set unread;
+    byte_spans unread;
     /// The one that was used last comes first.
     std::vector<run> runs;
   };
   struct waiting_need {
     uint64_t id = 0;
     uint64_t reader = 0;
-    ports::byte_span wanted;
+    byte_span wanted;
   };
 
-  run& run_of(reader_state& r, ports::byte_span wanted);
-  void pass(reader_state& r, ports::byte_span told);
+  run& run_of(reader_state& r, byte_span wanted);
+  void pass(reader_state& r, byte_span told);
   uint64_t window_of(const reader_state& r, const run& x) const;
   void look_ahead(const reader_state& r, run& x);
   /// How much more may be fetched ahead of it.
   uint64_t room_of(const reader_state& r) const;
-  std::optional<fetch> start(uint64_t reader, ports::byte_span wanted, uint64_t most);
-  ports::byte_span known_around(ports::byte_span wanted) const;
+  std::optional<fetch> start(uint64_t reader, byte_span wanted, uint64_t most);
+  byte_span known_around(byte_span wanted) const;
 
   const uint64_t size_;
   const settings how_;
-  span_set present_;
+  byte_spans present_;
   /// Here or under way.
-  span_set claimed_;
-  std::map<uint64_t, ports::byte_span> fetches_;
+  byte_spans claimed_;
+  std::map<uint64_t, byte_span> fetches_;
   std::map<uint64_t, reader_state> readers_;
   /// In the order of arrival.
   std::vector<waiting_need> needs_;

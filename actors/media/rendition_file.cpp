@@ -64,7 +64,7 @@ result<std::string> finish_rendition(attempt& a, const workshop& shop, const ren
   auto extension = rendition_extension(order.asked.profile);
   if (!extension)
     return extension;
-  TROUPE_TRY(check_unchanged(shop, order.from));
+  TROUPE_TRY(check_unchanged(a, shop, order.from));
   a.stage(verify_from, "verify", "reading the result to its end");
   auto made = open_source(shop, path);
   if (!made)

@@ -88,7 +88,7 @@ public:
       x->cancel();
   }
 
-  void need(uint64_t reader, ports::byte_span wanted, std::function<void(result<ports::byte_span>)> answer) {
+  void need(uint64_t reader, byte_span wanted, std::function<void(result<byte_span>)> answer) {
     std::unique_lock lock{inbox_->mutex};
     auto whose = readers_.find(reader);
     auto holder = whose == readers_.end() ? holders_.end() : holders_.find(whose->second);
@@ -155,19 +155,19 @@ private:
   };
   struct waiting_need {
     uint64_t reader = 0;
-    ports::byte_span wanted;
+    byte_span wanted;
     mono_time since;
-    std::function<void(result<ports::byte_span>)> answer;
+    std::function<void(result<byte_span>)> answer;
   };
   struct running_fetch {
     uint64_t holder = 0;
-    ports::byte_span what;
+    byte_span what;
     std::string url;
     std::shared_ptr<ports::transfer> transfer;
   };
   struct reply {
-    std::function<void(result<ports::byte_span>)> answer;
-    result<ports::byte_span> what;
+    std::function<void(result<byte_span>)> answer;
+    result<byte_span> what;
   };
 
   using lock_type = std::unique_lock<std::mutex>;
@@ -268,7 +268,7 @@ private:
   }
 
   /// An address and room for the bytes.
-  result<void> prepare(lock_type& lock, uint64_t whose, ports::byte_span what) {
+  result<void> prepare(lock_type& lock, uint64_t whose, byte_span what) {
     auto* h = holder_of(whose);
     if (h && h->url.empty()) {
       h->asking = true;
@@ -410,7 +410,7 @@ public:
   uint64_t size() const noexcept override {
     return from_->size();
   }
-  void need(ports::byte_span wanted, std::function<void(result<ports::byte_span>)> answer) override {
+  void need(byte_span wanted, std::function<void(result<byte_span>)> answer) override {
     from_->need(reader_, wanted, std::move(answer));
   }
 

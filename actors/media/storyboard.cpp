@@ -91,7 +91,7 @@ result<std::string> make_storyboard(attempt& a, const workshop& shop) {
   if (!files)
     return std::move(files).error();
   TROUPE_TRY(out.check(*files));
-  TROUPE_TRY(check_unchanged(shop, src));
+  TROUPE_TRY(check_unchanged(a, shop, src));
   if (a.stopped())
     return error{errc::cancelled};
   a.stage(publish_from, "publish", "putting the sheets in place");

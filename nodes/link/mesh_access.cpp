@@ -111,43 +111,37 @@ result<mesh::knock> mesh_access::introduce(caf::scoped_actor& self, const mesh::
   return out;
 }
 
+template <class Handles, class Message>
+result<Handles> mesh_access::enter(caf::actor_system& system, const mesh_place& at, const char* role,
+                                   Message message) const {
+  caf::scoped_actor self{system};
+  auto door = find_door(self, at.host, at.port, at.limit);
+  if (!door)
+    return std::move(door).error();
+  auto knock = introduce(self, *door, at.host, role, at.name, at.limit);
+  if (!knock)
+    return std::move(knock).error();
+  return ask<Handles>(self, *door, at.limit, message(std::move(*knock)));
+}
+
 result<mesh::worker_handles> mesh_access::enter_as_worker(caf::actor_system& system, const std::string& host,
                                                           uint16_t port, const std::string& name,
                                                           milliseconds limit) const {
-  caf::scoped_actor self{system};
-  auto door = find_door(self, host, port, limit);
-  if (!door)
-    return std::move(door).error();
-  auto knock = introduce(self, *door, host, "worker", name, limit);
-  if (!knock)
-    return std::move(knock).error();
-  return ask<mesh::worker_handles>(self, *door, limit, mesh::knock_as_worker{std::move(*knock)});
+  return enter<mesh::worker_handles>(system, {host, port, name, limit}, "worker",
+                                     [](mesh::knock x) { return mesh::knock_as_worker{std::move(x)}; });
 }
 
 result<mesh::gateway_welcome> mesh_access::enter_as_gateway(caf::actor_system& system, const std::string& host,
                                                             uint16_t port, const std::string& name,
                                                             milliseconds limit) const {
-  caf::scoped_actor self{system};
-  auto door = find_door(self, host, port, limit);
-  if (!door)
-    return std::move(door).error();
-  auto knock = introduce(self, *door, host, "gateway", name, limit);
-  if (!knock)
-    return std::move(knock).error();
-  return ask<mesh::gateway_welcome>(self, *door, limit, mesh::knock_as_gateway{std::move(*knock)});
+  return enter<mesh::gateway_welcome>(system, {host, port, name, limit}, "gateway",
+                                      [](mesh::knock x) { return mesh::knock_as_gateway{std::move(x)}; });
 }
 
 result<mesh::admin_handles> mesh_access::enter_as_admin(caf::actor_system& system, const std::string& host,
                                                         uint16_t port, const std::string& name,
                                                         milliseconds limit) const {
-  caf::scoped_actor self{system};
-  auto door = find_door(self, host, port, limit);
-  if (!door)
-    return std::move(door).error();
-  auto knock = introduce(self, *door, host, "admin", name, limit);
-  if (!knock)
-    return std::move(knock).error();
-  return ask<mesh::admin_handles>(self, *door, limit, std::move(*knock));
+  return enter<mesh::admin_handles>(system, {host, port, name, limit}, "admin", [](mesh::knock x) { return x; });
 }
 
 } // namespace troupe::node

@@ -37,6 +37,15 @@ public:
   }
 
 private:
+  /// Whose door is knocked at, as whom, and for how long at most.
+  struct mesh_place {
+    const std::string& host;
+    uint16_t port;
+    const std::string& name;
+    milliseconds limit;
+  };
+  template <class Handles, class Message>
+  result<Handles> enter(caf::actor_system& system, const mesh_place& at, const char* role, Message message) const;
   result<mesh::door> find_door(caf::scoped_actor& self, const std::string& host, uint16_t port,
                                milliseconds limit) const;
   result<mesh::knock> introduce(caf::scoped_actor& self, const mesh::door& door, const std::string& host,

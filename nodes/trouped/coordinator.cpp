@@ -77,6 +77,7 @@ dispatch::dispatcher_config dispatcher_settings(parts& p) {
   }
   c.data_folder = p.folder->path();
   c.data_id = p.folder->node_id();
+  c.ticket_key = p.tickets->public_key();
   c.term = p.term;
   auto policy = media_policy_of(p.settings);
   c.admit = [policy](job_spec& spec, const find_open_job& open) { return work::admit_media_job(policy, spec, open); };
@@ -238,6 +239,7 @@ mesh::gateway_welcome local_gateway_welcome(parts& p) {
   w.handles.events = book.of<mesh::event_source>("notifier");
   w.handles.nodes = book.of<mesh::node_admin>("dispatcher");
   w.handles.node = book.of<mesh::node_info>("node_info");
+  w.handles.files = book.of<mesh::file_reader>("file_desk");
   w.data_folder = p.folder->path();
   w.data_id = p.folder->node_id();
   w.profiles = p.settings.all_profiles();

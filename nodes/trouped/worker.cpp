@@ -241,6 +241,7 @@ cluster::worker_config worker_settings(parts& p, const std::shared_ptr<work::wor
   c.me.credit = credit_of(p.settings);
   c.me.embedded = p.settings.has_role("coordinator");
   c.me.tokens = tokens_of_machine();
+  c.me.software = TROUPE_VERSION;
   if (c.me.embedded)
     c.me.capabilities.emplace_back(cluster::coordinator_capability);
   c.data_id = p.data_id;

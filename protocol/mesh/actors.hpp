@@ -100,8 +100,13 @@ using librarian = caf::typed_actor<
   // From a scanner: committed under the fence of its token, then ingest jobs are submitted.
   in<scan_batch>::with<done>>;
 
+/// Says where a gateway reads files that its node has not mounted.
+using file_reader = caf::typed_actor<
+  // errc::not_found without the file.
+  in<read_file>::with<file_grant>>;
+
 /// Says where an attempt reads and writes files that its node has not mounted.
-using file_desk = caf::typed_actor<
+using file_desk = file_reader::extend<
   // errc::stale_lease for an attempt that is not the worker's any more; errc::not_found without the file.
   in<get_file>::with<file_grant>,
   // errc::forbidden for a name that is not the attempt's own.
@@ -202,11 +207,12 @@ struct gateway_handles {
   event_source events;
   node_admin nodes;
   node_info node;
+  file_reader files;
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, gateway_handles& x) {
-  return f(x.jobs, x.queues, x.librarian, x.catalogue, x.events, x.nodes, x.node);
+  return f(x.jobs, x.queues, x.librarian, x.catalogue, x.events, x.nodes, x.node, x.files);
 }
 
 /// All that a gateway has to know of its coordinator.

@@ -34,7 +34,7 @@
   X(troupe::mesh::caught_up) X(troupe::mesh::get_tree) X(troupe::mesh::tree) X(troupe::mesh::get_health) \
   X(troupe::mesh::get_cache_stats) X(troupe::mesh::cache_stats) X(troupe::mesh::node_status) \
   X(troupe::mesh::get_status) X(troupe::mesh::get_profiles) X(troupe::mesh::profile_list) X(troupe::mesh::greet) X(troupe::mesh::greeting) X(troupe::mesh::knock) X(troupe::mesh::knock_as_worker) \
-  X(troupe::mesh::get_file) X(troupe::mesh::put_file) X(troupe::mesh::file_grant) X(troupe::mesh::file_desk) \
+  X(troupe::mesh::get_file) X(troupe::mesh::read_file) X(troupe::mesh::file_reader) X(troupe::mesh::put_file) X(troupe::mesh::file_grant) X(troupe::mesh::file_desk) \
   X(troupe::mesh::job_client) X(troupe::mesh::job_admin) X(troupe::mesh::job_worker) \
   X(troupe::mesh::worker_link) X(troupe::mesh::event_subscriber) \
   X(troupe::mesh::admin_handles) X(troupe::mesh::worker_handles) \

@@ -17,7 +17,8 @@ enum class file_action : uint8_t {
 
 std::string_view to_string(file_action x) noexcept;
 
-/// What a coordinator allows one node to do with a file of another node, for one attempt and for a while.
+/// What a coordinator allows one node to do with a file of another node, for one attempt (or a gateway) and for a
+/// while.
 struct file_ticket {
   file_action action = file_action::read;
   /// Below what `path` is: "data" (the data folder) or "library:<id>".
@@ -26,7 +27,7 @@ struct file_ticket {
   std::string path;
   /// The only node that may use it, by the name in its certificate; empty where there are no certificates.
   std::string node;
-  /// The attempt that it is for.
+  /// The attempt that it is for; none of a file that a gateway reads.
   lease_token token;
   /// Reading: file_version::str() of what the file must be, and its size.
   std::string content;

@@ -125,12 +125,17 @@ struct node_details {
   timestamp joined;
   /// Since one of them was heard.
   milliseconds silent{0};
+  /// Version of the program.
+  std::string software{};
+  /// "host:port" where it serves files to other nodes; empty: it does not.
+  std::string file_address{};
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, node_details& x) {
   return f(x.rules, x.workers, x.running, x.open, x.closed, x.score, x.evidence, x.speeds, x.next_probe, x.embedded,
-           x.queues, x.kinds, x.capabilities, x.problems, x.tokens, x.in_use, x.jobs, x.joined, x.silent);
+           x.queues, x.kinds, x.capabilities, x.problems, x.tokens, x.in_use, x.jobs, x.joined, x.silent, x.software,
+           x.file_address);
 }
 
 /// For people, in one word: "away" without a connected worker, its state unless that is active, "closed" outside of its

@@ -7,7 +7,7 @@
 namespace troupe {
 
 /// Raised when a message below changes its meaning: a worker of another version is refused in the hello.
-inline constexpr uint32_t worker_protocol_version = 4;
+inline constexpr uint32_t worker_protocol_version = 5;
 
 /// How many jobs of a queue a worker takes at once: its credit. What it holds counts against it.
 struct queue_slots {
@@ -36,11 +36,16 @@ struct worker_hello {
   bool embedded = false;
   /// What its jobs may take together; 0: not told, not limited.
   resources tokens{};
+  /// Of the program, for people ("1.2.0").
+  std::string software{};
+  /// "host:port" where this node serves the files of its libraries to others; empty: it does not.
+  std::string file_address{};
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, worker_hello& x) {
-  return f(x.protocol_version, x.id, x.node_name, x.kinds, x.credit, x.capabilities, x.held, x.embedded, x.tokens);
+  return f(x.protocol_version, x.id, x.node_name, x.kinds, x.credit, x.capabilities, x.held, x.embedded, x.tokens,
+           x.software, x.file_address);
 }
 
 struct worker_welcome {
@@ -53,11 +58,13 @@ struct worker_welcome {
   std::string data_folder;
   /// Content of `<data_folder>/node.id`: a worker proves with it that it sees the same folder.
   std::string data_id;
+  /// PEM: what a node that serves files checks tickets with (identity::check_ticket). New at each start.
+  std::string ticket_key{};
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, worker_welcome& x) {
-  return f(x.term, x.lease, x.revoked, x.data_folder, x.data_id);
+  return f(x.term, x.lease, x.revoked, x.data_folder, x.data_id, x.ticket_key);
 }
 
 /// How a child job ended, for the attempt of its parent that goes on.
@@ -166,12 +173,14 @@ struct worker_info {
   resources in_use{};
   /// What its node lacks or has set up wrongly, a sentence each that says what to do.
   std::vector<std::string> problems{};
+  std::string software{};
+  std::string file_address{};
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, worker_info& x) {
   return f(x.id, x.node_name, x.embedded, x.kinds, x.credit, x.capabilities, x.running, x.joined, x.silent, x.tokens,
-           x.in_use, x.problems);
+           x.in_use, x.problems, x.software, x.file_address);
 }
 
 } // namespace troupe

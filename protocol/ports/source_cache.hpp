@@ -1,7 +1,7 @@
 #pragma once
 
+#include "protocol/model/byte_spans.hpp"
 #include "protocol/model/result.hpp"
-#include "protocol/ports/byte_spans.hpp"
 #include "protocol/ports/fd.hpp"
 
 #include <memory>

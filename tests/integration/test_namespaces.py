@@ -11,10 +11,13 @@ import threading
 import time
 
 from certificates import Authority, Stranger, memory_of
-from machines import Machines
+from machines import MESH, Machines
 from namespaces import Network
 from support import TestCase, leftovers, name_of, synth, wait_until
 from test_split import frames_of, parts_of, transcode
+
+
+HEARTBEAT = float(MESH["mesh.heartbeat"].removesuffix("ms")) / 1000  # seconds
 
 
 class Harness(TestCase):
@@ -141,6 +144,17 @@ class Strangers(TestCase):
         with self.assertRaises(OSError):
             self.api.connect()
         self.works()
+
+    def test_who_leaves_or_is_refused_takes_nobody_along(self):
+        """OpenSSL's errors of one connection, left where the next one looks for its own, ended that."""
+        door = self.doors["mesh.port"]
+        for _ in range(3):
+            self.node.cli("workers")
+            door.over_tls(self.wrong["an expired one"])
+            door.says(b"noise" * 100, 5)
+            # Ben has something to read or to say, at the latest when a heartbeat is due.
+            time.sleep(3 * HEARTBEAT)
+        self.assertNotIn("is down", self.node.log.read_text())
 
     def works(self):
         film = synth(self.node.folder / f"film{os.urandom(3).hex()}.mp4", seconds=1)

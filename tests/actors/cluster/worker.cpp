@@ -94,7 +94,7 @@ scripted_dispatcher::behavior_type dispatcher(scripted_dispatcher::pointer self,
 mesh::job_worker::behavior_type hung_dispatcher(mesh::job_worker::pointer me) {
   return {
     [](const worker_hello&, const mesh::worker_link&) {
-      return worker_welcome{1, 15'000ms, {}, "/data", "node-a"};
+      return worker_welcome{1, 15'000ms, {}, "/data", "node-a", ""};
     },
     [me](const mesh::renew_leases&) { return me->make_response_promise<mesh::leases_renewed>(); },
     [](const mesh::report_progress&) {},

@@ -425,12 +425,12 @@ CAF_TEST(an operation without further outputs refuses and a wish that makes no s
 }
 
 CAF_TEST(bytes are asked for by need and answered with what is there or a refusal) {
-  std::vector<std::pair<uint64_t, ports::byte_span>> wishes;
+  std::vector<std::pair<uint64_t, byte_span>> wishes;
   executor_operation x;
   x.id = next_operation();
   x.request.ranged = true;
   x.request.source_size = 1000;
-  x.need = [&](uint64_t id, ports::byte_span wanted) { wishes.emplace_back(id, wanted); };
+  x.need = [&](uint64_t id, byte_span wanted) { wishes.emplace_back(id, wanted); };
   x.done = [&](executor_answer a) { answers.emplace(1, std::move(a)); };
   auto a = x.id;
   set->submit(std::move(x));
@@ -443,10 +443,10 @@ CAF_TEST(bytes are asked for by need and answered with what is there or a refusa
   set->on_frame(1, {exec::frame_type::need, a + 1, R"({"id":9,"offset":0,"length":1})"});
   CAF_REQUIRE_EQUAL(wishes.size(), 2u);
   CAF_CHECK_EQUAL(wishes[1].first, 8u);
-  CAF_CHECK(wishes[1].second == (ports::byte_span{900, 1000}));
-  set->supplied(a, 7, ports::byte_span{0, 500});
-  set->supplied(a, 7, ports::byte_span{0, 500});
-  set->supplied(a, 99, ports::byte_span{0, 500});
+  CAF_CHECK(wishes[1].second == (byte_span{900, 1000}));
+  set->supplied(a, 7, byte_span{0, 500});
+  set->supplied(a, 7, byte_span{0, 500});
+  set->supplied(a, 99, byte_span{0, 500});
   set->supplied(a, 8, error{errc::not_found, "it was removed from node b"});
   CAF_REQUIRE_EQUAL(child(1).frames.size(), 3u);
   auto there = exec::decode_have_answer(child(1).frames[1].body);
@@ -459,12 +459,12 @@ CAF_TEST(bytes are asked for by need and answered with what is there or a refusa
   CAF_CHECK(refused->refusal->cls == error_class::transient);
   // A supplier that answers for other bytes.
   set->on_frame(1, {exec::frame_type::need, a, R"({"id":10,"offset":500,"length":100})"});
-  set->supplied(a, 10, ports::byte_span{500, 599});
+  set->supplied(a, 10, byte_span{500, 599});
   CAF_CHECK(exec::decode_have_answer(child(1).frames.at(3).body)->refusal->code == errc::internal);
   // Too late.
   set->on_frame(1, {exec::frame_type::need, a, R"({"id":11,"offset":500,"length":100})"});
   done(1, a);
-  set->supplied(a, 11, ports::byte_span{500, 600});
+  set->supplied(a, 11, byte_span{500, 600});
   CAF_CHECK_EQUAL(child(1).frames.size(), 4u);
 }
 
@@ -473,7 +473,7 @@ CAF_TEST(an executor that waits for bytes is not stalled and the wait does not c
   x.id = next_operation();
   x.request.ranged = true;
   x.request.source_size = 1000;
-  x.need = [](uint64_t, ports::byte_span) {};
+  x.need = [](uint64_t, byte_span) {};
   x.done = [&](executor_answer a) { answers.emplace(1, std::move(a)); };
   auto a = x.id;
   set->submit(std::move(x));
@@ -483,9 +483,9 @@ CAF_TEST(an executor that waits for bytes is not stalled and the wait does not c
   set->on_frame(1, {exec::frame_type::need, a, R"({"id":2,"offset":10,"length":10})"});
   CAF_CHECK(set->next_deadline() == mono_time::max());
   advance(10'000s);
-  set->supplied(a, 1, ports::byte_span{0, 10});
+  set->supplied(a, 1, byte_span{0, 10});
   advance(10'000s);
-  set->supplied(a, 2, ports::byte_span{10, 20});
+  set->supplied(a, 2, byte_span{10, 20});
   // What was left of the 120 s.
   advance(19s);
   CAF_CHECK(!child(1).killed);
@@ -493,7 +493,7 @@ CAF_TEST(an executor that waits for bytes is not stalled and the wait does not c
   set->on_frame(1, {exec::frame_type::need, a, R"({"id":3,"offset":20,"length":10})"});
   set->on_frame(1, {exec::frame_type::progress, a, R"({"fraction":0.5})"});
   advance(500s);
-  set->supplied(a, 3, ports::byte_span{20, 30});
+  set->supplied(a, 3, byte_span{20, 30});
   advance(119s);
   CAF_CHECK(!child(1).killed);
   advance(1s);
@@ -512,7 +512,7 @@ CAF_TEST(an executor that asks for bytes that it may not have is ended) {
     x.id = next_operation();
     x.request.ranged = ranged;
     x.request.source_size = 1000;
-    x.need = [](uint64_t, ports::byte_span) {};
+    x.need = [](uint64_t, byte_span) {};
     x.done = [this, id = x.id](executor_answer a) { answers.emplace(id, std::move(a)); };
     auto id = x.id;
     set->submit(std::move(x));
@@ -573,7 +573,7 @@ CAF_TEST(a stop does not wait for bytes or for an executor that goes on reportin
   x.id = next_operation();
   x.request.ranged = true;
   x.request.source_size = 1000;
-  x.need = [](uint64_t, ports::byte_span) {};
+  x.need = [](uint64_t, byte_span) {};
   x.done = [&](executor_answer a) { answers.emplace(1, std::move(a)); };
   auto a = x.id;
   set->submit(std::move(x));
@@ -584,7 +584,7 @@ CAF_TEST(a stop does not wait for bytes or for an executor that goes on reportin
   set->stop(time.mono() + 10s);
   set->on_frame(2, {exec::frame_type::progress, b, R"({"fraction":0.1})"});
   set->on_frame(1, {exec::frame_type::need, a, R"({"id":2,"offset":5,"length":1})"});
-  set->supplied(a, 1, ports::byte_span{0, 1});
+  set->supplied(a, 1, byte_span{0, 1});
   CAF_CHECK(set->next_deadline() == time.mono() + 10s);
   advance(10s);
   CAF_CHECK(child(1).killed && child(2).killed);

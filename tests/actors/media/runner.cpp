@@ -45,11 +45,11 @@ struct half_supply final : byte_supply {
   uint64_t size() const noexcept override {
     return 1000;
   }
-  void need(ports::byte_span wanted, std::function<void(result<ports::byte_span>)> answer) override {
+  void need(byte_span wanted, std::function<void(result<byte_span>)> answer) override {
     threads.emplace_back([wanted, answer = std::move(answer)] {
       std::this_thread::sleep_for(20ms);
       if (wanted.end <= 500)
-        answer(ports::byte_span{0, 500});
+        answer(byte_span{0, 500});
       else
         answer(error{errc::unavailable, "node b is away"});
     });

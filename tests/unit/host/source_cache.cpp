@@ -19,7 +19,6 @@
 #include <thread>
 
 using namespace troupe;
-using ports::byte_span;
 namespace fs = std::filesystem;
 
 namespace {
@@ -410,7 +409,7 @@ CAF_TEST(any sequence of calls and restarts keeps the promises) {
     auto cache = opened(path);
     std::map<std::string, std::shared_ptr<ports::cached_source>> held;
     // What was marked since the key was last begun anew: nothing else may ever be believed.
-    std::map<std::string, ports::byte_spans> marked;
+    std::map<std::string, byte_spans> marked;
     auto believed = [&](const std::string& key, const ports::cached_source& x) {
       CAF_REQUIRE(is_true(x, key));
       for (auto span : x.present())
@@ -439,7 +438,7 @@ CAF_TEST(any sequence of calls and restarts keeps the promises) {
           fetch(*i->second, key, span);
           marked[key].add(span);
           CAF_REQUIRE(marked[key].missing(span).empty());
-          CAF_REQUIRE(ports::byte_spans{}.missing(span).size() == 1);
+          CAF_REQUIRE(byte_spans{}.missing(span).size() == 1);
         }
         break;
       case 5:

@@ -11,7 +11,6 @@
 
 using namespace troupe;
 using namespace troupe::work;
-using ports::byte_span;
 
 namespace {
 
@@ -28,8 +27,8 @@ struct model_reader {
   uint64_t expected = 0;
   std::vector<byte_span> pieces;
   size_t at = 0;
-  span_set known;
-  span_set read;
+  byte_spans known;
+  byte_spans read;
   /// Under way.
   std::optional<uint64_t> need;
 };
@@ -97,7 +96,7 @@ private:
     if (r.need || r.at == r.pieces.size())
       return;
     const auto piece = r.pieces[r.at];
-    auto gaps = r.known.gaps(piece);
+    auto gaps = r.known.missing(piece);
     if (gaps.empty()) {
       r.read.add(piece);
       ++r.at;
@@ -114,7 +113,7 @@ private:
         broken("a fetch of nothing, or beyond the end");
       if (next->what.end - next->what.begin > 4 * mega)
         broken("a fetch of too much");
-      if (plan_->present().gaps(next->what) != std::vector{next->what})
+      if (plan_->present().missing(next->what) != std::vector{next->what})
         broken("a fetch of what is here");
       for (auto& [id, what] : fetches_)
         if (what.begin < next->what.end && next->what.begin < what.end)
@@ -167,7 +166,7 @@ private:
     }
     // Of what was here at first nothing was fetched.
     uint64_t in_vain = 0;
-    for (auto& gap : initially_.gaps({0, size_})) {
+    for (auto& gap : initially_.missing({0, size_})) {
       auto part = wasted;
       part.remove({0, gap.begin});
       part.remove({gap.end, size_});
@@ -187,7 +186,7 @@ private:
   uint64_t size_;
   bool failing_ = false;
   bool jumping_ = false;
-  span_set initially_;
+  byte_spans initially_;
   std::optional<read_ahead> plan_;
   std::vector<model_reader> readers_;
   std::map<uint64_t, byte_span> wanted_;
@@ -213,16 +212,16 @@ CAF_TEST(every need is satisfied and no byte is fetched twice) {
 }
 
 CAF_TEST(parts of a file) {
-  span_set x;
+  byte_spans x;
   x.add({10, 20});
   x.add({30, 40});
   x.add({5, 5});
-  CAF_CHECK(x.gaps({0, 50}) == (std::vector<byte_span>{{0, 10}, {20, 30}, {40, 50}}));
+  CAF_CHECK(x.missing({0, 50}) == (std::vector<byte_span>{{0, 10}, {20, 30}, {40, 50}}));
   CAF_CHECK(x.covers({12, 20}) && !x.covers({12, 21}) && x.covers({3, 3}));
   x.add({20, 30});
   CAF_CHECK(x.around(15) == (byte_span{10, 40}));
   x.remove({15, 16});
-  CAF_CHECK(x.gaps({10, 40}) == (std::vector<byte_span>{{15, 16}}));
+  CAF_CHECK(x.missing({10, 40}) == (std::vector<byte_span>{{15, 16}}));
   CAF_CHECK_EQUAL(x.bytes(), 29u);
   CAF_CHECK(x.around(15) == (byte_span{15, 15}));
 }

@@ -18,7 +18,6 @@
 using namespace troupe;
 using namespace troupe::work;
 using namespace std::chrono_literals;
-using ports::byte_span;
 
 namespace {
 
@@ -51,7 +50,7 @@ struct fake_cached final : ports::cached_source {
   std::vector<byte_span> present() const override {
     std::lock_guard guard{mutex};
     std::vector<byte_span> out;
-    for (auto& gap : marked.gaps({0, length}))
+    for (auto& gap : marked.missing({0, length}))
       if (gap.begin > (out.empty() ? 0 : out.back().end))
         out.push_back(marked.around(gap.begin - 1));
     if (auto last = marked.around(length - 1); last.end == length && last.begin < last.end)
@@ -60,7 +59,7 @@ struct fake_cached final : ports::cached_source {
   }
   result<void> mark(byte_span there) override {
     std::lock_guard guard{mutex};
-    if (marked.gaps(there) != std::vector{there})
+    if (marked.missing(there) != std::vector{there})
       twice = true;
     marked.add(there);
     return {};
@@ -69,7 +68,7 @@ struct fake_cached final : ports::cached_source {
   uint64_t length;
   unique_fd fd;
   mutable std::mutex mutex;
-  span_set marked;
+  byte_spans marked;
   std::atomic<bool> twice{false};
 };
 
