@@ -107,7 +107,8 @@ class Teeth(support.TestCase):
             try:
                 for w in workers:
                     w.start()
-                film = support.synth(node.folder / "film.mp4", seconds=30, size="640x360")
+                # Too short to be cut into parts.
+                film = support.synth(node.folder / "film.mp4", seconds=18, size="960x540")
                 self.assertEqual(node.wait_job(node.upload(film).json["jobId"])["status"], "completed")
                 video = node.get("/api/videos")["videos"][0]["id"]
                 job = node.post(f"/api/videos/{video}/transcode", support.SLOW_TRANSCODE)["jobId"]

@@ -21,8 +21,9 @@ class LocalCluster(TestCase):
         self.films = self.folder / "films"
         self.films.mkdir()
         shutil.copy(sample("silence"), self.films)
-        # The longest is the one that is made over all nodes.
-        synth(self.films / "pattern.mp4", seconds=45, size="640x360")
+        # The longest is the one that is made over all nodes: each part takes longer than work waits for a node that has
+        # the film mounted.
+        synth(self.films / "pattern.mp4", seconds=90, size="960x540")
         self.port = free_port()
         while free_port() != self.port + 1:
             self.port += 1
@@ -56,13 +57,13 @@ class LocalCluster(TestCase):
         self.start()
         wait_until("it is up", lambda: "until Ctrl-C" in self.said or self.process.poll() is not None, 240, 0.1)
         self.assertIsNone(self.process.poll(), self.said)
-        for what in ("Troupe answers at", "parts done", "completed by worker-", "verified: 640x360 h264, 1125 frames"):
+        for what in ("Troupe answers at", "parts done", "completed by worker-", "verified: 960x540 h264, 2250 frames"):
             self.assertIn(what, self.said)
         self.assertNotIn("not to be had", self.said)
         # All of them took part; the film came to the last one over the network, and what it made went back.
         rows = self.table()
         self.assertEqual(["worker-1", "worker-2", "worker-3"], sorted(rows))
-        self.assertAlmostEqual(45, sum(float(row[2]) for row in rows.values()), delta=0.3)
+        self.assertAlmostEqual(90, sum(float(row[2]) for row in rows.values()), delta=0.3)
         self.assertGreater(float(rows["worker-3"][8]), 1.0, rows)
         # It is there for people on this machine: the API, and the command by its admin's certificate.
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/health", timeout=10) as answer:
@@ -93,4 +94,4 @@ class LocalCluster(TestCase):
         self.assertEqual(0, self.process.wait(240), self.said)
         wait_until("all was read", lambda: "of its own" in self.said, 5)
         self.assertIn("Network namespaces are not to be had here", self.said)
-        self.assertIn("verified: 640x360 h264, 1125 frames", self.said)
+        self.assertIn("verified: 960x540 h264, 2250 frames", self.said)
