@@ -39,8 +39,8 @@ def trouped_folder(folder):
     """Where trouped and its executor are: $TROUPE_BIN, or built now."""
     if os.environ.get("TROUPE_BIN"):
         return pathlib.Path(os.environ["TROUPE_BIN"])
-    build(folder, "trouped")
-    build(folder, "troupe-executor")
+    for name in ("trouped", "troupe-executor", "troupe"):
+        build(folder, name)
     return folder / "bin"
 
 

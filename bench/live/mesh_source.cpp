@@ -54,6 +54,8 @@ public:
     mesh::register_messages(config_);
     access_.configure(config_);
     config_.set("scheduler.max-threads", size_t{2});
+    // Who is silent is left.
+    config_.set("middleman.heartbeat-interval", caf::timespan{std::chrono::seconds{1}});
     system_ = std::make_unique<caf::actor_system>(config_);
     system_->await_actors_before_shutdown(false);
     id_ = worker_id{random_id()};
