@@ -1,6 +1,7 @@
 #include "net/http_transfer.hpp"
 
 #include "net/http_address.hpp"
+#include "net/http_fields.hpp"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -43,42 +44,24 @@ std::string url_part(const char* url, CURLUPart part, unsigned flags) {
 
 http_transfer::http_transfer(ports::http_download what, progress_function progress, done_function done,
                              const clock& time) :
-  what_(std::move(what)),
-  progress_(std::move(progress)), done_(std::move(done)), clock_(&time) {
+  curl_exchange(time, what.stall_timeout, max_header_bytes),
+  what_(std::move(what)), progress_(std::move(progress)), done_(std::move(done)) {
 }
 
 CURL* http_transfer::begin() {
-  fields_.clear();
-  header_bytes_ = 0;
   body_ = body::undecided;
-  restart_ = connected_ = head_complete_ = false;
-  easy_.reset(curl_easy_init());
-  auto* h = easy_.get();
+  restart_ = false;
+  auto* h = fresh_handle(what_.url, what_.connect_timeout);
   if (!h)
     return nullptr;
-  curl_easy_setopt(h, CURLOPT_URL, what_.url.c_str());
   curl_easy_setopt(h, CURLOPT_PRIVATE, this);
-  curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(h, CURLOPT_PROXY, "");
-  curl_easy_setopt(h, CURLOPT_USERAGENT, "troupe");
   curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(h, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(h, CURLOPT_FOLLOWLOCATION, 1L);
   curl_easy_setopt(h, CURLOPT_MAXREDIRS, 10L);
   // One connection a transfer: a connection that another one was allowed to make must not be used by this one.
-  curl_easy_setopt(h, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
   curl_easy_setopt(h, CURLOPT_FRESH_CONNECT, 1L);
   curl_easy_setopt(h, CURLOPT_FORBID_REUSE, 1L);
-  curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS,
-                   static_cast<long>(std::max<int64_t>(1, what_.connect_timeout.count())));
-  curl_easy_setopt(h, CURLOPT_HEADERFUNCTION, &on_header);
-  curl_easy_setopt(h, CURLOPT_HEADERDATA, this);
-  curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, &on_body);
-  curl_easy_setopt(h, CURLOPT_WRITEDATA, this);
-  curl_easy_setopt(h, CURLOPT_OPENSOCKETFUNCTION, &on_socket);
-  curl_easy_setopt(h, CURLOPT_OPENSOCKETDATA, this);
-  curl_easy_setopt(h, CURLOPT_PREREQFUNCTION, &on_connected);
-  curl_easy_setopt(h, CURLOPT_PREREQDATA, this);
   headers_.reset();
   if (what_.offset > 0) {
     curl_easy_setopt(h, CURLOPT_RANGE, (std::to_string(what_.offset) + "-").c_str());
@@ -90,9 +73,8 @@ CURL* http_transfer::begin() {
 }
 
 bool http_transfer::finish(CURLcode code) {
-  // libcurl takes an answer whose head is cut off for one with an empty body.
-  if (code == CURLE_OK && !failure_ && !head_complete_)
-    failure_ = troupe::error{errc::io, where() + " broke off in the head of its answer"};
+  if (code == CURLE_OK && !failure_ && !head_complete())
+    failure_ = cut_off_head();
   if (code == CURLE_OK && !failure_ && body_ == body::undecided)
     decide_body();
   if (restart_ && !restarted_) {
@@ -116,64 +98,24 @@ void http_transfer::fail(troupe::error why) {
   end(std::move(why));
 }
 
-mono_time http_transfer::stalls_at() const noexcept {
-  return connected_ ? last_byte_ + what_.stall_timeout : mono_time::max();
-}
-
 troupe::error http_transfer::stalled() const {
   return {errc::timeout, where() + " sent nothing for " + std::to_string(what_.stall_timeout.count()) + " ms"};
 }
 
-size_t http_transfer::on_header(char* data, size_t size, size_t count, void* self) {
-  return static_cast<http_transfer*>(self)->take_header({data, size * count}) ? size * count : 0;
+bool http_transfer::permits(const curl_sockaddr& address) const {
+  return what_.allow_private || is_public_address(&address.addr, address.addrlen);
 }
 
-size_t http_transfer::on_body(char* data, size_t size, size_t count, void* self) {
-  auto& t = *static_cast<http_transfer*>(self);
-  t.last_byte_ = t.clock_->mono();
-  if (t.body_ == body::undecided)
-    t.decide_body();
-  if (t.failure_ || t.restart_ || t.complete_already_ || t.body_ == body::dropped)
-    return 0;
-  return t.write(data, size * count) ? size * count : 0;
+bool http_transfer::wants_fields() const {
+  return body_ == body::undecided;
 }
 
-curl_socket_t http_transfer::on_socket(void* self, curlsocktype, curl_sockaddr* a) {
-  auto& t = *static_cast<http_transfer*>(self);
-  if (!t.what_.allow_private && !is_public_address(&a->addr, a->addrlen)) {
-    t.address_refused_ = true;
-    return CURL_SOCKET_BAD;
-  }
-  return ::socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
-}
-
-int http_transfer::on_connected(void* self, char*, char*, int, int) {
-  auto& t = *static_cast<http_transfer*>(self);
-  t.connected_ = true;
-  t.last_byte_ = t.clock_->mono();
-  return CURL_PREREQFUNC_OK;
-}
-
-bool http_transfer::take_header(std::string_view line) {
-  last_byte_ = clock_->mono();
-  header_bytes_ += line.size();
-  if (header_bytes_ > max_header_bytes) {
-    failure_ = troupe::error{errc::io, where() + " sent too many header fields"};
+bool http_transfer::take_body(std::string_view piece) {
+  if (body_ == body::undecided)
+    decide_body();
+  if (failure_ || restart_ || complete_already_ || body_ == body::dropped)
     return false;
-  }
-  // Trailers say nothing that counts.
-  if (body_ != body::undecided)
-    return true;
-  if (line.starts_with("HTTP/")) {
-    fields_.clear();
-    head_complete_ = false;
-    return true;
-  }
-  if (line == "\r\n" || line == "\n")
-    head_complete_ = true;
-  if (auto x = parse_field_line(line))
-    fields_[x->first] = std::move(x->second);
-  return true;
+  return write(piece);
 }
 
 /// What this answer means for the file. Called at the first byte of a body, or at the end of an answer without one.
@@ -236,21 +178,20 @@ result<void> http_transfer::start_file(uint64_t position, std::optional<uint64_t
   return {};
 }
 
-bool http_transfer::write(const char* data, size_t size) {
-  if (what_.max_bytes > 0 && position_ + size > what_.max_bytes) {
+bool http_transfer::write(std::string_view piece) {
+  if (what_.max_bytes > 0 && position_ + piece.size() > what_.max_bytes) {
     failure_ = troupe::error{errc::too_large, "the file at " + where() + " has more bytes than allowed"};
     return false;
   }
-  while (size > 0) {
-    auto n = ::write(what_.descriptor, data, size);
+  while (!piece.empty()) {
+    auto n = ::write(what_.descriptor, piece.data(), piece.size());
     if (n < 0 && errno == EINTR)
       continue;
     if (n < 0) {
       failure_ = file_error(errno);
       return false;
     }
-    data += n;
-    size -= static_cast<size_t>(n);
+    piece.remove_prefix(static_cast<size_t>(n));
     position_ += static_cast<uint64_t>(n);
   }
   report(false);
@@ -263,11 +204,6 @@ void http_transfer::report(bool last) {
     return;
   last_report_ = now;
   progress_({position_, total_.value_or(0), validator()});
-}
-
-std::string http_transfer::field(const std::string& name) const {
-  auto i = fields_.find(name);
-  return i == fields_.end() ? std::string{} : i->second;
 }
 
 std::string http_transfer::validator() const {
@@ -292,12 +228,6 @@ std::string http_transfer::where() const {
     curl_easy_getinfo(easy_.get(), CURLINFO_EFFECTIVE_URL, &url);
   auto host = url_part(url ? url : what_.url.c_str(), CURLUPART_HOST, 0);
   return host.empty() ? "the server" : host;
-}
-
-long http_transfer::status() const {
-  long code = 0;
-  curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &code);
-  return code;
 }
 
 result<ports::http_response> http_transfer::outcome(CURLcode code) {
@@ -349,7 +279,7 @@ result<ports::http_response> http_transfer::status_error(long code) const {
 }
 
 result<ports::http_response> http_transfer::curl_error(CURLcode code) const {
-  if (address_refused_ && code == CURLE_COULDNT_CONNECT)
+  if (address_refused() && code == CURLE_COULDNT_CONNECT)
     return troupe::error{errc::forbidden, where() + " is in a private network: downloads from there are not allowed"};
   switch (code) {
   case CURLE_URL_MALFORMAT:

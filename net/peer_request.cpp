@@ -1,7 +1,5 @@
 #include "net/peer_request.hpp"
 
-#include "net/http_fields.hpp"
-
 #include "protocol/model/json_codec.hpp"
 
 #include <netinet/in.h>
@@ -47,39 +45,21 @@ errc code_by_status(long status) {
 
 peer_request::peer_request(std::string url, patience waits, std::function<void(uint64_t)> moved,
                            const peer_papers& papers, const clock& time) :
-  url_(std::move(url)),
-  waits_(waits), clock_(&time), papers_(papers), moved_(std::move(moved)) {
+  curl_exchange(time, waits.stall, max_header_bytes),
+  url_(std::move(url)), waits_(waits), papers_(papers), moved_(std::move(moved)) {
 }
 
 CURL* peer_request::fresh() {
-  fields_.clear();
   said_.clear();
-  header_bytes_ = 0;
-  connected_ = head_complete_ = false;
   headers_.reset();
-  easy_.reset(curl_easy_init());
-  auto* h = easy_.get();
+  auto* h = fresh_handle(url_, waits_.connect);
   if (!h)
     return nullptr;
-  curl_easy_setopt(h, CURLOPT_URL, url_.c_str());
-  curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(h, CURLOPT_PROXY, "");
-  curl_easy_setopt(h, CURLOPT_USERAGENT, "troupe");
   curl_easy_setopt(h, CURLOPT_FOLLOWLOCATION, 0L);
-  curl_easy_setopt(h, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
   curl_easy_setopt(h, CURLOPT_TCP_KEEPALIVE, 1L);
   curl_easy_setopt(h, CURLOPT_MAXAGE_CONN, longest_idle_seconds);
   curl_easy_setopt(h, CURLOPT_BUFFERSIZE, receive_buffer);
   curl_easy_setopt(h, CURLOPT_UPLOAD_BUFFERSIZE, send_buffer);
-  curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(std::max<int64_t>(1, waits_.connect.count())));
-  curl_easy_setopt(h, CURLOPT_HEADERFUNCTION, &on_header);
-  curl_easy_setopt(h, CURLOPT_HEADERDATA, this);
-  curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, &on_body);
-  curl_easy_setopt(h, CURLOPT_WRITEDATA, this);
-  curl_easy_setopt(h, CURLOPT_OPENSOCKETFUNCTION, &on_socket);
-  curl_easy_setopt(h, CURLOPT_OPENSOCKETDATA, this);
-  curl_easy_setopt(h, CURLOPT_PREREQFUNCTION, &on_connected);
-  curl_easy_setopt(h, CURLOPT_PREREQDATA, this);
   set_papers(h);
   // No pause before a body: the other side says no at once or not at all.
   add_header("Expect:");
@@ -112,10 +92,6 @@ void peer_request::add_header(const std::string& line) {
   curl_easy_setopt(easy_.get(), CURLOPT_HTTPHEADER, headers_.get());
 }
 
-mono_time peer_request::stalls_at() const noexcept {
-  return connected_ ? last_byte_ + waits_.stall : mono_time::max();
-}
-
 troupe::error peer_request::stalled() const {
   return {errc::timeout, where() + " moved nothing for " + std::to_string(waits_.stall.count()) + " ms"};
 }
@@ -124,58 +100,11 @@ bool peer_request::take(std::string_view) {
   return true;
 }
 
-size_t peer_request::on_header(char* data, size_t size, size_t count, void* self) {
-  return static_cast<peer_request*>(self)->take_header({data, size * count}) ? size * count : 0;
-}
-
-size_t peer_request::on_body(char* data, size_t size, size_t count, void* self) {
-  return static_cast<peer_request*>(self)->take_body({data, size * count}) ? size * count : 0;
-}
-
-curl_socket_t peer_request::on_socket(void* self, curlsocktype, curl_sockaddr* a) {
-  auto& x = *static_cast<peer_request*>(self);
-  if (x.papers_.empty() && !is_loopback(a->addr)) {
-    x.address_refused_ = true;
-    return CURL_SOCKET_BAD;
-  }
-  return ::socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
-}
-
-int peer_request::on_connected(void* self, char*, char*, int, int) {
-  auto& x = *static_cast<peer_request*>(self);
-  x.connected_ = true;
-  x.touch();
-  return CURL_PREREQFUNC_OK;
-}
-
-void peer_request::touch() {
-  last_byte_ = clock_->mono();
-}
-
-bool peer_request::take_header(std::string_view line) {
-  touch();
-  header_bytes_ += line.size();
-  if (header_bytes_ > max_header_bytes) {
-    failure_ = troupe::error{errc::protocol, where() + " sent too many header fields"};
-    return false;
-  }
-  if (line.starts_with("HTTP/")) {
-    // Also after an interim answer (1xx).
-    fields_.clear();
-    head_complete_ = false;
-    return true;
-  }
-  if (line == "\r\n" || line == "\n") {
-    head_complete_ = true;
-    return true;
-  }
-  if (auto x = parse_field_line(line))
-    fields_[x->first] = std::move(x->second);
-  return true;
+bool peer_request::permits(const curl_sockaddr& address) const {
+  return !papers_.empty() || is_loopback(address.addr);
 }
 
 bool peer_request::take_body(std::string_view piece) {
-  touch();
   if (failure_)
     return false;
   if (status() / 100 == 2)
@@ -189,13 +118,12 @@ std::optional<troupe::error> peer_request::problem(CURLcode code) {
   if (failure_)
     return failure_;
   // What was refused while we were still sending comes with an error of the connection, and counts for more.
-  if (head_complete_ && status() >= 300)
+  if (head_complete() && status() >= 300)
     return refusal();
   if (code != CURLE_OK)
     return curl_error(code);
-  // libcurl takes an answer whose head is cut off for one with an empty body.
-  if (!head_complete_ || status() / 100 != 2)
-    return troupe::error{errc::io, where() + " broke off in the head of its answer"};
+  if (!head_complete() || status() / 100 != 2)
+    return cut_off_head();
   return std::nullopt;
 }
 
@@ -218,7 +146,7 @@ troupe::error peer_request::refusal() const {
 }
 
 troupe::error peer_request::curl_error(CURLcode code) const {
-  if (address_refused_)
+  if (address_refused())
     return {errc::forbidden, where()
                                + " is another machine, and this node has no certificate: files go over the network "
                                  "by TLS only; make certificates with 'troupe cert'"};
@@ -244,11 +172,6 @@ troupe::error peer_request::curl_error(CURLcode code) const {
   }
 }
 
-std::string peer_request::field(const std::string& name) const {
-  auto i = fields_.find(name);
-  return i == fields_.end() ? std::string{} : i->second;
-}
-
 std::optional<uint64_t> peer_request::number_field(const std::string& name) const {
   auto text = field(name);
   uint64_t out = 0;
@@ -256,13 +179,6 @@ std::optional<uint64_t> peer_request::number_field(const std::string& name) cons
   if (parsed.ec != std::errc{} || parsed.ptr != text.data() + text.size())
     return std::nullopt;
   return out;
-}
-
-long peer_request::status() const {
-  long code = 0;
-  if (easy_)
-    curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &code);
-  return code;
 }
 
 std::string peer_request::where() const {

@@ -7,8 +7,8 @@
 // --speed: of this node, as a multiple of the speeds below. --seed: of the jitter of parts, +-15 % around what they
 // take.
 
-#include "protocol/model/executor.hpp"
 #include "protocol/model/json.hpp"
+#include "tests/support/executor_channel.hpp"
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -27,11 +27,13 @@
 #include <vector>
 
 using namespace troupe;
+using test::received;
+using test::send_frame;
 
 namespace {
 
-/// Seconds of film a second, of a node of speed 1. Assumed, not measured: about what a core does with 1080p, ten times as
-/// fast so that a round takes minutes. What is compared is the same for all numbers of workers.
+/// Seconds of film a second, of a node of speed 1. Assumed, not measured: about what a core does with 1080p, ten times
+/// as fast so that a round takes minutes. What is compared is the same for all numbers of workers.
 constexpr double encode_speed = 20;
 constexpr double sound_speed = 600;
 constexpr double join_speed = 20'000;
@@ -44,59 +46,6 @@ struct settings {
   double speed = 1;
   uint64_t seed = 1;
 };
-
-struct request_frame {
-  exec::frame_type type = exec::frame_type::shutdown;
-  uint64_t operation = 0;
-  std::string body;
-  std::vector<int> descriptors;
-};
-
-void send_frame(exec::frame_type type, uint64_t operation, const std::string& body) {
-  exec::frame_header header{static_cast<uint32_t>(body.size()), static_cast<uint16_t>(type), 0, operation};
-  std::string all(reinterpret_cast<const char*>(&header), sizeof header);
-  all += body;
-  for (std::string_view left = all; !left.empty();) {
-    auto n = ::send(exec::channel_descriptor, left.data(), left.size(), MSG_NOSIGNAL);
-    if (n <= 0)
-      ::_exit(1);
-    left.remove_prefix(static_cast<size_t>(n));
-  }
-}
-
-/// Exactly `size` bytes; false when the worker is gone.
-bool receive(char* to, size_t size, std::vector<int>& descriptors) {
-  while (size > 0) {
-    iovec part{to, size};
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * exec::max_descriptors)> control{};
-    msghdr message{};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    auto n = ::recvmsg(exec::channel_descriptor, &message, MSG_CMSG_CLOEXEC);
-    if (n <= 0)
-      return false;
-    if (auto* head = CMSG_FIRSTHDR(&message); head != nullptr && head->cmsg_type == SCM_RIGHTS) {
-      std::vector<int> came((head->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-      std::memcpy(came.data(), CMSG_DATA(head), came.size() * sizeof(int));
-      descriptors.insert(descriptors.end(), came.begin(), came.end());
-    }
-    to += n;
-    size -= static_cast<size_t>(n);
-  }
-  return true;
-}
-
-bool receive(request_frame& out) {
-  exec::frame_header header;
-  if (!receive(reinterpret_cast<char*>(&header), sizeof header, out.descriptors))
-    return false;
-  out.type = static_cast<exec::frame_type>(header.type);
-  out.operation = header.operation;
-  out.body.resize(header.length);
-  return receive(out.body.data(), out.body.size(), out.descriptors);
-}
 
 /// Waits, telling its progress as an executor does; false when the worker wants it to end.
 bool work(uint64_t operation, double seconds, double film_seconds) {
@@ -187,7 +136,7 @@ public:
   }
 
   /// False when the worker is gone or wants it to end.
-  bool serve(request_frame& frame) {
+  bool serve(received& frame) {
     auto request = exec::decode_request(frame.body);
     if (!request) {
       send_frame(exec::frame_type::failed, frame.operation,
@@ -201,18 +150,18 @@ public:
   }
 
 private:
-  bool take(const request_frame& frame, double seconds, double film_seconds) {
+  bool take(const received& frame, double seconds, double film_seconds) {
     return work(frame.operation, seconds / how_.speed, film_seconds);
   }
 
   /// A small file, where a real one would have written a large one.
-  static void write_output(const request_frame& frame, size_t index) {
+  static void write_output(const received& frame, size_t index) {
     constexpr std::string_view text = "nothing was encoded: a stand-in of bench/scaling\n";
     if (index < frame.descriptors.size() && ::write(frame.descriptors[index], text.data(), text.size()) < 0)
       ::_exit(1);
   }
 
-  std::string encoded(const request_frame& frame, const exec::request& request, double seconds) {
+  std::string encoded(const received& frame, const exec::request& request, double seconds) {
     if (!take(frame, seconds, request.source.duration))
       return {};
     write_output(frame, 1);
@@ -224,7 +173,7 @@ private:
     return exec::encode(out);
   }
 
-  std::string chunk(const request_frame& frame, const exec::request& request) {
+  std::string chunk(const received& frame, const exec::request& request) {
     const auto film = seconds_of(request.chunk, request.source.duration);
     const auto seconds = film / encode_speed * std::uniform_real_distribution{0.85, 1.15}(random_);
     if (!take(frame, seconds, film))
@@ -241,7 +190,7 @@ private:
     return exec::encode(out);
   }
 
-  std::string pictures(const request_frame& frame, const exec::request& request) {
+  std::string pictures(const received& frame, const exec::request& request) {
     exec::thumbnail_answer out;
     for (size_t i = 0; i < request.pictures.size(); ++i) {
       write_output(frame, i + 1);
@@ -251,7 +200,7 @@ private:
   }
 
   /// Empty: it was told to end.
-  std::string answer(const request_frame& frame, const exec::request& request) {
+  std::string answer(const received& frame, const exec::request& request) {
     const auto film_seconds = request.source.duration;
     switch (request.op) {
     case exec::op::probe:
@@ -301,8 +250,8 @@ int main(int argc, char** argv) {
   stand_in executor{read_arguments(argc, argv)};
   send_frame(exec::frame_type::ready, 0, exec::encode(exec::readiness{}));
   for (;;) {
-    request_frame frame;
-    if (!receive(frame) || frame.type == exec::frame_type::shutdown)
+    received frame;
+    if (!test::receive(frame) || frame.type == exec::frame_type::shutdown)
       return 0;
     auto goes_on = frame.type != exec::frame_type::request || executor.serve(frame);
     for (auto fd : frame.descriptors)

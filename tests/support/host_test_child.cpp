@@ -1,6 +1,6 @@
 // A child for the tests of host/: does as its first argument says, on the channel at descriptor 3.
 
-#include "protocol/model/executor.hpp"
+#include "tests/support/executor_channel.hpp"
 
 #include <array>
 #include <cstdlib>
@@ -13,71 +13,24 @@
 #include <vector>
 
 using namespace troupe;
+using namespace troupe::test;
 
 namespace {
-
-void send_bytes(const void* data, size_t size) {
-  auto at = static_cast<const char*>(data);
-  while (size > 0) {
-    auto n = ::write(exec::channel_descriptor, at, size);
-    if (n <= 0)
-      ::_exit(9);
-    at += n;
-    size -= static_cast<size_t>(n);
-  }
-}
-
-void send_frame(exec::frame_type type, uint64_t operation, const std::string& body) {
-  exec::frame_header header{static_cast<uint32_t>(body.size()), static_cast<uint16_t>(type), 0, operation};
-  send_bytes(&header, sizeof(header));
-  send_bytes(body.data(), body.size());
-}
-
-/// Reads exactly `size` bytes; descriptors that come along are appended.
-bool read_bytes(void* data, size_t size, std::vector<int>& descriptors) {
-  auto at = static_cast<char*>(data);
-  while (size > 0) {
-    iovec part{at, size};
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * exec::max_descriptors)> control{};
-    msghdr message{};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    auto n = ::recvmsg(exec::channel_descriptor, &message, MSG_CMSG_CLOEXEC);
-    if (n <= 0)
-      return false;
-    if (auto* head = CMSG_FIRSTHDR(&message); head != nullptr && head->cmsg_type == SCM_RIGHTS) {
-      auto count = (head->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-      for (size_t i = 0; i < count; ++i) {
-        int fd = -1;
-        std::memcpy(&fd, CMSG_DATA(head) + i * sizeof(int), sizeof(int));
-        descriptors.push_back(fd);
-      }
-    }
-    at += n;
-    size -= static_cast<size_t>(n);
-  }
-  return true;
-}
 
 /// Answers each request with its own body, followed by what its descriptors hold.
 int echo() {
   for (;;) {
-    exec::frame_header header;
-    std::vector<int> descriptors;
-    if (!read_bytes(&header, sizeof(header), descriptors))
+    received request;
+    if (!receive(request) || request.type == exec::frame_type::shutdown)
       return 0;
-    std::string body(header.length, '\0');
-    if (!read_bytes(body.data(), body.size(), descriptors) || header.type == 3)
-      return 0;
-    for (int fd : descriptors) {
+    auto& body = request.body;
+    for (int fd : request.descriptors) {
       std::array<char, 64> text{};
       auto n = ::pread(fd, text.data(), text.size(), 0);
       body.append("|").append(text.data(), n > 0 ? static_cast<size_t>(n) : 0);
       ::close(fd);
     }
-    send_frame(exec::frame_type::done, header.operation, body);
+    send_frame(exec::frame_type::done, request.operation, body);
   }
 }
 
@@ -88,17 +41,14 @@ void ask_for_outputs(uint64_t operation) {
     send_frame(exec::frame_type::open, operation, R"({"id":)" + std::to_string(id) + R"(,"name":)" + name + "}");
   }
   for (int i = 0; i < 2; ++i) {
-    exec::frame_header header;
-    std::vector<int> descriptors;
-    if (!read_bytes(&header, sizeof(header), descriptors))
-      ::_exit(0);
-    std::string body(header.length, '\0');
-    if (!read_bytes(body.data(), body.size(), descriptors))
+    received answer;
+    if (!receive(answer))
       ::_exit(0);
     // Shows the answer to whoever reads the log.
-    send_frame(exec::frame_type::log, operation, R"({"line":"opened )" + std::to_string(descriptors.size()) + R"("})");
-    for (int fd : descriptors)
-      if (::write(fd, body.data(), body.size()) < 0 || ::close(fd) != 0)
+    send_frame(exec::frame_type::log, operation,
+               R"({"line":"opened )" + std::to_string(answer.descriptors.size()) + R"("})");
+    for (int fd : answer.descriptors)
+      if (::write(fd, answer.body.data(), answer.body.size()) < 0 || ::close(fd) != 0)
         ::_exit(9);
   }
 }
@@ -108,14 +58,10 @@ void ask_for_bytes(uint64_t operation) {
   for (uint64_t id : {1, 2})
     send_frame(exec::frame_type::need, operation, exec::encode(exec::need_request{id, id == 1 ? 0u : 990u, 10}));
   for (int i = 0; i < 2; ++i) {
-    exec::frame_header header;
-    std::vector<int> descriptors;
-    if (!read_bytes(&header, sizeof(header), descriptors))
+    received answer;
+    if (!receive(answer))
       ::_exit(0);
-    std::string body(header.length, '\0');
-    if (!read_bytes(body.data(), body.size(), descriptors))
-      ::_exit(0);
-    auto have = exec::decode_have_answer(body);
+    auto have = exec::decode_have_answer(answer.body);
     auto line = !have           ? "nonsense"
                 : have->refusal ? "refused " + std::to_string(have->id)
                                 : "have " + std::to_string(have->offset) + " " + std::to_string(have->length);
@@ -127,24 +73,21 @@ void ask_for_bytes(uint64_t operation) {
 int executor() {
   send_frame(exec::frame_type::ready, 0, exec::encode(exec::readiness{}));
   for (;;) {
-    exec::frame_header header;
-    std::vector<int> descriptors;
-    if (!read_bytes(&header, sizeof(header), descriptors))
+    received request;
+    if (!receive(request) || request.type == exec::frame_type::shutdown)
       return 0;
-    std::string body(header.length, '\0');
-    if (!read_bytes(body.data(), body.size(), descriptors) || header.type == 3)
-      return 0;
-    send_frame(exec::frame_type::log, header.operation, R"({"line":"begun"})");
-    send_frame(exec::frame_type::progress, header.operation, R"({"fraction":0.5})");
+    const auto& body = request.body;
+    send_frame(exec::frame_type::log, request.operation, R"({"line":"begun"})");
+    send_frame(exec::frame_type::progress, request.operation, R"({"fraction":0.5})");
     if (body.find("\"abort\"") != std::string::npos)
       std::abort();
     while (body.find("\"hang\"") != std::string::npos)
       ::pause();
     if (body.find("\"outputs\"") != std::string::npos)
-      ask_for_outputs(header.operation);
+      ask_for_outputs(request.operation);
     if (body.find("\"needs\"") != std::string::npos)
-      ask_for_bytes(header.operation);
-    send_frame(exec::frame_type::done, header.operation, R"({"pid":)" + std::to_string(::getpid()) + "}");
+      ask_for_bytes(request.operation);
+    send_frame(exec::frame_type::done, request.operation, R"({"pid":)" + std::to_string(::getpid()) + "}");
   }
 }
 
@@ -193,9 +136,8 @@ int main(int argc, char** argv) {
     return leave_a_grandchild();
   if (mode == "surroundings") {
     // Limits come right after the start and before the first request.
-    exec::frame_header header;
-    std::vector<int> none;
-    if (read_bytes(&header, sizeof(header), none))
+    received first;
+    if (receive(first))
       send_frame(exec::frame_type::done, 1, surroundings());
     return 0;
   }
