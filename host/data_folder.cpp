@@ -1,6 +1,8 @@
 #include "host/data_folder.hpp"
 
 #include "host/files.hpp"
+#include "host/folder_files.hpp"
+#include "host/folder_lock.hpp"
 #include "host/posix.hpp"
 #include "host/system_error.hpp"
 #include "protocol/model/ids.hpp"
@@ -8,8 +10,6 @@
 #include <cerrno>
 #include <climits>
 #include <cstdlib>
-#include <fcntl.h>
-#include <sys/file.h>
 
 namespace troupe::host {
 
@@ -20,30 +20,6 @@ result<std::string> real_path(const std::string& path) {
   if (!real)
     return system_error(errno, "find", path);
   return std::string{real.get()};
-}
-
-/// Who holds the lock, as far as its file tells.
-std::string holder(int fd) {
-  auto text = read_all(fd, 32, "lock");
-  auto digits = text ? text->substr(0, text->find_first_not_of("0123456789")) : std::string{};
-  return digits.empty() ? "another process" : "process " + digits;
-}
-
-result<unique_fd> take_lock(const std::string& folder) {
-  auto path = folder + "/lock";
-  unique_fd fd{::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640)};
-  if (!fd)
-    return system_error(errno, "open", path);
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK)
-      return system_error(errno, "lock", path);
-    return {errc::conflict,
-            "the data folder " + folder + " is in use by " + holder(fd.get()) + ": stop it, or choose another folder"};
-  }
-  if (::ftruncate(fd.get(), 0) != 0)
-    return system_error(errno, "write", path);
-  TROUPE_TRY(write_all(fd.get(), std::to_string(::getpid()) + "\n", path));
-  return fd;
 }
 
 result<std::string> node_id_of(files& disk, const std::string& folder) {
@@ -72,9 +48,9 @@ result<data_folder> data_folder::open(const std::string& path) {
     return std::move(real).error();
   data_folder out;
   out.path_ = *real;
-  auto lock = take_lock(out.path_);
+  auto lock = lock_folder(out.path_);
   if (!lock)
-    return std::move(lock).error();
+    return {lock.error().code, "the data folder " + lock.error().message};
   out.lock_ = std::move(*lock);
   for (auto name : {"artwork", "renditions", "uploads", "downloads", "tmp", "logs"})
     TROUPE_TRY(disk.make_folders(out.path_ + "/" + name));
@@ -85,6 +61,39 @@ result<data_folder> data_folder::open(const std::string& path) {
     return std::move(id).error();
   out.node_id_ = *id;
   return out;
+}
+
+namespace {
+
+/// What is wrong with it, without what to do.
+result<void> check_folder(folder_files& folder, const std::string& path, const std::string& id) {
+  auto there = folder.read_text(path + "/node.id");
+  if (!there && there.error().code == errc::not_found)
+    return {errc::unavailable, "there is no node.id in " + path + ", as if nothing were mounted there"};
+  if (!there)
+    return {errc::unavailable, there.error().message};
+  if (there->substr(0, there->find('\n')) != id)
+    return {errc::unavailable, path + " is another data folder than the coordinator's (node.id differs)"};
+  // A folder that is gone is made again; one that nothing can be made in is of no use.
+  auto writable = folder.check_writable(path + "/tmp");
+  if (!writable && writable.error().code != errc::not_found)
+    return {errc::unavailable, writable.error().message};
+  return {};
+}
+
+} // namespace
+
+result<std::shared_ptr<ports::files>> prove_data_folder(const std::string& path, const std::string& id) {
+  const auto refuse = [&](const std::string& what) {
+    return error{errc::unavailable,
+                 what + "; mount the coordinator's data folder at " + path + ", to be read and written"};
+  };
+  auto folder = folder_files::open(path);
+  if (!folder)
+    return refuse(folder.error().message);
+  if (auto good = check_folder(**folder, path, id); !good)
+    return refuse(good.error().message);
+  return std::shared_ptr<ports::files>{std::move(*folder)};
 }
 
 } // namespace troupe::host

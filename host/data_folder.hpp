@@ -2,6 +2,9 @@
 
 #include "protocol/model/result.hpp"
 #include "protocol/ports/fd.hpp"
+#include "protocol/ports/files.hpp"
+
+#include <memory>
 
 namespace troupe::host {
 
@@ -45,5 +48,10 @@ private:
   std::string node_id_;
   unique_fd lock_;
 };
+
+/// Proves that the data folder with this id (its node.id) is at `path` now and can be written in, and gives files that
+/// go on being those of the very folder that was proved, whatever becomes of its mount. `path` is absolute, without a
+/// slash at its end. errc::unavailable: it is not, or can't be; a sentence that says how, and what to do. Blocks.
+result<std::shared_ptr<ports::files>> prove_data_folder(const std::string& path, const std::string& id);
 
 } // namespace troupe::host

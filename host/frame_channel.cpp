@@ -15,7 +15,7 @@ constexpr int reads_a_turn = 16;
 
 bool from_executor(uint16_t type) noexcept {
   return type >= static_cast<uint16_t>(exec::frame_type::ready)
-         && type <= static_cast<uint16_t>(exec::frame_type::need);
+         && type <= static_cast<uint16_t>(exec::frame_type::coming);
 }
 
 } // namespace

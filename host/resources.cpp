@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fcntl.h>
+#include <filesystem>
 #include <sstream>
 #include <sys/resource.h>
 #include <thread>
@@ -97,6 +98,16 @@ result<machine_usage> read_machine_usage() {
   if (::getloadavg(loads, 1) == 1)
     out.load = loads[0];
   return out;
+}
+
+bool has_graphics_card() {
+  std::error_code failed;
+  if (std::filesystem::exists("/dev/nvidiactl", failed))
+    return true;
+  for (auto& entry : std::filesystem::directory_iterator("/dev/dri", failed))
+    if (entry.path().filename().string().starts_with("renderD"))
+      return true;
+  return false;
 }
 
 } // namespace troupe::host

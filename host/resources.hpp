@@ -32,4 +32,7 @@ struct machine_usage {
 result<process_usage> read_process_usage();
 result<machine_usage> read_machine_usage();
 
+/// Whether the machine has a graphics card that may be able to encode: whether it can, an executor finds out.
+bool has_graphics_card();
+
 } // namespace troupe::host

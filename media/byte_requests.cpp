@@ -47,6 +47,13 @@ result<size_t> byte_requests::provide(uint64_t offset, size_t wanted) {
   return static_cast<size_t>(std::min<uint64_t>(wanted, known_.around(offset).end - offset));
 }
 
+void byte_requests::expect(const std::vector<byte_span>& coming) {
+  std::unique_lock lock(mutex_);
+  const auto operation = operation_;
+  lock.unlock();
+  channel_.send(exec::frame_type::coming, operation, exec::encode(exec::coming_notice{coming}));
+}
+
 std::optional<exec::failure> byte_requests::refusal() const {
   std::lock_guard lock(mutex_);
   return refusal_;

@@ -26,6 +26,7 @@ public:
 
   /// Once the worker has refused, so is everything else: the operation is lost.
   result<size_t> provide(uint64_t offset, size_t wanted) override;
+  void expect(const std::vector<byte_span>& coming) override;
   /// Why the worker refused, if it did. What an operation answers that did not get all of its source is of no use.
   std::optional<exec::failure> refusal() const;
 

@@ -5,6 +5,7 @@
 #include "media/decoder.hpp"
 #include "media/faults.hpp"
 #include "media/log_capture.hpp"
+#include "media/piece_reader.hpp"
 #include "media/piece_writer.hpp"
 #include "media/pipeline.hpp"
 #include "media/progress_meter.hpp"
@@ -51,6 +52,7 @@ public:
     auto piece = writer_->finish(packets_, std::max<int64_t>(decoder_->damaged() - damaged_before_, 0));
     if (!piece)
       return piece.error();
+    TROUPE_TRY(check(fd, *piece));
     meter_.finish(length(), piece->frames, writer_->packets().bytes());
     exec::encode_chunk_answer answer;
     answer.piece = std::move(*piece);
@@ -90,6 +92,20 @@ private:
       return codec.error();
     decoder_ = std::make_unique<decoder>(std::move(*codec));
     return writer_->write_header();
+  }
+
+  /// What is wrong with a piece is found here, where it alone is made again, and not when all are joined; and what was
+  /// decoded here is not decoded again there.
+  result<void> check(int fd, chunk_piece& piece) {
+    if (piece.frames == 0)
+      return {};
+    auto digest = piece_reader::check(fd, piece, job_);
+    if (!digest && digest.error().code == errc::unprocessable)
+      return {errc::io, "what was encoded is not what was written: " + digest.error().message};
+    if (!digest)
+      return digest.error();
+    piece.digest = std::move(*digest);
+    return {};
   }
 
   result<void> work() {

@@ -1,27 +1,17 @@
 #include "media/encoders.hpp"
 
 #include "media/av.hpp"
+#include "protocol/model/encoders.hpp"
 
 extern "C" {
 #include <libavutil/channel_layout.h>
 }
 
-#include <array>
 #include <cstdlib>
 
 namespace troupe::media {
 
 namespace {
-
-struct row {
-  std::string_view codec;
-  const char* encoder;
-};
-
-constexpr std::array software{row{"h264", "libx264"},   row{"hevc", "libx265"}, row{"av1", "libsvtav1"},
-                              row{"vp9", "libvpx-vp9"}, row{"aac", "aac"},      row{"opus", "libopus"},
-                              row{"mp3", "libmp3lame"}, row{"flac", "flac"},    row{"mjpeg", "mjpeg"},
-                              row{"webp", "libwebp"}};
 
 bool opens_sound(const AVCodec& codec) {
   auto context = av::make_codec(&codec);
@@ -42,19 +32,16 @@ bool works(const char* name) {
 } // namespace
 
 std::string_view encoder_for(std::string_view codec) noexcept {
-  for (auto& r : software)
-    if (r.codec == codec)
-      return r.encoder;
-  return {};
+  return software_encoder_for(codec);
 }
 
 std::vector<std::string> tested_encoders() {
   // SVT-AV1 writes its settings to standard error, past libav's log: errors only.
   ::setenv("SVT_LOG", "1", 0);
   std::vector<std::string> names;
-  for (auto& r : software)
-    if (works(r.encoder))
-      names.emplace_back(r.encoder);
+  for (auto& x : software_encoders())
+    if (works(std::string{x.encoder}.c_str()))
+      names.emplace_back(x.encoder);
   return names;
 }
 

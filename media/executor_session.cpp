@@ -2,6 +2,7 @@
 
 #include "media/executor_fault.hpp"
 #include "media/faults.hpp"
+#include "media/hardware_encoders.hpp"
 #include "media/heartbeat.hpp"
 #include "media/log_capture.hpp"
 #include "media/operations.hpp"
@@ -51,13 +52,14 @@ std::string text(const nlohmann::json& value) {
 
 } // namespace
 
-int executor_session::run(const exec::readiness& ready) {
+int executor_session::run(exec::readiness ready) {
+  ready_ = std::move(ready);
   log_capture::install([this](const std::string& line) {
     // Logged while an operation runs, on whichever thread libav uses.
     channel_.send(exec::frame_type::log, 0, text({{"line", line}}));
   });
   std::thread([this] { watch(); }).detach();
-  channel_.send(exec::frame_type::ready, 0, exec::encode(ready));
+  channel_.send(exec::frame_type::ready, 0, exec::encode(ready_));
   while (auto request = next())
     serve(std::move(*request));
   return 0;
@@ -169,6 +171,12 @@ void executor_session::tell_refused_calls() {
     channel_.send(exec::frame_type::log, 0, text({{"line", "the sandbox refused " + line}}));
 }
 
+/// A card that fails in earnest is no longer offered; who starts another executor has it tested anew.
+void executor_session::tell_lost_encoders() {
+  if (std::erase_if(ready_.encoders, [](auto& name) { return is_withdrawn(name); }) > 0)
+    channel_.send(exec::frame_type::ready, 0, exec::encode(ready_));
+}
+
 void executor_session::serve(received_frame got) {
   const auto operation = got.frame.operation;
   auto answered = answer(got);
@@ -179,6 +187,7 @@ void executor_session::serve(received_frame got) {
   // The descriptors go first: whoever sees the answer may count on them being closed.
   got.descriptors.clear();
   tell_refused_calls();
+  tell_lost_encoders();
   // Whatever was made of a source that was not all there. libav takes some failures for an end of the file.
   if (auto refused = cancelled_ ? std::nullopt : bytes_.refusal())
     answer_failure(operation, *refused);

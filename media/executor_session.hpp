@@ -32,7 +32,7 @@ public:
 
   /// Sends `ready`, then serves until told to shut down; returns the exit status. Ends the process itself when the
   /// worker is gone or breaks the protocol.
-  int run(const exec::readiness& ready);
+  int run(exec::readiness ready);
 
 private:
   void watch();
@@ -41,6 +41,7 @@ private:
   void serve(received_frame got);
   result<std::string> answer(const received_frame& got);
   void tell_refused_calls();
+  void tell_lost_encoders();
   void answer_failure(uint64_t operation, const error& why);
   void answer_failure(uint64_t operation, const exec::failure& why);
   /// The next request, waiting for it; nothing once shut down and all are served.
@@ -48,6 +49,8 @@ private:
 
   executor_channel channel_;
   executor_options options_;
+  /// As it was told last.
+  exec::readiness ready_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<received_frame> waiting_;

@@ -1,6 +1,8 @@
 #include "media/file_io.hpp"
 
 #include "media/faults.hpp"
+#include "media/matroska_sieve.hpp"
+#include "protocol/model/executor.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -17,6 +19,9 @@ constexpr int buffer_bytes = 64 * 1024;
 constexpr int64_t slice_bytes = 16 << 20;
 /// How often a source is read at most; some containers keep sound and picture apart.
 constexpr int64_t most_readings = 4;
+/// What is told to come is kept between these: enough to hide the way to another node, little to be in vain.
+constexpr uint64_t least_told_ahead = 256 << 10;
+constexpr uint64_t most_told_ahead = 512 << 10;
 
 std::atomic<int64_t> moved = 0;
 
@@ -66,6 +71,8 @@ source_io::source_io(source_file source, const std::atomic<bool>& cancelled) : s
   context_ = make_context(this, false, &source_io::read, nullptr, &source_io::seek);
 }
 
+source_io::~source_io() = default;
+
 int source_io::read(void* opaque, uint8_t* out, int size) noexcept {
   auto& self = *static_cast<source_io*>(opaque);
   if (self.cancelled_.load(std::memory_order_relaxed))
@@ -81,7 +88,7 @@ int source_io::read(void* opaque, uint8_t* out, int size) noexcept {
 }
 
 int source_io::fill(uint8_t* out, size_t size) {
-  auto n = source_.read(out, size, position_);
+  auto n = sieve_ ? sieve_->read(out, size, static_cast<uint64_t>(position_)) : source_.read(out, size, position_);
   if (!n && n.error().code == errc::cancelled)
     return AVERROR_EXIT;
   if (!n) {
@@ -95,6 +102,8 @@ int source_io::fill(uint8_t* out, size_t size) {
     return AVERROR_EOF;
   }
   took(static_cast<int64_t>(*n));
+  if (!coming_.empty() && told_ < passed() + least_told_ahead)
+    tell_coming();
   return static_cast<int>(*n);
 }
 
@@ -105,6 +114,44 @@ void source_io::took(int64_t bytes) noexcept {
     allowed_ -= bytes;
   if (read_ <= most_readings * size_)
     moved.fetch_add(bytes, std::memory_order_relaxed);
+}
+
+void source_io::read_only(std::vector<byte_span> places) {
+  context_->direct = 1;
+  coming_ = std::move(places);
+  before_.assign(1, 0);
+  for (auto& x : coming_)
+    before_.push_back(before_.back() + (x.end - x.begin));
+  told_ = 0;
+  tell_coming();
+}
+
+void source_io::read_through(std::unique_ptr<matroska_sieve> sieve) {
+  sieve_ = std::move(sieve);
+}
+
+/// Bytes of the places up to where it reads; not all of them need have been read.
+uint64_t source_io::passed() const noexcept {
+  const auto position = static_cast<uint64_t>(position_);
+  const auto next = std::partition_point(coming_.begin(), coming_.end(), [&](auto& x) { return x.end <= position; });
+  const auto whole = before_[static_cast<size_t>(next - coming_.begin())];
+  return next == coming_.end() || position <= next->begin ? whole : whole + (position - next->begin);
+}
+
+/// Bounded each time: places that are far apart may be read in turn.
+void source_io::tell_coming() {
+  const auto until = std::min({before_.back(), passed() + most_told_ahead, told_ + most_told_ahead});
+  std::vector<byte_span> next;
+  while (told_ < until && next.size() < exec::max_coming) {
+    const auto place =
+      static_cast<size_t>(std::upper_bound(before_.begin(), before_.end(), told_) - before_.begin()) - 1;
+    const auto begin = coming_[place].begin + (told_ - before_[place]);
+    const auto end = std::min(coming_[place].end, begin + (until - told_));
+    next.push_back({begin, end});
+    told_ += end - begin;
+  }
+  if (!next.empty())
+    source_.expect(next);
 }
 
 int64_t source_io::seek(void* opaque, int64_t offset, int whence) noexcept {

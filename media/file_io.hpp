@@ -9,9 +9,13 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <vector>
 
 namespace troupe::media {
+
+class matroska_sieve;
 
 /// Bytes that this process has read of sources and written to outputs: whether anything moves while libav looks for the
 /// next packet, or a file is completed. Reading one source again and again does not count. Any thread.
@@ -21,6 +25,7 @@ int64_t bytes_moved() noexcept;
 class source_io {
 public:
   source_io(source_file source, const std::atomic<bool>& cancelled);
+  ~source_io();
   source_io(const source_io&) = delete;
   source_io& operator=(const source_io&) = delete;
 
@@ -47,6 +52,11 @@ public:
   void allow(int64_t bytes) noexcept {
     allowed_ = bytes;
   }
+  /// From here on nothing is read but what libav asks for, to the byte, and that is going to be in these places, each
+  /// once: they are told ahead of the reading. For sources that are only partly here.
+  void read_only(std::vector<byte_span> places);
+  /// From here on the source is read through it.
+  void read_through(std::unique_ptr<matroska_sieve> sieve);
   /// That was the end of it.
   bool spent() const noexcept {
     return allowed_ <= 0;
@@ -56,6 +66,8 @@ private:
   static int read(void* self, uint8_t* out, int size) noexcept;
   int fill(uint8_t* out, size_t size);
   void took(int64_t bytes) noexcept;
+  uint64_t passed() const noexcept;
+  void tell_coming();
   static int64_t seek(void* self, int64_t offset, int whence) noexcept;
 
   source_file source_;
@@ -67,6 +79,12 @@ private:
   int64_t read_ = 0;
   std::optional<error> failure_;
   bool shrunk_ = false;
+  /// Where it is going to read, in the order of the file; of these places so many bytes were told.
+  std::vector<byte_span> coming_;
+  /// Bytes of the places before each.
+  std::vector<uint64_t> before_;
+  uint64_t told_ = 0;
+  std::unique_ptr<matroska_sieve> sieve_;
   av::io_context context_;
 };
 

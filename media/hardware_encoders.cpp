@@ -113,6 +113,12 @@ bool is_hardware_encoder(std::string_view encoder) noexcept {
   return std::any_of(known.begin(), known.end(), [&](auto& r) { return r.encoder == encoder; });
 }
 
+bool is_withdrawn(std::string_view encoder) {
+  std::lock_guard lock(all().mutex);
+  auto& working = all().working;
+  return is_hardware_encoder(encoder) && std::find(working.begin(), working.end(), encoder) == working.end();
+}
+
 void withdraw_hardware_encoder(const std::string& encoder, const std::string& why) {
   std::lock_guard lock(all().mutex);
   std::erase(all().working, encoder);

@@ -15,6 +15,8 @@ std::vector<std::string> tested_hardware_encoders();
 /// when there is none. Any thread.
 std::string hardware_encoder_for(std::string_view codec);
 bool is_hardware_encoder(std::string_view encoder) noexcept;
+/// One that failed in earnest since it passed its test. Any thread.
+bool is_withdrawn(std::string_view encoder);
 
 /// One that fails in earnest (a card has so many sessions, and other programs take them) is not offered again in this
 /// process. Any thread.

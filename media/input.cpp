@@ -3,6 +3,8 @@
 #include "media/decoder.hpp"
 #include "media/faults.hpp"
 #include "media/log_capture.hpp"
+#include "media/matroska_sieve.hpp"
+#include "media/packet_places.hpp"
 #include "media/stream_completion.hpp"
 
 extern "C" {
@@ -11,6 +13,7 @@ extern "C" {
 
 #include <cctype>
 #include <string_view>
+#include <utility>
 
 namespace troupe::media {
 
@@ -187,6 +190,37 @@ int input::read(AVPacket& packet) noexcept {
   too_many_subtitles_ = true;
   // Not a damaged place behind which the rest is as good as none: the operation ends.
   return AVERROR_EXIT;
+}
+
+void input::chosen() {
+  if (!io_.source().has_holes())
+    return;
+  if (auto places = chosen_places(*format_, static_cast<uint64_t>(io_.size())); !places.empty())
+    io_.read_only(std::move(places));
+  else if (!chosen_pictures() && tells_places() && map_)
+    io_.read_through(std::make_unique<matroska_sieve>(io_.source(), *map_));
+}
+
+bool input::chosen_pictures() const noexcept {
+  for (unsigned i = 0; i < format_->nb_streams; ++i) {
+    auto& s = *format_->streams[i];
+    const bool cover = s.disposition & AV_DISPOSITION_ATTACHED_PIC;
+    if (s.codecpar->codec_type == AVMEDIA_TYPE_VIDEO && !cover && s.discard < AVDISCARD_ALL)
+      return true;
+  }
+  return false;
+}
+
+bool input::tells_places() {
+  if (knows_places(*format_))
+    return true;
+  if (std::string_view{format_->iformat->name} != "matroska,webm")
+    return false;
+  if (!std::exchange(map_read_, true))
+    // What can't be read now is told when libav comes to it.
+    if (auto read = read_matroska_map(io_.source()))
+      map_ = std::move(*read);
+  return map_.has_value();
 }
 
 /// What libav makes up where nothing is told (AVFMT_FLAG_GENPTS): each picture one later than it is decoded, in the

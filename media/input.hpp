@@ -3,6 +3,7 @@
 #include "media/av.hpp"
 #include "media/file_io.hpp"
 #include "media/input_limits.hpp"
+#include "media/matroska_map.hpp"
 #include "media/packet_marks.hpp"
 #include "media/task.hpp"
 
@@ -48,6 +49,12 @@ public:
   AVStream* cover() noexcept;
   /// The next packet. AVERROR_EOF at the end; use `read_error` for anything else that is negative.
   int read(AVPacket& packet) noexcept;
+  /// The streams to be read are chosen (AVStream::discard), and stay so to the end: of a source that is only partly
+  /// here nothing else is asked for, where the container tells what is where.
+  void chosen();
+  /// Whether the pictures of this container need not be read for its sound: it tells where all packets stand, or how
+  /// its blocks are found (the cues of Matroska, which are read for that).
+  bool tells_places();
   /// What the first packet of that stream carries besides the picture; only of an input that was opened for facts.
   packet_marks marks(unsigned index) const {
     auto found = marks_.find(index);
@@ -69,6 +76,7 @@ private:
   result<void> find_streams(depth how_deep);
   result<void> after_finding(int code);
   result<void> check_streams();
+  bool chosen_pictures() const noexcept;
 
   const std::atomic<bool>& cancelled_;
   const exec::limits limits_;
@@ -77,6 +85,9 @@ private:
   std::string name_hint_;
   source_io io_;
   const AVInputFormat* detected_ = nullptr;
+  /// Of Matroska, once it was asked for.
+  std::optional<matroska_map> map_;
+  bool map_read_ = false;
   std::map<unsigned, packet_marks> marks_;
   // Last member: closed before the io it reads from.
   av::input_context format_;

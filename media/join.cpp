@@ -51,6 +51,8 @@ public:
     answer.seconds = meter_.seconds();
     answer.film_seconds = found_seconds(*source_.format(), length());
     answer.spans = spans_;
+    answer.copied = std::move(copied_);
+    answer.empty = request_.empty;
     answer.warnings = std::move(warnings_);
     return answer;
   }
@@ -66,13 +68,20 @@ private:
       audio_index_.assign(audio_->format()->nb_streams, -1);
     size_t next_sound = 0;
     size_t next_cover = 0;
+    // Not every container keeps a track that nothing came of.
+    const bool with_empty = static_cast<size_t>(std::ranges::count_if(
+                              plan_.tracks, [&](auto& t) { return !is_picture(t) && t.way != track_way::cover; }))
+                            == sound.size();
     for (auto& t : plan_.tracks) {
-      auto& in = *source_.stream(t.stream);
       const bool cover = t.way == track_way::cover;
-      if (!cover && in.codecpar->codec_type == AVMEDIA_TYPE_VIDEO) {
-        TROUPE_TRY(add_video(t, in));
+      if (is_picture(t)) {
+        TROUPE_TRY(add_video(t, *source_.stream(t.stream)));
         continue;
       }
+      if (!with_empty && std::ranges::find(request_.empty, t.stream) != request_.empty.end())
+        continue;
+      if (t.way == track_way::copy)
+        copied_.push_back(output_.format()->nb_streams);
       auto& from = cover ? covers : sound;
       auto& next = cover ? next_cover : next_sound;
       if (next == from.size())
@@ -83,6 +92,10 @@ private:
     if (next_sound != sound.size() || next_cover != covers.size())
       return {errc::unprocessable, "the audio piece has streams that the profile does not make: make it again"};
     return {};
+  }
+
+  bool is_picture(const planned_track& t) const {
+    return t.way != track_way::cover && source_.stream(t.stream)->codecpar->codec_type == AVMEDIA_TYPE_VIDEO;
   }
 
   result<void> add_video(const planned_track& track, const AVStream& in) {
@@ -163,10 +176,16 @@ private:
         return false;
       if (code < 0)
         return {errc::unprocessable, "the audio piece is damaged: make it again (" + av_text(code) + ")"};
-      if (packet.data && packet.size > 0)
+      if (packet.data && packet.size > 0 && !is_gap(packet))
         return true;
       av_packet_unref(&packet);
     }
+  }
+
+  /// Between two subtitles: mp4 has samples there, and its muxer writes them by itself.
+  bool is_gap(const AVPacket& packet) const {
+    auto& par = *audio_->stream(static_cast<unsigned>(packet.stream_index))->codecpar;
+    return par.codec_id == AV_CODEC_ID_MOV_TEXT && packet.size <= 2;
   }
 
   result<void> write_picture(AVPacket& packet) {
@@ -232,6 +251,8 @@ private:
   double position_ = 0;
   unsigned video_index_ = 0;
   int64_t frame_length_ = 0;
+  /// Streams of the output that are copies.
+  std::vector<uint32_t> copied_;
   /// Of the audio piece's streams in the output.
   std::vector<int> audio_index_;
   /// Of the output's streams, as far as they are written.

@@ -85,6 +85,7 @@ result<std::map<unsigned, sound_level>> measure_loudness(input& source,
     source.stream(index)->discard = AVDISCARD_DEFAULT;
     meters.emplace(index, loudness_meter(*source.stream(index), std::move(*codec), sound));
   }
+  source.chosen();
   const auto start = source.format()->start_time;
   const double begin = start == AV_NOPTS_VALUE ? 0 : static_cast<double>(start) / AV_TIME_BASE;
   auto packet = av::make_packet();

@@ -26,7 +26,8 @@ const media_profile& piece_profile() {
   return profile;
 }
 
-void write_label(AVFormatContext& format, const chunk_piece& piece) {
+void write_label(AVFormatContext& format, chunk_piece piece) {
+  piece.digest.clear();
   av_dict_set(&format.metadata, label_tag, to_value(piece).dump().c_str(), 0);
 }
 

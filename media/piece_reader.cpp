@@ -1,5 +1,7 @@
 #include "media/piece_reader.hpp"
 
+#include "media/checked_pieces.hpp"
+#include "media/decoder.hpp"
 #include "media/piece_label.hpp"
 
 #include <algorithm>
@@ -47,8 +49,38 @@ result<std::unique_ptr<piece_reader>> piece_reader::open(std::span<const int> fd
   return self;
 }
 
+result<std::string> piece_reader::check(int fd, const chunk_piece& piece, const task& job) {
+  const std::vector<chunk_piece> alone{piece};
+  piece_reader self{std::span{&fd, 1}, alone, job};
+  TROUPE_TRY(self.open_piece());
+  // Whether the bits make sense shows without the filter that smooths the picture.
+  auto codec = decoder::open(self.stream(), {.threads = 0, .rough = true, .strict = true});
+  if (!codec)
+    return codec.error();
+  const auto nothing = [](AVFrame&) -> result<void> { return {}; };
+  auto packet = av::make_packet();
+  for (;;) {
+    auto more = self.read(*packet);
+    if (!more)
+      return more.error();
+    if (!*more)
+      break;
+    TROUPE_TRY(codec->send(packet.get(), nothing));
+    av_packet_unref(packet.get());
+  }
+  TROUPE_TRY(codec->send(nullptr, nothing));
+  self.at_ = 0;
+  if (codec->damaged() > 0 || codec->frames() != piece.frames)
+    return self.wrong("has " + std::to_string(codec->damaged()) + " damaged pictures and "
+                      + std::to_string(codec->frames()) + " in all instead of " + std::to_string(piece.frames)
+                      + ": encode it again");
+  return self.digest_;
+}
+
 error piece_reader::wrong(const std::string& what, errc code) const {
-  return {code, "piece " + std::to_string(at_ + 1) + " of " + std::to_string(pieces_.size()) + " " + what};
+  auto& piece = pieces_[at_];
+  return {code,
+          "piece " + std::to_string(int64_t{piece.index} + 1) + " of " + std::to_string(piece.count) + " " + what};
 }
 
 result<void> piece_reader::check_answers() const {
@@ -101,11 +133,14 @@ result<void> piece_reader::open_piece() {
     return wrong("belongs to another plan");
   if (label->index != pieces_[at_].index)
     return wrong("is piece " + std::to_string(int64_t{label->index} + 1) + " in truth");
-  if (*label != pieces_[at_])
+  auto said = pieces_[at_];
+  said.digest.clear();
+  if (*label != said)
     return wrong("is not what its encoding answered: it was made by another attempt");
   if (file_->format()->nb_streams != 1)
     return wrong("has " + std::to_string(file_->format()->nb_streams) + " streams instead of one");
   frames_in_piece_ = 0;
+  hash_.reset();
   return compare_with_first(*file_->stream(0)->codecpar);
 }
 
@@ -150,6 +185,7 @@ result<bool> piece_reader::read(AVPacket& packet) {
     if (frames_in_piece_ == 0 && !(packet.flags & AV_PKT_FLAG_KEY))
       return wrong("does not begin with a keyframe: encode it again");
     ++frames_in_piece_;
+    add_packet(hash_, packet);
     return true;
   }
   return false;
@@ -159,6 +195,9 @@ result<void> piece_reader::check_end() {
   if (frames_in_piece_ != pieces_[at_].frames || file_->io().shrunk())
     return wrong("has " + std::to_string(frames_in_piece_) + " frames that can be read instead of "
                  + std::to_string(pieces_[at_].frames) + ": encode it again");
+  digest_ = hash_.text();
+  if (auto& known = pieces_[at_].digest; !known.empty() && known != digest_)
+    return wrong("has other pictures than were checked where it was made: encode it again");
   return {};
 }
 

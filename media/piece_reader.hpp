@@ -1,6 +1,7 @@
 #pragma once
 
 #include "media/decode_times.hpp"
+#include "media/hash.hpp"
 #include "media/input.hpp"
 #include "protocol/model/chunks.hpp"
 
@@ -19,6 +20,10 @@ public:
   /// Opens the first piece with a frame. Borrows all.
   static result<std::unique_ptr<piece_reader>> open(std::span<const int> fds, const std::vector<chunk_piece>& pieces,
                                                     const task& job);
+
+  /// Whether the file is the piece that it should be, from end to end as join is going to read it, and all of its
+  /// pictures can be decoded: its digest. unprocessable says what is wrong.
+  static result<std::string> check(int fd, const chunk_piece& piece, const task& job);
 
   /// The stream that all of them are, for the output's header.
   AVStream& stream() noexcept {
@@ -55,6 +60,9 @@ private:
   size_t at_ = 0;
   std::unique_ptr<input> file_;
   int64_t frames_in_piece_ = 0;
+  hash128 hash_;
+  /// Of the last piece that was read to its end.
+  std::string digest_;
   int64_t frames_ = 0;
   bool ended_ = false;
   /// What the first piece is encoded as.

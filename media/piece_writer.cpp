@@ -31,6 +31,15 @@ result<std::unique_ptr<piece_writer>> piece_writer::open(int fd, const media_chu
   return self;
 }
 
+result<void> piece_writer::write_header() {
+  auto& format = *output_->format();
+  // mp4 makes a track of it.
+  av_dict_set(&format.metadata, "timecode", nullptr, 0);
+  for (unsigned i = 0; i < format.nb_streams; ++i)
+    av_dict_set(&format.streams[i]->metadata, "timecode", nullptr, 0);
+  return output_->write_header();
+}
+
 void piece_writer::note(AVPacket& packet, AVRational time_base) {
   auto& p = piece_;
   if (p.frames == 0) {

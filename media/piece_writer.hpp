@@ -18,9 +18,7 @@ public:
   packet_writer& packets() noexcept {
     return *packets_;
   }
-  result<void> write_header() {
-    return output_->write_header();
-  }
+  result<void> write_header();
   /// After all is written: completes the piece and syncs it; says what is in it. Without a packet the file is left
   /// empty.
   result<chunk_piece> finish(int64_t packets, int64_t damaged);

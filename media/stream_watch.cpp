@@ -22,8 +22,9 @@ void stream_watch::see(const AVPacket& packet) noexcept {
     return;
   const auto from = static_cast<double>(packet.pts) * unit_;
   const auto to = static_cast<double>(packet.pts + packet.duration) * unit_;
-  // Before 0 is what an encoder puts in front of the sound: players leave it out.
-  if (to > 0)
+  // Before 0 is what an encoder puts in front of the sound: players leave it out. Not every packet tells how long it
+  // is.
+  if (to > 0 || from >= 0)
     begin_ = std::min(begin_, std::max(from, 0.0));
   end_ = std::max(end_, to);
 }

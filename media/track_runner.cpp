@@ -58,6 +58,7 @@ result<void> track_runner::work() {
 }
 
 result<void> track_runner::read() {
+  source_.chosen();
   TROUPE_TRY(pump());
   for (auto& t : tracks_)
     TROUPE_TRY(t.made->finish());
@@ -183,7 +184,8 @@ int64_t track_runner::frames() const {
       continue;
     if (type_of(e) == AVMEDIA_TYPE_VIDEO)
       return e.made->frames();
-    if (!first && type_of(e) == AVMEDIA_TYPE_AUDIO)
+    // The first sound may be an empty one.
+    if (type_of(e) == AVMEDIA_TYPE_AUDIO && (!first || first->made->frames() == 0))
       first = &e;
   }
   return first ? first->made->frames() : 0;

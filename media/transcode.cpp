@@ -32,10 +32,20 @@ const AVCodec& coder_of(const planned_track& t) noexcept {
   return *avcodec_find_encoder_by_name(t.encoder.c_str());
 }
 
-result<exec::transcode_answer> work(input& source, muxer& output, const transcode_plan& plan, const task& job,
-                                    double duration, double from) {
+/// What is made and where: all of a film, or what is beside its pictures.
+struct order {
+  input& source;
+  muxer& output;
+  const transcode_plan& plan;
+  bool beside_pictures = false;
+};
+
+result<exec::transcode_answer> work(const order& what, const task& job, double duration, double from) {
+  auto& [source, output, plan, beside_pictures] = what;
   copy_film_description(*output.format(), *source.format());
-  copy_chapters(*output.format(), *source.format(), duration);
+  // Chapters are the film's; mp4 would have them as a track of their own.
+  if (!beside_pictures)
+    copy_chapters(*output.format(), *source.format(), duration);
   packet_writer writer(output);
   track_runner runner(source, job, duration, from);
   runner.add(writer);
@@ -139,6 +149,23 @@ result<void> plan_loudness(source_file file, const exec::request& request, trans
   return {};
 }
 
+/// Seconds that are going to be read when the video is left to others; 0: not known.
+double sound_duration(const media_info& source, const media_profile& profile, input& file) {
+  // Its packets are read all the same.
+  if (!file.tells_places())
+    return expected_duration(source, profile);
+  double longest = 0;
+  for (auto& s : source.streams) {
+    if (s.kind != "audio" || profile.audio_codec == "none")
+      continue;
+    // Matroska tells the length of the film alone, and sound may well be shorter.
+    if (s.duration <= 0)
+      return 0;
+    longest = std::max(longest, s.duration);
+  }
+  return longest;
+}
+
 /// What happened beside the work, in the order in which it did.
 void complete(exec::transcode_answer& answer, const transcode_plan& plan, input& source) {
   if (source.io().shrunk())
@@ -163,16 +190,22 @@ result<exec::transcode_answer> attempt(source_file file, int output_fd, const ex
   auto plan = make_plan(**source, request.profile);
   if (!plan)
     return plan.error();
-  if (request.op == exec::op::encode_audio)
-    TROUPE_TRY(set_video_aside(*plan, **source));
-  const auto duration = expected_duration(facts, request.profile);
+  const bool alone = request.op == exec::op::encode_audio;
+  if (alone && !set_video_aside(*plan, **source)) {
+    exec::transcode_answer answer;
+    answer.nothing = true;
+    answer.warnings = plan->warnings;
+    return answer;
+  }
+  const auto duration =
+    alone ? sound_duration(facts, request.profile, **source) : expected_duration(facts, request.profile);
   const bool two_passes = request.profile.loudness != 0;
   if (two_passes)
     TROUPE_TRY(plan_loudness(file, request, *plan, duration, job));
   auto output = muxer::open(output_fd, request.profile, job);
   if (!output)
     return output.error();
-  auto answer = work(**source, **output, *plan, job, duration, two_passes ? measuring_part : 0);
+  auto answer = work({**source, **output, *plan, alone}, job, duration, two_passes ? measuring_part : 0);
   if (!answer)
     return answer;
   answer->operation = command_line(*plan, request.profile, **source);

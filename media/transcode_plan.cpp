@@ -292,16 +292,16 @@ const planned_track* encoded_video(const transcode_plan& plan, input& source) {
   return nullptr;
 }
 
-result<void> set_video_aside(transcode_plan& plan, input& source) {
+bool set_video_aside(transcode_plan& plan, input& source) {
   bool any = false;
   for (auto& t : plan.tracks) {
     if (t.way != track_way::cover && source.stream(t.stream)->codecpar->codec_type == AVMEDIA_TYPE_VIDEO)
       t.way = track_way::aside;
     any |= t.way != track_way::cover && t.way != track_way::aside;
   }
-  if (!any)
-    return {errc::unprocessable, "the source has nothing beside its video"};
-  return {};
+  if (source.tells_places())
+    std::erase_if(plan.tracks, [](auto& t) { return t.way == track_way::aside; });
+  return any;
 }
 
 double expected_duration(const media_info& source, const media_profile& profile) {

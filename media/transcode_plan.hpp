@@ -69,9 +69,9 @@ std::string name_of(const AVStream& stream);
 /// The video that is to be encoded; nullptr: there is none, or its packets are taken as they are.
 const planned_track* encoded_video(const transcode_plan& plan, input& source);
 
-/// Leaves the video to others (encode_chunk). Jumps of the timestamps are still found as they are with it, so that the
-/// sound fits. Errors: unprocessable when nothing else is there.
-result<void> set_video_aside(transcode_plan& plan, input& source);
+/// Leaves the video to others (encode_chunk). Where timestamps may jump it is still read, so that they are found as
+/// they are with it and the sound fits; elsewhere its track goes from the plan. False: nothing else is there.
+bool set_video_aside(transcode_plan& plan, input& source);
 
 /// Seconds that the output should last: the longest of the streams that the profile keeps, or the container's
 /// duration when a stream does not tell.

@@ -1,5 +1,6 @@
 #include "media/verify.hpp"
 
+#include "media/checked_pieces.hpp"
 #include "media/decoder.hpp"
 #include "media/faults.hpp"
 #include "media/input.hpp"
@@ -12,6 +13,7 @@
 #include <array>
 #include <cmath>
 #include <memory>
+#include <optional>
 
 namespace troupe::media {
 
@@ -31,6 +33,12 @@ struct checked_stream {
   /// Not for subtitles, covers and data.
   std::unique_ptr<decoder> codec;
   bool copied = false;
+  /// Joined from pieces that were decoded: `codec` sees no more than their beginnings.
+  std::optional<checked_pieces> pieces;
+
+  int64_t frames() const noexcept {
+    return pieces ? watch.packets() : codec->frames();
+  }
 };
 
 class verifier {
@@ -93,6 +101,8 @@ private:
         found_.add("stream " + std::to_string(i) + ": " + codec.error().message);
       else
         checked.codec = std::make_unique<decoder>(std::move(*codec));
+      if (video && request_.full && !checked.copied)
+        checked.pieces = checked_pieces::of(request_.profile.container, request_.pieces);
     }
     return {};
   }
@@ -115,6 +125,16 @@ private:
     return {};
   }
 
+  static bool is_to_be_decoded(checked_stream& s, const AVPacket& packet) {
+    if (!s.pieces)
+      return true;
+    auto place = s.pieces->see(packet);
+    // What was held back of the piece before belongs to a picture that is not decoded here.
+    if (place == checked_pieces::place::first)
+      s.codec->flush();
+    return place != checked_pieces::place::rest;
+  }
+
   /// Decodes from where the file stands to `end` seconds.
   result<void> read_to(double end) {
     auto packet = av::make_packet();
@@ -132,7 +152,7 @@ private:
       }
       auto& s = streams_[static_cast<size_t>(packet->stream_index)];
       s.watch.see(*packet);
-      if (s.codec)
+      if (s.codec && is_to_be_decoded(s, *packet))
         TROUPE_TRY(s.codec->send(packet.get(), nothing));
       const auto position = packet->dts == AV_NOPTS_VALUE ? 0 : static_cast<double>(packet->dts) * unit(*packet);
       av_packet_unref(packet.get());
@@ -176,6 +196,8 @@ private:
       const bool empty = s.watch.packets() == 0 && kept_empty(request_, static_cast<uint32_t>(i));
       if (s.codec->frames() == 0 && !empty)
         found_.add(name + ": nothing of it can be decoded");
+      if (auto wrong = s.pieces ? s.pieces->end() : std::string{}; !wrong.empty())
+        found_.add(name + ": " + wrong);
     }
   }
 
@@ -221,7 +243,7 @@ private:
       if (!streams_[i].codec)
         continue;
       if (file_.stream(static_cast<unsigned>(i))->codecpar->codec_type == AVMEDIA_TYPE_VIDEO)
-        return streams_[i].codec->frames();
+        return streams_[i].frames();
       if (sound == 0)
         sound = streams_[i].codec->frames();
     }

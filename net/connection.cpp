@@ -37,8 +37,8 @@ void connection::start(std::shared_ptr<core> shared, std::shared_ptr<io_thread> 
 
 connection::connection(std::shared_ptr<core> shared, std::shared_ptr<io_thread> thread, tcp::socket socket) :
   core_(std::move(shared)), thread_(std::move(thread)), socket_(std::move(socket)),
-  answered_signal_(thread_->context()), parser_({core_->config.max_header_bytes, core_->config.max_header_count}),
-  buffer_(initial_buffer) {
+  answered_signal_(thread_->context()), far_signal_(thread_->context()),
+  parser_({core_->config.max_header_bytes, core_->config.max_header_count}), buffer_(initial_buffer) {
   boost::system::error_code ec;
   auto endpoint = socket_.remote_endpoint(ec);
   if (!ec)
@@ -130,6 +130,7 @@ void connection::end_request() {
   // From here on, late completions of this request are ignored.
   ++generation_;
   answer_ = {};
+  far_.reset();
   if (body_received_) {
     // What was pipelined behind the body.
     if (buffer_.size() < filled_)
@@ -267,6 +268,7 @@ void connection::abort() {
   if (socket_.is_open())
     ::shutdown(socket_.native_handle(), SHUT_RDWR);
   answered_signal_.cancel();
+  far_signal_.cancel();
 }
 
 asio::awaitable<void> connection::linger() {
@@ -296,6 +298,7 @@ void connection::hand_over() {
 void connection::leave() {
   ended_ = true;
   ++generation_;
+  far_.reset();
   thread_->remove(*this);
   boost::system::error_code ignored;
   socket_.close(ignored);

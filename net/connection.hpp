@@ -56,6 +56,13 @@ private:
   asio::awaitable<bool> write_answer();
   asio::awaitable<bool> send_rest(std::vector<iovec>& rest, int flags);
   asio::awaitable<bool> send_file(const file_part& part);
+  asio::awaitable<bool> send_descriptor(int fd, uint64_t offset, uint64_t length);
+  /// Of a file of another node, as it comes.
+  asio::awaitable<bool> send_far(const file_part& part);
+  /// The first bytes are here before the head is sent: else the answer is an error.
+  asio::awaitable<void> begin_far();
+  /// More of it into far_bytes_; false: nothing more comes.
+  asio::awaitable<bool> take_far();
   asio::awaitable<bool> send_parts();
   asio::awaitable<bool> wait_writable();
   asio::awaitable<void> linger();
@@ -76,6 +83,7 @@ private:
   std::shared_ptr<io_thread> thread_;
   tcp::socket socket_;
   asio::steady_timer answered_signal_;
+  asio::steady_timer far_signal_;
   request_parser parser_;
 
   /// Unused bytes from the socket; the head of the present request stays at its front.
@@ -97,6 +105,9 @@ private:
   uint64_t generation_ = 0;
   response answer_;
   std::string out_;
+  /// The part of a file of another node that is sent at present, and what of it is here and not sent.
+  std::unique_ptr<ports::far_stream> far_;
+  result<ports::fetched_bytes> far_bytes_ = ports::fetched_bytes{};
   steady::time_point started_;
   rate_limit::verdict rate_;
 };

@@ -1,6 +1,7 @@
 // How an answer gets out: small ones in one call without waiting, files by sendfile.
 
 #include "net/connection.hpp"
+#include "net/file_cache.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/post.hpp>
@@ -66,11 +67,20 @@ asio::awaitable<bool> connection::send_rest(std::vector<iovec>& rest, int flags)
 }
 
 asio::awaitable<bool> connection::send_file(const file_part& part) {
-  auto offset = static_cast<off_t>(part.offset);
-  auto left = part.length;
+  bool sent = false;
+  if (part.file->far)
+    sent = co_await send_far(part);
+  else
+    sent = co_await send_descriptor(part.file->fd.get(), part.offset, part.length);
+  co_return sent;
+}
+
+asio::awaitable<bool> connection::send_descriptor(int fd, uint64_t from, uint64_t length) {
+  auto offset = static_cast<off_t>(from);
+  auto left = length;
   size_t turn = 0;
   while (left > 0) {
-    auto n = ::sendfile(socket_.native_handle(), part.file->fd.get(), &offset, std::min<uint64_t>(left, file_turn));
+    auto n = ::sendfile(socket_.native_handle(), fd, &offset, std::min<uint64_t>(left, file_turn));
     if (n > 0) {
       left -= static_cast<uint64_t>(n);
       turn += static_cast<size_t>(n);
@@ -94,6 +104,9 @@ asio::awaitable<bool> connection::send_file(const file_part& part) {
 
 asio::awaitable<bool> connection::write_answer() {
   finish_response(core_->config, matched, req, answer_);
+  co_await begin_far();
+  if (ended_)
+    co_return false;
   if (rate_.limit > 0) {
     answer_.headers.emplace_back("RateLimit-Policy", "\"default\";q=" + std::to_string(rate_.limit) + ";w=60");
     answer_.headers.emplace_back("RateLimit", "\"default\";r=" + std::to_string(rate_.remaining)

@@ -75,7 +75,7 @@ bool curl_exchange::take_header(std::string_view line) {
   touch();
   header_bytes_ += line.size();
   if (header_bytes_ > max_header_bytes_) {
-    failure_ = troupe::error{errc::protocol, where() + " sent too many header fields"};
+    failure_ = troupe::error{errc::io, where() + " sent too many header fields"};
     return false;
   }
   if (!wants_fields())

@@ -150,30 +150,39 @@ void serve_negotiated_picture(exchange& x, const served_ptr& what) {
 }
 
 ports::wanted_file in_data(std::string path) {
-  return {{}, std::move(path), {}};
+  return {{}, {}, std::move(path), {}};
 }
 
-void with_file(exchange& x, ports::wanted_file what, std::function<void(const ticket&, const std::string& path)> use) {
-  x.app().run_blocking([self = x.hold(), what = std::move(what), use = std::move(use)]() mutable {
-    self->app().backend.find_file(std::move(what), [self, use](const result<std::string>& path) {
-      if (!path)
-        return self.post([self, why = path.error()] { self->answer_error(why); });
-      use(self, *path);
+void with_file(exchange& x, ports::wanted_file what,
+               std::function<void(const ticket&, const shared_file_ptr& file)> use) {
+  auto open = [self = x.hold(), use = std::move(use)](const ports::located_file& where) {
+    auto opened = open_located(where);
+    if (opened)
+      return use(self, *opened);
+    self.post([self, why = std::move(opened).error()] { self->answer_error(why); });
+  };
+  x.app().run_blocking([self = x.hold(), what = std::move(what), open = std::move(open)]() mutable {
+    self->app().backend.find_file(std::move(what), [self, open](const result<ports::located_file>& found) {
+      if (!found)
+        self.post([self, why = found.error()] { self->answer_error(why); });
+      else if (found->far)
+        self->app().run_blocking([open, where = *found] { open(where); });
+      else
+        open(*found);
     });
   });
 }
 
 void open_and_serve(exchange& x, std::string key, ports::wanted_file what, std::string name, serve_function serve) {
-  auto use = [key = std::move(key), name = std::move(name), serve](const ticket& self, const std::string& path) {
-    auto opened = open_shared(path);
-    if (!opened)
-      return self.post([self, why = std::move(opened).error()] { self->answer_error(why); });
-    auto what = std::make_shared<served_file>();
-    what->file = *std::move(opened);
-    what->content_type = type_of(path);
-    what->name = name;
-    self->app().files.put(key, what);
-    self.post([self, what, serve] { serve(*self, what); });
+  auto type = type_of(what.path);
+  auto use = [key = std::move(key), name = std::move(name), type, serve](const ticket& self,
+                                                                         const shared_file_ptr& file) {
+    auto out = std::make_shared<served_file>();
+    out->file = file;
+    out->content_type = type;
+    out->name = name;
+    self->app().files.put(key, out);
+    self.post([self, out, serve] { serve(*self, out); });
   };
   with_file(x, std::move(what), std::move(use));
 }

@@ -25,10 +25,11 @@ void serve_negotiated_picture(exchange& x, const served_ptr& what);
 ports::wanted_file in_data(std::string path);
 
 /// Finds and opens the file on a file thread, keeps it under `key` and serves it. errc::not_found when there is none,
-/// errc::unavailable when it can't be read on this node.
+/// errc::unavailable when it is on another node that is away.
 void open_and_serve(exchange& x, std::string key, ports::wanted_file what, std::string name, serve_function serve);
 
-/// Runs `use` with the file's path, on a file thread. Errors are answered here.
-void with_file(exchange& x, ports::wanted_file what, std::function<void(const ticket&, const std::string& path)> use);
+/// Runs `use` with the opened file on a file thread. Errors are answered here.
+void with_file(exchange& x, ports::wanted_file what,
+               std::function<void(const ticket&, const shared_file_ptr& file)> use);
 
 } // namespace troupe::net

@@ -28,6 +28,14 @@ error open_error() {
   }
 }
 
+/// The same for a file on whichever node it was asked for.
+std::string tag_of(const file_version& version) {
+  char tag[80];
+  snprintf(tag, sizeof tag, "\"%llx-%llx-%llx\"", static_cast<unsigned long long>(version.size),
+           static_cast<unsigned long long>(version.mtime_ns), static_cast<unsigned long long>(version.inode));
+  return tag;
+}
+
 } // namespace
 
 result<shared_file_ptr> open_shared(const std::string& path) {
@@ -42,12 +50,19 @@ result<shared_file_ptr> open_shared(const std::string& path) {
     return {errc::not_found, "there is no regular file"};
   out->size = static_cast<uint64_t>(st.st_size);
   out->modified = st.st_mtim.tv_sec;
-  char tag[80];
-  snprintf(tag, sizeof tag, "\"%llx-%llx-%llx\"", static_cast<unsigned long long>(st.st_size),
-           static_cast<unsigned long long>(st.st_mtim.tv_sec) * 1'000'000'000ull
-             + static_cast<unsigned long long>(st.st_mtim.tv_nsec),
-           static_cast<unsigned long long>(st.st_ino));
-  out->etag = tag;
+  out->etag = tag_of({out->size, int64_t{st.st_mtim.tv_sec} * 1'000'000'000 + st.st_mtim.tv_nsec, st.st_ino});
+  return shared_file_ptr{std::move(out)};
+}
+
+result<shared_file_ptr> open_located(const ports::located_file& where) {
+  if (!where.far)
+    return open_shared(where.path);
+  auto out = std::make_shared<shared_file>();
+  out->far = where.far;
+  auto& version = where.far->version();
+  out->size = version.size;
+  out->modified = static_cast<std::time_t>(version.mtime_ns / 1'000'000'000);
+  out->etag = tag_of(version);
   return shared_file_ptr{std::move(out)};
 }
 

@@ -5,6 +5,7 @@
 #include "net/message.hpp"
 
 #include "protocol/model/result.hpp"
+#include "protocol/ports/backend.hpp"
 #include "protocol/ports/fd.hpp"
 
 #include <chrono>
@@ -15,7 +16,10 @@
 namespace troupe::net {
 
 struct shared_file {
+  /// Of a file of this node.
   unique_fd fd;
+  /// Of another one, instead.
+  std::shared_ptr<ports::far_file> far;
   uint64_t size = 0;
   std::time_t modified = 0;
   /// Strong, from size, mtime and inode.
@@ -25,6 +29,10 @@ struct shared_file {
 /// Opens a regular file for reading; never follows a link in the last component, never waits on a FIFO. Blocks.
 /// errc::not_found, forbidden, io; messages don't name the path.
 result<shared_file_ptr> open_shared(const std::string& path);
+
+/// The same of a file wherever it is. One of another node is not asked for here: whether its bytes can be had shows
+/// when the first of them are sent.
+result<shared_file_ptr> open_located(const ports::located_file& where);
 
 /// What a stream or thumbnail request resolved to.
 struct served_file {

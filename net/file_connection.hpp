@@ -1,5 +1,6 @@
 #pragma once
 
+#include "net/byte_ranges.hpp"
 #include "net/file_core.hpp"
 #include "net/request_parser.hpp"
 
@@ -40,7 +41,20 @@ private:
     result<void> outcome;
     asio::steady_timer done_signal;
   };
-  /// A piece of a file on its way out.
+  /// Bytes of a file, behind a text of our own (multipart/byteranges).
+  struct body_part {
+    std::string text;
+    byte_range range;
+  };
+  /// How far a body was read.
+  struct body_position {
+    std::vector<body_part>::const_iterator part;
+    /// Of its text and bytes.
+    uint64_t done = 0;
+    /// Of all parts.
+    uint64_t left = 0;
+  };
+  /// A piece of an answer's body on its way out.
   struct block {
     /// Room for a chunk's head, the bytes, and its end.
     std::vector<char> bytes;
@@ -57,7 +71,10 @@ private:
 
   asio::awaitable<result<void>> serve();
   asio::awaitable<result<void>> serve_read();
-  asio::awaitable<result<void>> send_range(ports::opened_file& file, uint64_t first, uint64_t length);
+  /// The fields of an answer with these ranges, and its body.
+  static std::string describe(const std::vector<byte_range>& ranges, uint64_t size, std::vector<body_part>& parts);
+  static result<void> fill(block& to, const ports::opened_file& file, body_position& at, sha256& hash);
+  asio::awaitable<result<void>> send_parts(ports::opened_file& file, std::vector<body_part>& parts);
   asio::awaitable<result<void>> serve_offset();
   asio::awaitable<result<void>> serve_patch();
   asio::awaitable<result<void>> receive(file_uploads::upload& to);

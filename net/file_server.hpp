@@ -35,6 +35,9 @@ struct file_server_options {
   uint64_t bytes_per_second = 0;
 };
 
+/// The file has exactly the version that the ticket names, as this node sees it.
+bool is_exactly(const file_ticket& x, const file_version& there);
+
 /// What the server is given to decide with. Called on its file threads, may block; `check` is asked at the start of
 /// each request.
 struct file_server_hooks {
@@ -44,6 +47,8 @@ struct file_server_hooks {
   std::function<result<ports::opened_file>(const file_ticket&)> open;
   /// Where the file or folder of a ticket for writing goes.
   std::function<result<upload_place>(const file_ticket&)> place;
+  /// Is what `open` has found the content that the ticket is for?
+  std::function<bool(const file_ticket&, const file_version& there)> fits = is_exactly;
 };
 
 /// Since the start.
@@ -62,8 +67,8 @@ struct file_server_figures {
 /// the authority is not heard. Apart from the public server: another port, another circle of clients.
 ///
 /// /files/<ticket>, and /files/<ticket>/<name> for the files of a folder (exec::valid_output_name):
-/// - GET, HEAD of a ticket to read: one Range (RFC 9110); the body in chunks, with its Content-Digest (RFC 9530) in a
-///   trailer. 409 when the file is not the one that the ticket is for.
+/// - GET, HEAD of a ticket to read: Range (RFC 9110), several at once as multipart/byteranges; the body in chunks, with
+///   its Content-Digest (RFC 9530) in a trailer. 409 when the file is not the one that the ticket is for.
 /// - HEAD of a ticket to write: Upload-Offset, Upload-Complete. PATCH with Upload-Offset appends, 409 with the right
 /// one
 ///   otherwise; with "Upload-Complete: ?1" and Repr-Digest it completes the file: checked, synced, visible. 423 while

@@ -2,6 +2,7 @@
 #include "net/file_answers.hpp"
 #include "net/hls_master.hpp"
 #include "net/route.hpp"
+#include "net/text_file.hpp"
 
 #include "protocol/model/executor.hpp"
 #include "protocol/model/json_codec.hpp"
@@ -9,8 +10,6 @@
 #include <algorithm>
 #include <array>
 #include <functional>
-
-#include <unistd.h>
 
 namespace troupe::net {
 
@@ -35,29 +34,22 @@ bool is_text(std::string_view name) {
   return name.ends_with(".m3u8") || name.ends_with(".vtt");
 }
 
-result<std::string> read_whole(const shared_file& file) {
-  std::string out(std::min(file.size, max_text), '\0');
-  // A regular file of ours that is never written again: one read gives all of it.
-  auto n = ::pread(file.fd.get(), out.data(), out.size(), 0);
-  if (n < 0 || static_cast<uint64_t>(n) != file.size)
-    return {errc::io, "a text of the ladder can't be read"};
-  return out;
-}
-
 /// `edit` makes what is sent from what is there.
 void serve_text(exchange& x, std::string path, const std::string& etag,
                 const std::function<std::string(std::string)>& edit = {}) {
-  with_file(x, in_data(std::move(path)), [etag, edit](const ticket& self, const std::string& path) {
-    auto file = open_shared(path);
-    auto text = file ? read_whole(**file) : result<std::string>{file.error()};
-    if (!text)
-      return self.post([self, why = std::move(text).error()] { self->answer_error(why); });
-    response out;
-    out.content_type = type_of(path);
-    out.etag = etag.empty() ? (*file)->etag : etag;
-    out.headers.emplace_back("Cache-Control", "private, no-cache");
-    out.body = edit ? edit(*std::move(text)) : *std::move(text);
-    self.post([self, out = std::move(out)]() mutable { self->answer(std::move(out)); });
+  auto type = type_of(path);
+  with_file(x, in_data(std::move(path)), [type, etag, edit](const ticket& self, const shared_file_ptr& file) {
+    auto read = [self, file, type, etag, edit](result<std::string> text) {
+      if (!text)
+        return self.post([self, why = std::move(text).error()] { self->answer_error(why); });
+      response out;
+      out.content_type = type;
+      out.etag = etag.empty() ? file->etag : etag;
+      out.headers.emplace_back("Cache-Control", "private, no-cache");
+      out.body = edit ? edit(*std::move(text)) : *std::move(text);
+      self.post([self, out = std::move(out)]() mutable { self->answer(std::move(out)); });
+    };
+    read_text_file(self->app(), file, max_text, read);
   });
 }
 

@@ -80,6 +80,7 @@ void submit(exchange& x) {
                          }));
 }
 
+/// `parent` is left to list_by.
 job_query query_of(const request& req) {
   job_query out;
   out.status = text_or(req, "status");
@@ -87,6 +88,7 @@ job_query query_of(const request& req) {
   out.queue = text_or(req, "queue");
   out.page = static_cast<uint32_t>(integer_or(req, "page", 1));
   out.limit = static_cast<uint32_t>(integer_or(req, "limit", 20));
+  out.parts = text_or(req, "all") == "true";
   return out;
 }
 
@@ -102,11 +104,17 @@ std::string status_problem(std::string_view statuses) {
 }
 
 void list_by(exchange& x, job_query query) {
-  if (auto problem = status_problem(query.status); !problem.empty()) {
-    error what{errc::validation, "the query has parameters that are not allowed"};
+  error what{errc::validation, "the query has parameters that are not allowed"};
+  if (auto problem = status_problem(query.status); !problem.empty())
     what.fields.emplace_back("status", problem);
-    return x.answer_error(what);
+  if (auto parent = text_or(x.req, "parent"); !parent.empty()) {
+    if (auto id = job_id::parse(parent))
+      query.parent = *id;
+    else
+      what.fields.emplace_back("parent", "must be the id of a job");
   }
+  if (!what.fields.empty())
+    return x.answer_error(what);
   auto page = query.page;
   auto limit = query.limit;
   x.app().backend.list_jobs(std::move(query), then<job_page>(x, [page, limit](exchange& self, const job_page& found) {
@@ -208,8 +216,18 @@ route make(verb method, std::string_view path, std::string_view summary, void (*
 }
 
 std::vector<parameter> filters() {
-  return with_paging({query_text("status", "States, comma separated"), query_text("kind", "Only of this kind"),
-                      query_text("queue", "Only of this queue")});
+  return with_paging({query_text("status", "States, comma separated"),
+                      query_text("kind", "Only of this kind"),
+                      query_text("queue", "Only of this queue"),
+                      query_text("parent", "Only what this job has made"),
+                      {"all",
+                       parameter::place::query,
+                       value_type::boolean,
+                       false,
+                       "With the parts of transcodes, which are left out unless kind or parent asks for them",
+                       0,
+                       0,
+                       {}}});
 }
 
 std::vector<body_field> submit_fields() {

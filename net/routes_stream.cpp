@@ -11,8 +11,8 @@ void stream_found(exchange& x, const std::string& profile, const std::string& ke
   if (profile.empty()) {
     if (found.item.state == video_state::missing || found.item.state == video_state::removed)
       return x.answer_error({errc::not_found, "the file of this video is not there now"});
-    return open_and_serve(x, key, {found.home.root, found.item.path, found.item.version}, base_name(found.item.path),
-                          serve_stream);
+    return open_and_serve(x, key, {found.home.id, found.home.root, found.item.path, found.item.version},
+                          base_name(found.item.path), serve_stream);
   }
   // The newest one of the profile.
   const rendition* best = nullptr;

@@ -10,6 +10,9 @@ namespace troupe::store {
 
 namespace {
 
+/// Jobs that were not made by splitting another (job_kind::whole). As the index jobs_listed has it, word for word.
+constexpr const char* not_a_part = "(parent = '' OR kind NOT IN ('encode_chunk', 'encode_audio'))";
+
 error refused(const std::string& field, std::string reason) {
   error e{errc::validation, field + ": " + reason};
   e.fields.emplace_back(field, std::move(reason));
@@ -84,6 +87,8 @@ result<filter> job_filter(const job_query& query, const engine& eng) {
   // Written as a literal: only so do the partial indexes serve.
   if (!query.history)
     out.also("archived = 0");
+  if (!query.parts && query.kind.empty() && !query.parent)
+    out.also(not_a_part);
   auto states = split(query.status);
   for (auto& s : states)
     if (!job_state_from(s))

@@ -27,21 +27,26 @@ void with_attempt(self_ptr self, const lease_token& token, worker_id worker, rep
       [=](caf::error& e) mutable { reply.deliver(std::move(e)); });
 }
 
+/// `at`: this node's own server, or another node's.
 result<mesh::file_grant> sign(const file_desk_config& config, const result<file_ticket>& ticket,
-                              const file_version& version) {
+                              const file_version& version, const file_host& at) {
   if (!ticket)
     return ticket.error();
   auto text = config.issuer->issue(*ticket);
   if (!text)
     return std::move(text).error();
-  auto port = config.port ? config.port->load() : uint16_t{0};
-  if (port == 0)
-    return {errc::unavailable, "node " + config.node_name + " serves no files at present"};
-  return mesh::file_grant{{}, port, std::move(*text), config.node_name, version};
+  if (at.port == 0)
+    return {errc::unavailable, "node " + at.node + " serves no files at present"};
+  return mesh::file_grant{at.host, at.port, std::move(*text), at.node, version};
 }
 
-void grant(self_ptr self, const result<file_ticket>& ticket, const file_version& version, reply_type reply) {
-  auto out = sign(self->state.config, ticket, version);
+file_host this_node(const file_desk_config& config) {
+  return {config.node_name, {}, config.port ? config.port->load() : uint16_t{0}};
+}
+
+void grant(self_ptr self, const result<file_ticket>& ticket, const file_version& version, const file_host& at,
+           reply_type reply) {
+  auto out = sign(self->state.config, ticket, version, at);
   if (out)
     reply.deliver(std::move(*out));
   else
@@ -64,17 +69,95 @@ void with_root(self_ptr self, library_id library, reply_type reply, std::functio
       [=](caf::error& e) mutable { reply.deliver(std::move(e)); });
 }
 
-/// `ticket`: for the version of the file that is there.
+// -- files that other nodes have --------------------------------------------------------------------------------------
+
+/// A file to be read, and by whom.
+struct wanted_file {
+  library_id library;
+  std::string path;
+  /// Name of the node; empty where there are no certificates.
+  std::string asker;
+  /// Who asks again for it is the same attempt, or the same gateway.
+  std::string asked_by;
+  /// Who asks is in this process, and could not read it here.
+  bool is_local = false;
+};
+
+bool is_there(const known_file& x) {
+  return x.state != video_state::missing && x.state != video_state::removed;
+}
+
+/// The version that the catalogue knows; `why` is told when it knows none.
+void with_known_version(self_ptr self, const wanted_file& what, const error& why, reply_type reply,
+                        std::function<void(const file_version&)> then) {
+  auto& st = self->state;
+  self->request(st.peers.catalogue, st.config.timeout, mesh::get_known_files{what.library, just_before(what.path), 1})
+    .then(
+      [=](const mesh::known_file_list& x) mutable {
+        if (x.files.empty() || x.files.front().path != what.path || !is_there(x.files.front()))
+          reply.deliver(mesh::to_caf(why));
+        else
+          then(x.files.front().version);
+      },
+      [=](caf::error& e) mutable { reply.deliver(std::move(e)); });
+}
+
+/// A node that has the file: another one for who asks again.
+void with_host(self_ptr self, const wanted_file& what, const error& why, reply_type reply,
+               std::function<void(const file_host&)> then) {
+  auto& st = self->state;
+  self->request(st.peers.nodes, st.config.timeout, mesh::get_nodes{})
+    .then(
+      [=](const mesh::node_list& x) mutable {
+        auto& here = self->state;
+        auto question = what.asked_by + " " + what.library.str() + "/" + what.path;
+        if (auto at = here.turns.next(hosts_of(x.nodes, what.library, what.asker), question, here.config.time->mono()))
+          then(*at);
+        else
+          reply.deliver(mesh::to_caf(why));
+      },
+      [=](caf::error& e) mutable { reply.deliver(std::move(e)); });
+}
+
+/// Why nobody gets the file. Where the library is here, the file is gone; else it may be back in a minute, with a mount
+/// or a node.
+error nobody_has(const file_desk_config& config, const std::string& root, error why) {
+  auto folder = config.files->look_at_folder(root);
+  if (folder && !folder->empty)
+    return why;
+  return {errc::unavailable, why.message + "; node " + config.node_name
+                               + " can't read it and no other node serves it: mount " + root
+                               + " there, or set files.serve = true on a worker that has the library"};
+}
+
+// -- what is granted --------------------------------------------------------------------------------------------------
+
+/// `ticket`: of a version and the time, for reading the file. This node serves what it sees itself.
 template <class MakeTicket>
-void grant_file(self_ptr self, library_id library, const std::string& path, reply_type reply, MakeTicket ticket) {
-  with_root(self, library, reply, [=](const std::string& root) mutable {
+void grant_file(self_ptr self, const wanted_file& what, reply_type reply, MakeTicket ticket) {
+  with_root(self, what.library, reply, [=](const std::string& root) mutable {
     auto& config = self->state.config;
-    auto there = config.files->version_of(root + "/" + path);
-    if (!there)
-      reply.deliver(mesh::to_caf(there.error()));
-    else
-      grant(self, ticket(*there, config.time->wall()), *there, reply);
+    auto there = config.look(root, what.path);
+    if (there && !what.is_local)
+      return grant(self, ticket(*there, config.time->wall()), *there, this_node(config), reply);
+    auto why = there ? error{errc::forbidden, root + "/" + what.path + ": this node may not read it"} : there.error();
+    if (!what.library || is_built_in(what.library) || why.code == errc::unprocessable) {
+      reply.deliver(mesh::to_caf(why));
+      return;
+    }
+    why = nobody_has(config, root, std::move(why));
+    with_known_version(self, what, why, reply, [=](const file_version& known) {
+      with_host(self, what, why, reply, [=](const file_host& at) {
+        grant(self, ticket(known, self->state.config.time->wall()), known, at, reply);
+      });
+    });
   });
+}
+
+/// Of who asks at present.
+bool is_in_this_process(self_ptr self) {
+  auto& sender = self->current_sender();
+  return sender && sender->node() == self->node();
 }
 
 } // namespace
@@ -84,13 +167,15 @@ mesh::file_desk::behavior_type file_desk_actor(self_ptr self, file_desk_config c
   self->state.peers = std::move(peers);
   return {
     [self](const mesh::get_file& x) {
+      // Before the promise, which takes the sender away.
+      const bool is_local = is_in_this_process(self);
       auto reply = self->make_response_promise<mesh::file_grant>();
       if (auto good = check_readable(x); !good) {
         reply.deliver(mesh::to_caf(good.error()));
         return reply;
       }
       with_attempt(self, x.token, x.worker, reply, [=](const known_attempt& of) {
-        grant_file(self, x.library, x.path, reply,
+        grant_file(self, {x.library, x.path, of.node, x.token.str(), is_local}, reply,
                    [=](const file_version& there, timestamp now) { return read_ticket(x, there, of.node, now); });
       });
       return reply;
@@ -100,14 +185,15 @@ mesh::file_desk::behavior_type file_desk_actor(self_ptr self, file_desk_config c
       if (auto good = check_readable(x); !good)
         reply.deliver(mesh::to_caf(good.error()));
       else
-        grant_file(self, x.library, x.path, reply,
+        grant_file(self, {x.library, x.path, x.node, x.node, false}, reply,
                    [=](const file_version& there, timestamp now) { return read_ticket(x, there, now); });
       return reply;
     },
     [self](const mesh::put_file& x) {
       auto reply = self->make_response_promise<mesh::file_grant>();
       with_attempt(self, x.token, x.worker, reply, [=](const known_attempt& of) {
-        grant(self, write_ticket(x, of.row.spec.parent, of.node, self->state.config.time->wall()), {}, reply);
+        auto& here = self->state.config;
+        grant(self, write_ticket(x, of.row.spec.parent, of.node, here.time->wall()), {}, this_node(here), reply);
       });
       return reply;
     },

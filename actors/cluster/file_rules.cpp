@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 namespace troupe::cluster {
 
@@ -68,6 +69,37 @@ result<std::optional<library_id>> library_of_root(std::string_view root) {
   if (!id)
     return {errc::forbidden, "the ticket is for a root that this node does not know"};
   return id;
+}
+
+bool is_built_in(library_id library) noexcept {
+  return library == uploads_library || library == downloads_library;
+}
+
+std::optional<file_version> version_of_content(std::string_view content) {
+  file_version out;
+  const auto* at = content.data();
+  const auto* end = at + content.size();
+  auto number = [&](auto& to, bool last) {
+    auto parsed = std::from_chars(at, end, to);
+    if (parsed.ec != std::errc{} || (parsed.ptr == end) != last || (!last && *parsed.ptr != '-'))
+      return false;
+    at = parsed.ptr + (last ? 0 : 1);
+    return true;
+  };
+  if (!number(out.size, false) || !number(out.mtime_ns, false) || !number(out.inode, true) || out.str() != content)
+    return std::nullopt;
+  return out;
+}
+
+std::string just_before(std::string path) {
+  const auto last = static_cast<unsigned char>(path.back());
+  path.pop_back();
+  if (last > 0) {
+    // No name in UTF-8 has such a byte, and none is greater.
+    path += static_cast<char>(last - 1);
+    path += '\xff';
+  }
+  return path;
 }
 
 result<void> check_attempt(const job& row, const lease_token& token, worker_id worker) {

@@ -17,6 +17,16 @@ std::string root_name(library_id library);
 /// The library of a root's name; nothing for "data". errc::forbidden for another text.
 result<std::optional<library_id>> library_of_root(std::string_view root);
 
+/// Uploads and downloads: folders of the coordinator's data folder, which nobody else serves.
+bool is_built_in(library_id library) noexcept;
+
+/// The version that a ticket's content names (file_version::str). Nothing for another text.
+std::optional<file_version> version_of_content(std::string_view content);
+
+/// A name that no file has, and that comes before `path` but behind all files that come before it (in byte order, of
+/// names in UTF-8): whoever asks for what comes behind it gets `path`, if it is there. `path` is not empty.
+std::string just_before(std::string path);
+
 /// That it is the present attempt of a running job, held by this worker. errc::stale_lease.
 result<void> check_attempt(const job& row, const lease_token& token, worker_id worker);
 

@@ -1,5 +1,8 @@
 #include "actors/cluster/worker.hpp"
 
+#include "actors/cluster/mounted_libraries.hpp"
+#include "protocol/model/encoders.hpp"
+
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -46,6 +49,13 @@ struct worker_state {
   mono_time last_progress{};
   bool progress_set = false;
   offer_changed offer;
+  /// Tested ones; and why they could not be.
+  std::vector<std::string> encoders;
+  std::string untested;
+  /// Of the data folder; empty: it is there.
+  std::string data_problem;
+  /// As the last hello said it: see takes_work.
+  bool said_to_take_work = true;
   bool draining = false;
   bool leaving = false;
   std::vector<caf::typed_response_promise<mesh::done>> drained;
@@ -115,13 +125,59 @@ void revoke(self_ptr self, const std::vector<lease_token>& leases) {
 std::vector<std::string> capabilities(const worker_state& s) {
   auto out = s.config.me.capabilities;
   out.insert(out.end(), s.offer.capabilities.begin(), s.offer.capabilities.end());
+  for (auto& name : s.encoders)
+    out.push_back(encoder_capability(name));
+  if (!s.data_problem.empty())
+    std::erase(out, data_capability);
+  return out;
+}
+
+std::vector<std::string> problems(const worker_state& s) {
+  auto out = s.offer.problems;
+  if (!s.untested.empty())
+    out.push_back("it can't encode: " + s.untested);
+  if (!s.data_problem.empty())
+    out.insert(out.begin(), s.data_problem);
+  return out;
+}
+
+bool takes_work(const worker_state& s) {
+  return !s.draining && s.data_problem.empty();
+}
+
+/// What it takes at once as it is now.
+std::vector<queue_slots> credit(const worker_state& s) {
+  auto out = s.config.me.credit;
+  if (!takes_work(s))
+    for (auto& slots : out)
+      slots.slots = 0;
   return out;
 }
 
 void send_offer(self_ptr self) {
   auto& s = self->state;
   if (s.joined)
-    self->send(s.jobs, mesh::change_offer{s.config.me.id, capabilities(s), s.offer.problems});
+    self->send(s.jobs, mesh::change_offer{s.config.me.id, capabilities(s), problems(s)});
+}
+
+void send_credit(self_ptr self) {
+  auto& s = self->state;
+  if (s.joined)
+    self->send(s.jobs, mesh::change_credit{s.config.me.id, credit(s)});
+}
+
+void on_data_folder(self_ptr self, data_folder_found x) {
+  auto& s = self->state;
+  if (x.problem == s.data_problem)
+    return;
+  if (x.problem.empty())
+    spdlog::info("worker {}: the coordinator's data folder is there again", s.config.me.node_name);
+  else
+    spdlog::error("worker {}: it takes no work: {}", s.config.me.node_name, x.problem);
+  s.data_problem = std::move(x.problem);
+  // An attempt that ends now frees no slot for another that would end as it did.
+  send_credit(self);
+  send_offer(self);
 }
 
 void welcome(self_ptr self, const worker_welcome& x) {
@@ -141,9 +197,11 @@ void welcome(self_ptr self, const worker_welcome& x) {
   revoke(self, x.revoked);
   timer(self, kind::renew, s.lease / 3);
   // It may have changed since the hello, which says nothing of problems.
+  if (takes_work(s) != s.said_to_take_work)
+    send_credit(self);
   send_offer(self);
   if (s.config.joined)
-    s.config.joined();
+    s.config.joined(x);
   // What was under way on an earlier connection may have been lost with it.
   s.hand_ins = 0;
   s.hand_in_paused = false;
@@ -162,9 +220,8 @@ void greet(self_ptr self, mesh::job_worker jobs) {
   auto hello = s.config.me;
   hello.held = s.held();
   hello.capabilities = capabilities(s);
-  if (s.draining)
-    for (auto& slots : hello.credit)
-      slots.slots = 0;
+  hello.credit = credit(s);
+  s.said_to_take_work = takes_work(s);
   auto link = caf::actor_cast<mesh::worker_link>(self);
   self->request(s.jobs, s.config.request_timeout, std::move(hello), std::move(link))
     .then(
@@ -309,7 +366,8 @@ void start(self_ptr self, assignment what) {
     return;
   auto runner = s.runners.find(what.kind);
   s.attempts.emplace(token, held_attempt{runner == s.runners.end() ? mesh::runner{} : runner->second});
-  if (s.draining) {
+  // It was on its way when that was said: nothing is lost, and nothing burnt.
+  if (!takes_work(s)) {
     attempt_outcome released;
     released.token = token;
     released.end = attempt_end::released;
@@ -356,11 +414,7 @@ void drain(self_ptr self, milliseconds grace) {
   auto& s = self->state;
   if (!s.draining) {
     s.draining = true;
-    auto none = s.config.me.credit;
-    for (auto& slots : none)
-      slots.slots = 0;
-    if (s.joined)
-      self->send(s.jobs, mesh::change_credit{s.config.me.id, none});
+    send_credit(self);
     self->delayed_send(self, grace, worker_timer{kind::grace_over, 0});
     self->delayed_send(self, grace + s.config.release_timeout, worker_timer{kind::give_up, 0});
   }
@@ -436,6 +490,13 @@ worker::behavior_type behavior(self_ptr self, worker_config config) {
       self->state.offer = std::move(x);
       send_offer(self);
     },
+    [self](encoders_tested& x) {
+      auto& s = self->state;
+      s.encoders = *x.encoders ? **x.encoders : std::vector<std::string>{};
+      s.untested = *x.encoders ? std::string{} : x.encoders->error().message;
+      send_offer(self);
+    },
+    [self](data_folder_found& x) { on_data_folder(self, std::move(x)); },
     [self](const worker_timer& x) { on_timer(self, x); },
     [self](dispatcher_found& x) {
       if (x.connection != self->state.connection)

@@ -15,8 +15,8 @@ struct worker_config {
   std::function<std::map<std::string, mesh::runner>(mesh::progress_sink)> make_runners;
   /// Finds the dispatcher afresh; calls back once, on any thread. Must not block.
   std::function<void(std::function<void(result<mesh::job_worker>)>)> look_up;
-  /// Called after each join. From the worker's thread; must not block.
-  std::function<void()> joined = {};
+  /// Called after each join, with what the coordinator said. From the worker's thread; must not block.
+  std::function<void(const worker_welcome&)> joined = {};
   const clock* time = nullptr;
   /// Between two progress reports of a job.
   milliseconds progress_interval{100};
@@ -41,12 +41,25 @@ struct offer_changed {
   std::vector<std::string> problems;
 };
 
+/// What its executors can encode with (libav's names), or why that is not known; from now on.
+struct encoders_tested {
+  std::shared_ptr<const result<std::vector<std::string>>> encoders;
+};
+
+/// Whether the coordinator's data folder is where it should be on this node, from now on; before the first it is. All
+/// work but scans begins there: as long as it is not, the worker takes none, and does not offer data_capability.
+struct data_folder_found {
+  /// What is wrong with it, a sentence that says what to do; empty: it is there.
+  std::string problem;
+};
+
 struct worker_timer;
 struct dispatcher_found;
 
 using worker = mesh::worker_link::extend_with<mesh::progress_sink>::extend<
-  caf::replies_to<drain_worker>::with<mesh::done>, caf::reacts_to<offer_changed>, caf::reacts_to<worker_timer>,
-  caf::reacts_to<dispatcher_found>>;
+  caf::replies_to<drain_worker>::with<mesh::done>, caf::reacts_to<offer_changed>, caf::reacts_to<encoders_tested>,
+  caf::reacts_to<data_folder_found>,
+  caf::reacts_to<worker_timer>, caf::reacts_to<dispatcher_found>>;
 
 /// A worker towards the dispatcher: says hello, takes assignments to their runners, renews the leases at a third of
 /// their time (from the scheduler's thread: no work can delay it), coalesces progress, hands outcomes in and keeps each
@@ -70,5 +83,7 @@ struct dispatcher_found {
 
 TROUPE_LOCAL_MESSAGE(troupe::cluster::drain_worker)
 TROUPE_LOCAL_MESSAGE(troupe::cluster::offer_changed)
+TROUPE_LOCAL_MESSAGE(troupe::cluster::encoders_tested)
+TROUPE_LOCAL_MESSAGE(troupe::cluster::data_folder_found)
 TROUPE_LOCAL_MESSAGE(troupe::cluster::worker_timer)
 TROUPE_LOCAL_MESSAGE(troupe::cluster::dispatcher_found)

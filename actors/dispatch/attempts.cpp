@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace troupe::dispatch {
 
@@ -35,13 +36,15 @@ bool job_queue::progress(worker_id worker, const progress_report& report) {
   if (e->row.delegated())
     p.fraction = std::max(p.fraction, e->row.next.front().to);
   bool new_stage = p.stage != e->row.progress.stage;
+  const auto by = p.fraction - e->row.progress.fraction;
+  const bool known = !std::exchange(e->stale_progress, false);
+  if (by > 0)
+    e->moved = q.clk.mono();
   e->row.progress = std::move(p);
   if (new_stage)
     q.outbox.touch(*e, true);
-  if (auto* parent = q.delegating_parent(*e)) {
-    q.update_joint_progress(*parent);
-    q.look_for_stragglers(*parent);
-  }
+  if (auto* parent = q.delegating_parent(*e))
+    q.update_joint_progress(*parent, e, known ? by : 0);
   return true;
 }
 
@@ -62,7 +65,6 @@ bool job_queue::hand_in(worker_id worker, const attempt_outcome& outcome) {
     }
     q.record_attempt(*e, attempt_end::completed, error_class::transient, error{errc::none, {}}, &outcome);
     e->row.result = outcome.result;
-    e->row.progress.fraction = 1;
     e->row.last_error = error{errc::none, {}};
     q.judge_completed(*e);
     q.finish(*e, job_state::completed, {});
@@ -89,11 +91,12 @@ bool job_queue::hand_in(worker_id worker, const attempt_outcome& outcome) {
 
 void job_queue::assign() {
   auto& q = *impl_;
+  const instant now{q.clk.mono(), q.clk.wall()};
   while (true) {
     auto [e, w] = q.ready.next();
     if (!e)
       return;
-    q.start(*e, *w);
+    q.start(*e, *w, now);
   }
 }
 
@@ -125,6 +128,7 @@ void job_queue::tick() {
   }
   q.ready.tick();
   q.tick_nodes();
+  q.look_for_stragglers();
 }
 
 mono_time job_queue::next_deadline() const {
@@ -136,6 +140,8 @@ mono_time job_queue::next_deadline() const {
     at = std::min(at, q.delays.begin()->first);
   if (auto* w = q.silence.front())
     at = std::min(at, w->last_seen + q.config.lease);
+  if (!q.looks.empty())
+    at = std::min(at, q.looks.begin()->first);
   return std::min({at, q.ready.next_deadline(), q.next_node_deadline()});
 }
 

@@ -61,6 +61,8 @@ result<void> job_queue::impl::delegate(entry& e, const attempt_outcome& outcome)
     spec.id = {};
     spec.parent = e.row.id;
     spec.owner = e.row.spec.owner;
+    if (spec.queue.empty())
+      spec.queue = e.row.spec.queue;
     if (spec.priority == 0)
       spec.priority = e.row.spec.priority;
     spec.submission_id.clear();
@@ -68,13 +70,15 @@ result<void> job_queue::impl::delegate(entry& e, const attempt_outcome& outcome)
     spec.request_id = e.row.spec.request_id;
     spec.traceparent = e.row.spec.traceparent;
   }
-  auto receipts = submit_now(std::move(given.jobs), {});
+  // check_shape bounds them.
+  auto receipts = submit_now(std::move(given.jobs), {}, room::admitted);
   if (!receipts)
     return std::move(receipts).error();
   for (size_t i = 0; i < receipts->size(); ++i)
     next.children.push_back({(*receipts)[i].id, given.shares[i]});
   judge_probe(e, true, false);
   record_attempt(e, attempt_end::delegated, error_class::transient, error{errc::none, {}}, &outcome);
+  forget_split(e);
   e.row.next.assign(1, std::move(next));
   ready.rebind(e);
   make_pending(e);
@@ -144,10 +148,15 @@ void job_queue::impl::wait_again(entry& e) {
   e.dependents.push_back({parent->row.id, parent->wait_round});
 }
 
-void job_queue::impl::update_joint_progress(entry& parent) {
+void job_queue::impl::part_changed(entry& parent) {
+  splits[parent.row.id].pace.begin(clk.mono());
+  look_later(parent);
+}
+
+void job_queue::impl::update_joint_progress(entry& parent, const entry* child, double by) {
   auto& next = parent.row.next.front();
-  double all = 0, done = 0;
-  int64_t ended = 0, running = 0, speed = 0, frames = 0;
+  double all = 0, done = 0, made = 0;
+  int64_t parts = 0, ended = 0, running = 0, speed = 0, frames = 0;
   std::set<std::string_view> nodes;
   // What has no share (the sound beside the pictures) is no part of the figures either.
   auto figure = [](const child_share& c, const entry& x, const char* name) -> int64_t {
@@ -156,12 +165,18 @@ void job_queue::impl::update_joint_progress(entry& parent) {
   };
   for (auto& c : next.children) {
     auto* x = find(c.id);
+    const bool over = !x || is_terminal(x->row.state);
     all += c.share;
+    if (x && x == child)
+      made = c.share * std::max(by, 0.0);
     if (x)
       frames += figure(c, *x, "frames");
-    if (!x || is_terminal(x->row.state)) {
+    if (!x || !x->copy) {
+      ++parts;
+      ended += over;
+    }
+    if (over) {
       done += c.share;
-      ++ended;
     } else if (x->row.state == job_state::running) {
       done += c.share * x->row.progress.fraction;
       ++running;
@@ -171,17 +186,20 @@ void job_queue::impl::update_joint_progress(entry& parent) {
   }
   auto& p = parent.row.progress;
   auto fraction = next.from + (next.to - next.from) * (all > 0 ? done / all : 1);
-  auto parts = static_cast<int64_t>(next.children.size());
   // A part that is lost is redone; what people see does not go back for it.
   p.fraction = std::max(p.fraction, std::min(fraction, next.to));
   p.counters = {
     {"parts", parts}, {"partsDone", ended}, {"partsRunning", running}, {"nodes", static_cast<int64_t>(nodes.size())}};
-  if (speed > 0) {
+  if (speed > 0)
     p.counters["speed"] = speed;
-    p.counters["etaMs"] = static_cast<int64_t>((all - done) * 1e6 / static_cast<double>(speed));
-  }
   if (frames > 0)
     p.counters["frames"] = frames;
+  auto& pace = splits[parent.row.id].pace;
+  pace.add(made, clk.mono());
+  // What comes after the parts takes its part of the whole.
+  auto rest = next.to > next.from ? all * (1 - next.to) / (next.to - next.from) : 0;
+  if (auto left = pace.time_for(std::max(all - done, 0.0) + rest))
+    p.counters["etaMs"] = left->count();
   p.message = std::to_string(ended) + " of " + std::to_string(parts) + " parts done, " + std::to_string(running)
               + " running on " + std::to_string(nodes.size()) + (nodes.size() == 1 ? " node" : " nodes");
   if (p.stage != next.stage) {
@@ -191,15 +209,51 @@ void job_queue::impl::update_joint_progress(entry& parent) {
   moved_parents.insert(parent.row.id);
 }
 
+void job_queue::impl::promote_split(entry& parent) {
+  // Further parts take its priority.
+  parent.row.spec.priority = 1;
+  outbox.touch(parent, false);
+  for (auto& c : parent.row.next.front().children) {
+    auto* x = find(c.id);
+    if (!x || is_terminal(x->row.state))
+      continue;
+    if (x->row.state == job_state::queued || x->row.state == job_state::delayed) {
+      promote(*x);
+    } else {
+      // Should it run again.
+      x->row.spec.priority = 1;
+      outbox.touch(*x, false);
+    }
+  }
+}
+
+void job_queue::impl::recover_split(entry& parent) {
+  std::vector<entry*> children;
+  for (auto& c : parent.row.next.front().children)
+    if (auto* x = find(c.id))
+      children.push_back(x);
+  mark_copies(children);
+  // Rows are not written for progress alone: the parts know more than the parent's.
+  update_joint_progress(parent);
+  if (std::any_of(children.begin(), children.end(), [](auto* x) { return x->row.state == job_state::running; }))
+    part_changed(parent);
+}
+
+void job_queue::impl::forget_split(const entry& parent) {
+  look_no_more(parent.row.id);
+  splits.erase(parent.row.id);
+  moved_parents.erase(parent.row.id);
+}
+
 std::vector<job_id> job_queue::take_moved_parents() {
   auto& q = *impl_;
   auto now = q.clk.mono();
   std::vector<job_id> out;
   for (auto id : q.moved_parents) {
-    auto [told, fresh] = q.parents_told.try_emplace(id, now);
-    if (!fresh && told->second + told_interval > now)
+    auto& told = q.splits[id].told;
+    if (told && *told + told_interval > now)
       continue;
-    told->second = now;
+    told = now;
     out.push_back(id);
   }
   for (auto id : out)

@@ -47,6 +47,8 @@ bool job_queue::impl::wait_for_dependencies(entry& e) {
 
 void job_queue::impl::stop_waiting(entry& e) {
   e.unmet = 0;
+  if (e.row.delegated())
+    look_no_more(e.row.id);
   for (auto id : dependencies_of(e.row))
     if (auto* d = find(id); d && d->waiting_dependents > 0 && --d->waiting_dependents == 0)
       unpinned(*d);

@@ -4,6 +4,7 @@
 #include "actors/dispatch/job_queue.hpp"
 #include "actors/dispatch/journal.hpp"
 #include "actors/dispatch/node_news.hpp"
+#include "actors/dispatch/output_check.hpp"
 #include "protocol/mesh/registry.hpp"
 
 #include <atomic>
@@ -57,7 +58,11 @@ struct dispatcher_config {
   /// The result JSON of a completed attempt → what it publishes. An error fails the attempt for good. Called on the
   /// dispatcher's thread; must not block.
   std::function<result<consequences>(const job&, const std::string& result_json)> on_completed;
-  /// The same for a job that has failed or was cancelled.
+  /// What of the data folder such a result names, relative to it. May be empty.
+  std::function<std::vector<std::string>(const job&, const std::string& result_json)> outputs_of;
+  /// For a look at those; a worker whose outcome is not acknowledged for that long hands it in again.
+  milliseconds output_timeout{5'000};
+  /// The consequences of a job that has failed or was cancelled.
   std::function<consequences(const job&)> on_ended;
   /// Called when a commit has changed the catalogue, before anybody is told: caches forget. Must not block.
   std::function<void()> catalogue_changed;
@@ -89,6 +94,8 @@ struct dispatcher_peers {
   caf::typed_actor<mesh::in<job_query>::with<job_page>, mesh::in<mesh::get_job>::with<mesh::job_with_children>> history;
   /// May be invalid: nobody observes.
   dispatch::observer observer;
+  /// May be invalid: what attempts say is believed.
+  dispatch::output_check outputs;
 };
 
 /// Something to be done with a job that is not in memory, while its row is read from the history.

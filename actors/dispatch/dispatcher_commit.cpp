@@ -45,16 +45,16 @@ std::string cause_of(const job& x) {
 /// `rows` are those that the effects were taken with.
 void perform(dispatcher_ptr self, effects& fx, const std::vector<ports::job_change>& rows) {
   auto& st = self->state;
-  std::unordered_map<worker_id, mesh::assign> by_worker;
-  for (auto& [worker, what] : fx.assignments)
-    by_worker[worker].jobs.push_back(std::move(what));
-  for (auto& [worker, message] : by_worker)
-    if (auto i = st.links.find(worker); i != st.links.end())
-      self->send(i->second, std::move(message));
   std::unordered_map<worker_id, mesh::revoke> revoked;
   for (auto& [worker, token] : fx.revocations)
     revoked[worker].leases.push_back(token);
   for (auto& [worker, message] : revoked)
+    if (auto i = st.links.find(worker); i != st.links.end())
+      self->send(i->second, std::move(message));
+  std::unordered_map<worker_id, mesh::assign> by_worker;
+  for (auto& [worker, what] : fx.assignments)
+    by_worker[worker].jobs.push_back(std::move(what));
+  for (auto& [worker, message] : by_worker)
     if (auto i = st.links.find(worker); i != st.links.end())
       self->send(i->second, std::move(message));
   mesh::publish_events events;
@@ -67,6 +67,8 @@ void perform(dispatcher_ptr self, effects& fx, const std::vector<ports::job_chan
       events.events.push_back(std::move(e));
     tell_observer(self, x);
   }
+  for (auto position : fx.rerun)
+    st.ended.count_rerun(rows[position].row);
   if (st.queue)
     add_moved_parents(st, events);
   for (auto& x : fx.nodes)

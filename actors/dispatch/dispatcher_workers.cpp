@@ -2,6 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+
 namespace troupe::dispatch {
 
 namespace {
@@ -113,21 +115,79 @@ void on_progress(dispatcher_ptr self, const mesh::report_progress& x) {
     queue_flush(self);
 }
 
-caf::result<mesh::handed_in> on_hand_in(dispatcher_ptr self, mesh::hand_in& x) {
+namespace {
+
+/// Of the data folder, by outcome.
+using named_outputs = std::vector<std::vector<std::string>>;
+
+named_outputs outputs_of(const dispatcher_state& st, const mesh::hand_in& x) {
+  named_outputs out(x.outcomes.size());
+  for (size_t i = 0; i < out.size(); ++i) {
+    auto& outcome = x.outcomes[i];
+    auto* item = outcome.end == attempt_end::completed ? st.queue->find(outcome.token.job) : nullptr;
+    if (!item || outcome.result.size() > max_result_bytes)
+      continue;
+    try {
+      out[i] = st.config.outputs_of(*item, outcome.result);
+    } catch (const std::exception&) {
+      // An answer that can't be used: `publish` fails the attempt.
+      continue;
+    }
+  }
+  return out;
+}
+
+error not_seen(const std::string& name, const std::string& node) {
+  return {errc::unavailable, name + " is not in the coordinator's data folder, though node " + node
+                               + " says that it has put it there; look at what is mounted as the data folder there"};
+}
+
+/// `missing`: what the coordinator does not see of all that is named.
+void take_in(dispatcher_ptr self, mesh::hand_in& x, const named_outputs& named, const std::vector<std::string>& missing,
+             caf::typed_response_promise<mesh::handed_in> reply) {
   auto& st = self->state;
-  if (!st.queue)
-    return mesh::to_caf(not_now(self->state));
+  if (!st.queue) {
+    reply.deliver(mesh::to_caf(not_now(st)));
+    return;
+  }
   mesh::handed_in answer;
-  for (auto& outcome : x.outcomes) {
+  for (size_t i = 0; i < x.outcomes.size(); ++i) {
+    auto& outcome = x.outcomes[i];
     auto token = outcome.token;
     auto* item = st.queue->holds(x.worker, token) ? st.queue->find(token.job) : nullptr;
+    auto lost = std::ranges::find_first_of(named[i], missing);
+    if (item && lost != named[i].end())
+      fail(outcome, not_seen(*lost, item->worker_name), error_class::transient);
     if (item && outcome.end == attempt_end::completed)
       publish(self, *item, outcome);
     if (!item || !st.queue->hand_in(x.worker, outcome))
       answer.stale.push_back(token);
   }
-  auto reply = self->make_response_promise<mesh::handed_in>();
   answer_when_committed(self, reply, std::move(answer));
+}
+
+} // namespace
+
+caf::result<mesh::handed_in> on_hand_in(dispatcher_ptr self, mesh::hand_in& x) {
+  auto& st = self->state;
+  if (!st.queue)
+    return mesh::to_caf(not_now(self->state));
+  auto reply = self->make_response_promise<mesh::handed_in>();
+  const bool looks = st.peers.outputs && st.config.outputs_of;
+  auto named = looks ? outputs_of(st, x) : named_outputs(x.outcomes.size());
+  look_at_outputs question;
+  for (auto& names : named)
+    question.names.insert(question.names.end(), names.begin(), names.end());
+  if (question.names.empty()) {
+    take_in(self, x, named, {}, reply);
+    return reply;
+  }
+  // Nobody's memory: the queue may be read anew meanwhile, and the lease lost.
+  auto kept = std::make_shared<std::pair<mesh::hand_in, named_outputs>>(std::move(x), std::move(named));
+  self->request(st.peers.outputs, st.config.output_timeout, std::move(question))
+    .then([self, kept,
+           reply](const outputs_missing& found) { take_in(self, kept->first, kept->second, found.names, reply); },
+          [reply](caf::error& e) mutable { reply.deliver(std::move(e)); });
   return reply;
 }
 

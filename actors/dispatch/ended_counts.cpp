@@ -14,11 +14,13 @@ void add_duration(ended_jobs& to, milliseconds took) {
   to.duration_total += took;
 }
 
+void add_retry(ended_jobs& to, const job& x) {
+  ++to.retries[std::string{to_string(x.attempts.back().cls)}];
+}
+
 void add(ended_jobs& to, const job& x) {
-  if (x.state == job_state::delayed) {
-    ++to.retries[std::string{to_string(x.attempts.back().cls)}];
-    return;
-  }
+  if (x.state == job_state::delayed)
+    return add_retry(to, x);
   ++to.by_state[std::string{to_string(x.state)}];
   // What was cancelled, or failed before it ran, says nothing about the work. A clock that went back makes no time
   // negative.
@@ -34,6 +36,11 @@ void ended_counts::count(const job& x) {
     return;
   add(by_name_[x.spec.queue], x);
   add(by_name_["kind:" + x.spec.kind], x);
+}
+
+void ended_counts::count_rerun(const job& x) {
+  add_retry(by_name_[x.spec.queue], x);
+  add_retry(by_name_["kind:" + x.spec.kind], x);
 }
 
 void ended_counts::add_to(std::vector<queue_stats>& all) const {

@@ -12,6 +12,8 @@ class ended_counts {
 public:
   /// A committed change of state.
   void count(const job& x);
+  /// One that goes on at once after a failed attempt, beside what its state counts as.
+  void count_rerun(const job& x);
   /// Fills `ended` of each.
   void add_to(std::vector<queue_stats>& all) const;
 

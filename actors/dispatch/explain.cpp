@@ -1,4 +1,5 @@
 #include "actors/dispatch/queue_impl.hpp"
+#include "protocol/model/housekeeping.hpp"
 
 #include <algorithm>
 
@@ -8,6 +9,7 @@ namespace {
 
 constexpr uint64_t max_counted = 10'000;
 constexpr size_t max_named = 5;
+constexpr size_t max_quoted = 3;
 
 std::string duration(milliseconds t) {
   auto s = t.count() / 1000;
@@ -18,6 +20,21 @@ std::string duration(milliseconds t) {
   if (s < 7200)
     return std::to_string(s / 60) + " min";
   return std::to_string(s / 3600) + " h";
+}
+
+/// Which of the worker's problems may be why it does not offer the capability: those of its sort ("library "films" …"
+/// for "library:<id>"), and only those that name it where there are some.
+std::vector<std::string_view> problems_with(const worker_record& w, std::string_view capability) {
+  auto colon = std::min(capability.find(':'), capability.size());
+  auto name = capability.substr(std::min(colon + 1, capability.size()));
+  std::vector<std::string_view> of_sort, named;
+  for (std::string_view text : w.problems)
+    if (text.starts_with(capability.substr(0, colon)) && text.substr(colon).starts_with(' ')) {
+      of_sort.push_back(text);
+      if (text.find(name) != std::string_view::npos)
+        named.push_back(text);
+    }
+  return named.empty() ? of_sort : named;
 }
 
 class explainer {
@@ -63,6 +80,21 @@ private:
     }
     say("it waits for " + std::to_string(n) + (n == 1 ? " job: " : " jobs: ") + names
         + (n > max_named ? " and " + std::to_string(n - max_named) + " more" : ""));
+    if (e_.row.delegated())
+      first_that_waits();
+  }
+
+  /// Of those that it has handed its work to: what keeps one keeps the others, mostly.
+  void first_that_waits() {
+    for (auto& c : e_.row.next.front().children) {
+      auto* d = q_.find(c.id);
+      if (!d || (d->row.state != job_state::queued && d->row.state != job_state::delayed))
+        continue;
+      auto why = explainer{q_, *d}.run();
+      say("job " + c.id.str()
+          + " waits: " + (why.reasons.empty() ? "a worker is about to take it" : why.reasons.front()));
+      return;
+    }
   }
 
   void delayed() {
@@ -87,9 +119,20 @@ private:
           + std::to_string(g.settings.max_running) + " jobs run");
   }
 
+  void closed_kind(const kind_state& k) {
+    if (k.settings.paused)
+      say("kind " + k.name + " is paused; resume it");
+    if (k.whole && k.whole->settings.paused)
+      say("kind " + k.whole->name + ", of which it makes parts, is paused; resume it");
+    if (k.at_limit() && !k.open(e_.row.delegated()))
+      say("kind " + k.name + " is at its limit: " + std::to_string(k.busy()) + " of at most "
+          + std::to_string(k.settings.max_running) + " jobs run"
+          + (k.busy() > k.running() ? ", " + std::to_string(k.handed_on) + " of them in parts" : ""));
+  }
+
   void queued() {
     closed(*e_.queue, "queue " + e_.queue->name);
-    closed(*e_.kind, "kind " + e_.kind->name);
+    closed_kind(*e_.kind);
     place();
   }
 
@@ -107,9 +150,13 @@ private:
     const worker_record* nearest = nullptr;
     /// With a slot, but without the tokens.
     const worker_record* short_of_tokens = nullptr;
+    /// Without a slot, and with something wrong with its node.
+    const worker_record* troubled = nullptr;
     bool kept_free = false;
     bool takes_it = false;
     std::vector<const node_record*> closed;
+    /// (node, its problem) of those that could run it but for that.
+    std::set<std::pair<std::string_view, std::string_view>> wrong;
   };
 
   survey look() const {
@@ -117,13 +164,16 @@ private:
     for (auto& [_, w] : q_.workers) {
       if (!w.connected)
         continue;
-      ++x.connected;
-      if (!std::binary_search(w.kinds.begin(), w.kinds.end(), e_.kind->name))
+      const bool of_kind = std::binary_search(w.kinds.begin(), w.kinds.end(), e_.kind->name);
+      x.connected += of_kind || !is_housekeeper(w.kinds);
+      if (!of_kind)
         continue;
       ++x.of_kind;
       if (auto lacks = missing(w); !lacks.empty()) {
         if (!x.nearest || lacks.size() < missing(*x.nearest).size())
           x.nearest = &w;
+        for (auto text : what_is_wrong(w, lacks))
+          x.wrong.emplace(w.node_name, text);
         continue;
       }
       ++x.capable;
@@ -137,11 +187,29 @@ private:
     return x;
   }
 
+  /// Nothing when that is not all that keeps it from running the job.
+  std::vector<std::string_view> what_is_wrong(const worker_record& w, const std::vector<std::string>& lacks) const {
+    auto* s = w.slots_for(e_.queue);
+    if (w.suspect || !w.node->open || !s || s->slots == 0)
+      return {};
+    std::vector<std::string_view> out;
+    for (auto& capability : lacks) {
+      auto why = problems_with(w, capability);
+      if (why.empty())
+        return {};
+      out.insert(out.end(), why.begin(), why.end());
+    }
+    return out;
+  }
+
   void look_at(const worker_record& w, survey& x) const {
     ++x.open;
     auto* s = w.slots_for(e_.queue);
-    if (!s || s->slots == 0)
+    if (!s || s->slots == 0) {
+      if (!x.troubled && !w.problems.empty())
+        x.troubled = &w;
       return;
+    }
     x.slots += s->slots;
     x.used += std::min(s->used, s->slots);
     if (s->used >= s->slots)
@@ -167,9 +235,23 @@ private:
     else if (x.open == 0)
       closed_nodes(x.closed);
     else if (x.slots == 0)
-      say("no worker that can run it takes jobs of queue " + e_.queue->name);
+      say("no worker that can run it takes jobs of queue " + e_.queue->name
+          + (x.troubled ? "; " + x.troubled->problems.front() : ""));
     else
       full(x);
+    // One that is set aside waits for another node than the one that is free.
+    if (!x.takes_it || !e_.line)
+      quote(x);
+  }
+
+  void quote(const survey& x) {
+    size_t n = 0;
+    for (auto& [node, text] : x.wrong)
+      if (n++ < max_quoted)
+        say("node " + std::string{node} + " could run it but for this: " + std::string{text});
+    if (n > max_quoted)
+      say("nodes that could run it otherwise have " + std::to_string(n - max_quoted)
+          + " more problems; 'troupe nodes show NAME' has all of a node's");
   }
 
   void closed_nodes(const std::vector<const node_record*>& nodes) {

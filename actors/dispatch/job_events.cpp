@@ -70,7 +70,8 @@ std::vector<event> make(const job& x, bool coalesce, const std::function<bool(st
     out.push_back(std::move(e));
   };
   add("job:" + x.id.str(), is_terminal(x.state));
-  // Live progress of every job would drown who watches the list: it sees states and stages.
+  // Live progress of every job would drown who watches the list: it sees states and stages, also of parts, which the
+  // lists leave out; "parent" tells them apart.
   if (!coalesce)
     add("jobs", false);
   if (!x.spec.owner.empty())

@@ -41,12 +41,12 @@ result<job> job_queue::promote(job_id id) {
   auto* e = q.find(id);
   if (!e)
     return no_such_job(id);
-  if (e->row.state != job_state::queued && e->row.state != job_state::delayed)
-    return wrong_state(e->row, "only queued and delayed jobs can be promoted");
-  q.leave_state(*e);
-  e->row.spec.priority = 1;
-  q.set_state(*e, job_state::queued);
-  q.ready.add(*e);
+  if (e->row.state == job_state::waiting && e->row.delegated())
+    q.promote_split(*e);
+  else if (e->row.state == job_state::queued || e->row.state == job_state::delayed)
+    q.promote(*e);
+  else
+    return wrong_state(e->row, "only queued and delayed jobs, and those that wait for their parts, can be promoted");
   return e->row;
 }
 

@@ -61,10 +61,12 @@ struct queue_config {
 
 /// What may happen once the rows taken with it are committed. In order.
 struct effects {
-  std::vector<std::pair<worker_id, assignment>> assignments;
   std::vector<std::pair<worker_id, lease_token>> revocations;
+  std::vector<std::pair<worker_id, assignment>> assignments;
   /// Each job whose state or stage changed, for events: its position among the batch's rows, which say how it is now.
   std::vector<uint32_t> changed;
+  /// Those among the rows that go on at once after a failed attempt, for statistics: their state does not tell of it.
+  std::vector<uint32_t> rerun;
   /// Nodes of which people are told, as they are when the batch is taken; the dispatcher's to fill in.
   std::vector<node_details> nodes;
 };
@@ -133,7 +135,7 @@ public:
   /// failed or cancelled → queued with attempts unspent (attempt numbers go on). Otherwise errc::conflict;
   /// errc::rate_limited with retry_after when its queue is full, as for a submission. `history` as for submit.
   result<job> retry(job_id id, const std::vector<job>& history = {});
-  /// queued or delayed → queued with priority 1. Otherwise errc::conflict.
+  /// queued or delayed → queued with priority 1; one that waits for its parts: they are. Otherwise errc::conflict.
   result<job> promote(job_id id);
   /// Terminal jobs only.
   result<void> remove(job_id id);
@@ -160,6 +162,7 @@ public:
   /// Name of a known queue or "kind:<known kind>", else errc::not_found.
   result<void> change_queue(const queue_settings& settings);
   result<queue_settings> settings_of(const std::string& name) const;
+  /// Connected ones, without housekeepers: those are a part of their coordinator.
   std::vector<worker_info> workers() const;
   /// Rules of a node, also of one that is away, from now on. errc::validation for what they can't be. What runs on it
   /// goes on. Its speed and the evidence against it are forgotten when they make it active again.
@@ -201,8 +204,8 @@ public:
 
   // -- time and placing ---------------------------------------------------------------------------------------------
 
-  /// Expires leases (worker_lost: transient, counts), makes delayed jobs due, forgets workers that are silent and hold
-  /// nothing.
+  /// Expires leases (worker_lost: counts, and runs again at once unless the attempt before was lost too), makes delayed
+  /// jobs due, forgets workers that are silent and hold nothing, begins parts a second time that take long.
   void tick();
   /// When tick has something to do next; mono_time::max() if nothing.
   mono_time next_deadline() const;

@@ -74,6 +74,8 @@ kind_state& job_queue::impl::kind_of(const std::string& name) {
       k.keep_failed = config.keep_failed.value_or(rules->keep_failed);
       if (!rules->part.empty())
         k.part = &kind_of(std::string{rules->part});
+      if (!rules->whole.empty())
+        k.whole = &kind_of(std::string{rules->whole});
     }
   }
   return k;

@@ -1,5 +1,7 @@
 #include "actors/dispatch/queue_impl.hpp"
 
+#include "protocol/model/software.hpp"
+
 #include <algorithm>
 #include <ctime>
 #include <utility>
@@ -41,6 +43,7 @@ void add_worker(node_details& to, const worker_record& w, mono_time now) {
   to.capabilities.insert(to.capabilities.end(), w.capabilities.begin(), w.capabilities.end());
   std::erase(to.capabilities, node_capability(w.node_name));
   to.software = w.software;
+  to.other_software |= !w.software.empty() && w.software != software_version();
   if (!w.file_address.empty())
     to.file_address = w.file_address;
   to.problems.insert(to.problems.end(), w.problems.begin(), w.problems.end());
@@ -221,7 +224,7 @@ void job_queue::impl::judge_completed(entry& e) {
     ready.speeds.measured(n.index, e.kind->index, e.row.spec.work,
                           static_cast<double>((w.last_seen - e.since).count()) / 1000);
   judge_probe(e, true, false);
-  for (auto& name : scores.completed(e.row, clk.wall()))
+  for (auto& name : scores.completed(e.row, e.row.attempts.back().ended))
     quarantine(node_of(name));
 }
 

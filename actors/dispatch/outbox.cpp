@@ -35,6 +35,8 @@ void outbox::node(const node_rules& x) {
 }
 
 void outbox::assigned(worker_id worker, assignment a) {
+  if (effects_.assignments.empty())
+    effects_.assignments.reserve(last_assigned_);
   effects_.assignments.emplace_back(worker, std::move(a));
 }
 
@@ -66,6 +68,8 @@ batch outbox::take(job_table& jobs) {
   drop_outdated_assignments(jobs);
   batch out;
   out.effects = std::exchange(effects_, {});
+  if (auto n = out.effects.assignments.size(); n > 0)
+    last_assigned_ = n;
   out.removed = std::exchange(removed_, {});
   for (auto& [_, s] : std::exchange(settings_, {}))
     out.queues.push_back(s);
@@ -79,16 +83,18 @@ batch outbox::take(job_table& jobs) {
   for (auto* e : touched) {
     if (e->changed)
       out.effects.changed.push_back(static_cast<uint32_t>(out.rows.size()));
+    if (e->rerun && !is_terminal(e->row.state))
+      out.effects.rerun.push_back(static_cast<uint32_t>(out.rows.size()));
     bool is_new = !e->written;
     if (e->row.archived) {
       auto id = e->row.id;
-      out.rows.push_back({std::move(e->row), is_new});
+      out.rows.emplace_back(std::move(e->row), is_new);
       jobs.erase(id);
       continue;
     }
-    out.rows.push_back({e->row, is_new});
+    out.rows.emplace_back(e->row, is_new);
     e->written = true;
-    e->dirty = e->changed = false;
+    e->dirty = e->changed = e->rerun = false;
   }
   return out;
 }

@@ -41,6 +41,8 @@ private:
   std::map<std::string, queue_settings> settings_;
   std::map<std::string, node_rules> nodes_;
   effects effects_;
+  /// In the last batch that had some: the next one has as many, about.
+  size_t last_assigned_ = 0;
   /// There may be assignments whose leases have ended.
   bool outdated_ = false;
 };

@@ -89,7 +89,7 @@ requirement* ready_index::front(lane& l) {
     };
     if (r->empty() || r->parked || (r->least_rank > 0 && too_low())) {
       withdraw(l, *r);
-    } else if (!r->wants.kind->open()) {
+    } else if (!r->open()) {
       r->parked = true;
       r->wants.kind->parked.push_back(r);
       withdraw(l, *r);
@@ -132,14 +132,16 @@ lane* ready_index::best_lane() {
 // -- who gets it ----------------------------------------------------------------------------------------------------
 
 ready_index::placement ready_index::next() {
-  while (auto* l = best_lane()) {
-    auto* r = front(*l);
-    update_active(*l);
-    if (!r || best_lane() != l)
-      continue;
-    if (auto found = place(*r); found.job)
-      return found;
-  }
+  do {
+    while (auto* l = best_lane()) {
+      auto* r = front(*l);
+      update_active(*l);
+      if (!r || best_lane() != l)
+        continue;
+      if (auto found = place(*r); found.job)
+        return found;
+    }
+  } while (call_back_one());
   return {};
 }
 
@@ -204,7 +206,7 @@ bool ready_index::waits_for_preferred(requirement& r, uint32_t best_free) {
 
 entry* ready_index::by_speed(flow& f, const lane& l) const {
   auto* first = f.line.front();
-  if (f.passed + 1 >= rules_.by_age_one_in || first->row.spec.work <= 0)
+  if (f.passed + 1 >= rules_.by_age_one_in || work_of(*first) <= 0)
     return first;
   auto *shortest = *f.by_work.begin(), *longest = *f.by_work.rbegin();
   auto speed_of = [&](const free_worker& x) { return speeds.relative(x.worker->node->index, f.of->wants.kind->index); };
@@ -306,13 +308,26 @@ void ready_index::call_back(const worker_record& w, const lane& l, uint32_t most
   }
 }
 
+bool ready_index::call_back_one() {
+  size_t looked_at = 0;
+  for (auto i = aside_.begin(); i != aside_.end() && looked_at < most_called_back; ++i, ++looked_at) {
+    auto* e = std::get<2>(*i);
+    if (!e->queue->open() || !e->needs->open() || !elsewhere(*e->needs, *e))
+      continue;
+    aside_.erase(i);
+    line_up(*e);
+    return true;
+  }
+  return false;
+}
+
 // -- what is too large to find room by chance -------------------------------------------------------------------------
 
 void ready_index::note_overtaken(const requirement& r, const turn& at, const worker_record& w) {
   for (size_t i = 0; i < std::min(thirsty_.size(), most_thirsty); ++i) {
     auto& other = *thirsty_[i];
     if (&other == &r || other.overtaken != mono_time{} || other.reserved || other.parked || head(other).key >= at
-        || !other.wants.queue->open() || !other.wants.kind->open())
+        || !other.wants.queue->open() || !other.open())
       continue;
     auto* s = w.slots_for(other.wants.queue);
     if (s && s->slots > 0 && !w.has_tokens(other.wants.cost) && matches(*w.group, other)) {

@@ -4,6 +4,7 @@
 
 #include "actors/dispatch/job_queue.hpp"
 #include "actors/dispatch/outbox.hpp"
+#include "actors/dispatch/pace.hpp"
 #include "actors/dispatch/ready_index.hpp"
 #include "actors/dispatch/records.hpp"
 #include "actors/dispatch/submissions.hpp"
@@ -21,6 +22,11 @@ struct ended_job {
 
 using ended_jobs = std::unordered_map<job_id, ended_job>;
 
+struct instant {
+  mono_time mono;
+  timestamp wall;
+};
+
 /// assignment::lanes of jobs of one queue that are split into this kind, while workers offer what they did.
 struct known_lanes {
   const kind_state* part = nullptr;
@@ -28,6 +34,23 @@ struct known_lanes {
   uint64_t offers = 0;
   mono_time until{};
   std::vector<double> lanes;
+};
+
+/// What is known of a job that waits for those it has handed its work to.
+struct split_watch {
+  /// When its progress was told last.
+  std::optional<mono_time> told;
+  /// When its parts are looked through for those that take long; max(): there is nothing to look for.
+  mono_time look = mono_time::max();
+  dispatch::pace pace;
+};
+
+/// Which jobs a full queue takes.
+enum class room : uint8_t {
+  /// None.
+  bounded,
+  /// Those of a job that has been admitted: it would hand them on again and again. They count all the same.
+  admitted
 };
 
 /// Those of the rows that have ended.
@@ -69,13 +92,14 @@ struct job_queue::impl {
   ended_jobs recently_archived;
   std::deque<job_id> archive_order;
   std::vector<kind_state*> over_retention;
-  /// Jobs whose children have moved since that was told, and when it was told last.
+  /// Jobs whose children have moved since that was told.
   std::set<job_id> moved_parents;
-  std::unordered_map<job_id, mono_time> parents_told;
+  /// Jobs that have handed their work on, until they end.
+  std::unordered_map<job_id, split_watch> splits;
+  /// split_watch::look of those that have one.
+  std::set<std::pair<mono_time, job_id>> looks;
   /// job_queue::take_changed_nodes
   std::set<std::string> changed_nodes;
-  /// When the parts of a job were looked through for those that take long.
-  std::unordered_map<job_id, mono_time> parents_looked_at;
   known_lanes split_lanes;
   uint64_t finish_count = 0;
   uint64_t serve_count = 0;
@@ -104,15 +128,18 @@ struct job_queue::impl {
   void delay(entry& e, milliseconds wait);
   /// Into waiting, delayed or queued: what a job that has not run (again) yet belongs in.
   void make_pending(entry& e);
-  void start(entry& e, worker_record& w);
+  /// `now`: by both clocks; many start at once, and to read a clock takes a while.
+  void start(entry& e, worker_record& w, const instant& now);
   /// Makes it terminal and settles what depends on it.
   void finish(entry& e, job_state s, error err);
   void record_attempt(entry& e, attempt_end end, error_class cls, const error& err, const attempt_outcome* outcome);
+  /// Of one that is queued or delayed: it goes before all others.
+  void promote(entry& e);
   /// The attempt failed: retried or failed for good.
   void fail_attempt(entry& e, attempt_end end, error_class cls, error err, const attempt_outcome* outcome);
   /// The attempt ended through no fault of the job: queued at once, unless that happens for ever.
   void interrupt(entry& e, std::string why);
-  void hold(entry& e, worker_record& w);
+  void hold(entry& e, worker_record& w, mono_time now);
   void release_lease(entry& e);
 
   // delegation.cpp
@@ -129,14 +156,29 @@ struct job_queue::impl {
   entry* delegating_parent(const entry& e) noexcept;
   /// It had ended and runs again: a parent that still waits for others waits for it too.
   void wait_again(entry& e);
-  void update_joint_progress(entry& parent);
+  /// One of its children has begun, or runs no longer.
+  void part_changed(entry& parent);
+  /// A child of it has got on by so much of its own work; nullptr: none has.
+  void update_joint_progress(entry& parent, const entry* child = nullptr, double by = 0);
+  /// Of one that waits for its parts: with all of them.
+  void promote_split(entry& parent);
+  /// Its rows have come from the database.
+  void recover_split(entry& parent);
+  /// It has ended.
+  void forget_split(const entry& parent);
 
   // stragglers.cpp
+  /// Soon, if that is not planned already.
+  void look_later(entry& parent);
+  void look_no_more(job_id parent);
+  /// Those that are due.
+  void look_for_stragglers();
   /// Begins parts a second time on idle nodes where the first ones take long; the first that is done ends the other.
-  void look_for_stragglers(entry& parent);
+  void look_at_parts(entry& parent);
   double time_of_a_share(const entry& parent) const;
-  const worker_record* idle_worker_for(const entry& part, const node_record& not_on) const;
+  const worker_record* idle_worker_for(const entry& part, const std::set<const worker_record*>& taken) const;
   void copy_to(entry& parent, const entry& part, const worker_record& where);
+  static void mark_copies(const std::vector<entry*>& children);
   /// A part has ended: what else does the same work is cancelled.
   void end_copies(entry& done);
 
@@ -176,7 +218,8 @@ struct job_queue::impl {
   void settle_recovered(const std::vector<entry*>& all);
 
   // submit.cpp
-  result<std::vector<submit_receipt>> submit_now(std::vector<job_spec> specs, const std::vector<job>& history);
+  result<std::vector<submit_receipt>> submit_now(std::vector<job_spec> specs, const std::vector<job>& history,
+                                                 room where);
   void create(job_spec spec);
 
   // workers.cpp
@@ -209,6 +252,7 @@ struct job_queue::impl {
   void spare_the_last();
   void tick_nodes();
   mono_time next_node_deadline() const;
+  /// Its last attempt is recorded already.
   void judge_completed(entry& e);
   /// The attempt that its holder was probed with has ended.
   void judge_probe(entry& e, bool completed, bool against_node);

@@ -8,6 +8,9 @@ namespace troupe::dispatch {
 
 namespace {
 
+/// What a job takes at most that only has to put together what others have made.
+constexpr milliseconds longest_rest{10'000};
+
 std::vector<std::string> sorted(std::vector<std::string> xs) {
   std::sort(xs.begin(), xs.end());
   xs.erase(std::unique(xs.begin(), xs.end()), xs.end());
@@ -28,12 +31,13 @@ void ready_index::bind(entry& e) {
   e.owner = &shares.acquire(spec.owner);
   demand wants{e.queue, e.kind, spec.cost};
   auto* last = last_bound_;
-  if (last && last->wants == wants && same_names(last->needs, spec.needs) && same_names(last->prefers, prefers)) {
+  if (last && last->wants == wants && last->goes_on == e.row.delegated() && same_names(last->needs, spec.needs)
+      && same_names(last->prefers, prefers)) {
     e.needs = last;
     ++last->users;
     return;
   }
-  requirement_key key{wants, sorted(spec.needs), sorted(prefers)};
+  requirement_key key{wants, sorted(spec.needs), sorted(prefers), e.row.delegated()};
   auto i = requirements_.find(key);
   if (i == requirements_.end()) {
     if (requirements_.size() >= sweep_at_)
@@ -44,6 +48,7 @@ void ready_index::bind(entry& e) {
     r->wants = wants;
     r->needs = std::get<1>(key);
     r->prefers = std::get<2>(key);
+    r->goes_on = std::get<3>(key);
     for (auto& [_, p] : profiles_)
       join(*p, *r);
     i = requirements_.emplace(std::move(key), std::move(r)).first;
@@ -71,14 +76,21 @@ void ready_index::unbind(entry& e) {
 
 milliseconds ready_index::expected(const entry& e) const {
   auto speed = speeds.median(e.kind->index);
-  if (e.row.spec.work <= 0 || speed <= 0)
-    return e.kind->typical;
-  return milliseconds{static_cast<int64_t>(std::min(e.row.spec.work / speed, 1e9) * 1000)};
+  auto whole = e.kind->typical;
+  if (e.row.spec.work > 0 && speed > 0)
+    whole = milliseconds{static_cast<int64_t>(std::min(e.row.spec.work / speed, 1e9) * 1000)};
+  // Others have done the rest.
+  return e.row.delegated() ? std::min(whole / 10, longest_rest) : whole;
+}
+
+double ready_index::work_of(const entry& e) noexcept {
+  return e.row.delegated() ? 0 : e.row.spec.work;
 }
 
 void ready_index::set_ripe(entry& e) const {
   e.ripe = to_ms(e.row.created);
-  if (!e.kind->interactive)
+  // Nor is one younger that has waited for its parts: those of later jobs would go before it.
+  if (!e.kind->interactive && !e.row.delegated())
     e.ripe += std::min(expected(e), rules_.longest_handicap).count();
 }
 
@@ -102,7 +114,7 @@ void ready_index::line_up(entry& e) {
   }
   f.line.add(e);
   e.line = &f;
-  if (e.row.spec.work > 0)
+  if (work_of(e) > 0)
     f.by_work.insert(&e);
   if (was_empty && !r.wants.cost.none())
     thirsty_.push_back(&r);
@@ -126,7 +138,7 @@ void ready_index::remove(entry& e) {
   auto& f = *std::exchange(e.line, nullptr);
   auto& r = *f.of;
   f.line.remove(e);
-  if (e.row.spec.work > 0)
+  if (work_of(e) > 0)
     f.by_work.erase(&e);
   if (!f.line.empty())
     return;
@@ -145,13 +157,15 @@ void ready_index::remove(entry& e) {
 }
 
 void ready_index::kind_changed(kind_state& kind) {
-  if (kind.parked.empty() || !kind.open())
+  if (kind.parked.empty() || kind.paused())
     return;
-  for (auto* r : kind.parked) {
+  std::erase_if(kind.parked, [&](requirement* r) {
+    if (!r->open())
+      return false;
     r->parked = false;
     post_everywhere(*r);
-  }
-  kind.parked.clear();
+    return true;
+  });
 }
 
 // -- workers ------------------------------------------------------------------------------------------------------

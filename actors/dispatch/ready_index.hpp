@@ -8,7 +8,8 @@
 //
 // The order of jobs: priority; then owners by their virtual time (fair_shares); then age, where a job counts as younger
 // by what it is expected to take (`ripe`), never by more than `longest_handicap`: small and interactive work goes
-// first, and a job is overtaken only by those made less than that after it. Keys of lanes and flows may be better than
+// first, and a job is overtaken only by those made less than that after it. What is left of a job whose parts are done
+// is small. Keys of lanes and flows may be better than
 // what is really there (a head was taken, an owner was charged), never worse: they are corrected when they come to the
 // front.
 
@@ -72,6 +73,8 @@ struct requirement {
   /// Sorted, each once.
   std::vector<std::string> needs;
   std::vector<std::string> prefers;
+  /// Its jobs go on with what they have handed on.
+  bool goes_on = false;
   std::map<std::pair<uint8_t, account*>, flow> flows;
   std::set<std::pair<turn, flow*>> order;
   /// Those whose workers may run it.
@@ -91,6 +94,10 @@ struct requirement {
 
   bool empty() const noexcept {
     return order.empty();
+  }
+  /// Does its kind let another of its jobs start?
+  bool open() const noexcept {
+    return wants.kind->open(goes_on);
   }
 };
 
@@ -143,7 +150,7 @@ public:
 
   /// Gives the job its requirement group and account; balanced by release.
   void bind(entry& e);
-  /// What it prefers has changed. Not while it is queued.
+  /// What it prefers, or whether it has handed its work on, has changed. Not while it is queued.
   void rebind(entry& e);
   void unbind(entry& e);
 
@@ -179,7 +186,7 @@ public:
   void tick();
   mono_time next_deadline() const;
 
-  /// How long it is expected to take on a node of median speed.
+  /// How long its next attempt is expected to take on a node of median speed.
   milliseconds expected(const entry& e) const;
 
   // For people.
@@ -201,7 +208,7 @@ public:
   dispatch::speeds speeds;
 
 private:
-  using requirement_key = std::tuple<demand, std::vector<std::string>, std::vector<std::string>>;
+  using requirement_key = std::tuple<demand, std::vector<std::string>, std::vector<std::string>, bool>;
 
   // ready_index.cpp: jobs and workers
   void learn(const std::vector<std::string>& capabilities);
@@ -212,6 +219,8 @@ private:
   void join(profile& p, requirement& r);
   static bool matches(const profile& p, const requirement& r) noexcept;
   void line_up(entry& e);
+  /// 0 where it is not known, or says nothing of what is left.
+  static double work_of(const entry& e) noexcept;
   void set_ripe(entry& e) const;
   void list(worker_record& w, lane& l);
   void unlist(worker_record& w, lane& l);
@@ -233,6 +242,9 @@ private:
   worker_record* elsewhere(const requirement& r, const entry& e) const;
   void set_aside(entry& e);
   void call_back(const worker_record& w, const lane& l, uint32_t most);
+  /// For when nothing else can start: those that were called back may have gone to other workers than those that they
+  /// were called for. False: none of those that are set aside can start.
+  bool call_back_one();
   entry* by_speed(flow& f, const lane& l) const;
   void note_overtaken(const requirement& r, const turn& at, const worker_record& w);
   void reserve(requirement& r);

@@ -61,6 +61,10 @@ struct kind_state : limit_group {
   resources cost;
   /// The kind that its jobs can hand their work to; nullptr: they never do.
   const kind_state* part = nullptr;
+  /// The kind of the jobs that its jobs are parts of; nullptr: none.
+  const kind_state* whole = nullptr;
+  /// Jobs that have handed their work on and neither run nor have ended: their films are being made.
+  uint64_t handed_on = 0;
   uint32_t keep_completed = 10;
   uint32_t keep_failed = 50;
   /// Finished jobs that may leave memory.
@@ -68,6 +72,22 @@ struct kind_state : limit_group {
   finished_set failed;
   /// Requirements that wait for the kind to open.
   std::vector<requirement*> parked;
+
+  /// Jobs that count for its limit: a job is one from its start to its end, whoever works on it. A kind whose jobs
+  /// could be their own parts would wait for itself.
+  uint64_t busy() const noexcept {
+    return running() + (part ? handed_on : 0);
+  }
+  bool at_limit() const noexcept {
+    return settings.max_running != 0 && busy() >= settings.max_running;
+  }
+  bool paused() const noexcept {
+    return settings.paused || (whole && whole->settings.paused);
+  }
+  /// May another of its jobs start? One that goes on counts already, so that only a pause keeps it from that.
+  bool open(bool goes_on) const noexcept {
+    return !paused() && ((goes_on && part) || !at_limit());
+  }
 };
 
 struct queue_state : limit_group {
@@ -103,6 +123,8 @@ struct entry {
   mono_time due{};
   /// When it was given to its worker, or recovered.
   mono_time since{};
+  /// While it runs: when its progress last rose.
+  mono_time moved{};
   /// Jobs that wait for this one, and how many of them still do.
   std::vector<dependent_ref> dependents;
   uint32_t waiting_dependents = 0;
@@ -120,8 +142,14 @@ struct entry {
   bool dirty = false;
   /// State or stage changed since the last take.
   bool changed = false;
+  /// An attempt failed and it was queued at once, since the last take.
+  bool rerun = false;
   /// Among the finished jobs that may leave memory.
   bool expendable = false;
+  /// Its progress is what its row had: it has not been heard of since the restart.
+  bool stale_progress = false;
+  /// Another child of its parent was there before it and does the same work.
+  bool copy = false;
 };
 
 using job_table = std::unordered_map<job_id, entry>;

@@ -42,6 +42,7 @@ entry& job_queue::impl::load(job row) {
   e.written = true;
   ++e.queue->by_state[static_cast<size_t>(e.row.state)];
   ++e.kind->by_state[static_cast<size_t>(e.row.state)];
+  e.kind->handed_on += e.row.delegated() && e.row.state != job_state::running && !is_terminal(e.row.state);
   submitted.add(e.row.spec.submission_id, e.row.id);
   if (!e.row.spec.unique_key.empty() && !is_terminal(e.row.state))
     unique_keys[e.row.spec.unique_key] = &e;
@@ -73,7 +74,8 @@ void job_queue::impl::restore_states(std::vector<entry*>& all) {
       auto& w = worker_of(e->row.lease_worker);
       put_on_node(w, e->row.worker_name);
       w.embedded = e->row.lease_embedded;
-      hold(*e, w);
+      hold(*e, w, clk.mono());
+      e->stale_progress = true;
       if (w.embedded && e->row.lease_term < life)
         interrupted.push_back(e);
       break;
@@ -85,6 +87,9 @@ void job_queue::impl::restore_states(std::vector<entry*>& all) {
   for (auto* e : interrupted)
     interrupt(*e, "the node " + e->row.worker_name + " restarted");
   settle_recovered(all);
+  for (auto* e : all)
+    if (e->row.state == job_state::waiting && e->row.delegated())
+      recover_split(*e);
 }
 
 /// A commit holds the end of a job together with what follows for its dependents, so there is nothing to do here unless

@@ -63,6 +63,17 @@ verdict judge_failure(const retry_policy& policy, uint32_t failures, error_class
   return {false, true, retry_delay(policy, failures + 1, random)};
 }
 
+bool was_lost(const job& row) noexcept {
+  return !row.attempts.empty() && row.attempts.back().end == attempt_end::lost && row.failures + row.interruptions > 0;
+}
+
+verdict judge_loss(const retry_policy& policy, uint32_t failures, bool again, uint64_t random) noexcept {
+  auto v = judge_failure(policy, failures, error_class::transient, {}, random);
+  if (!v.final && !again)
+    v.delay = {};
+  return v;
+}
+
 milliseconds remaining_delay(const job& row, timestamp wall_now) noexcept {
   auto left = std::clamp(row.run_at - wall_now, milliseconds{0}, max_schedule);
   if (row.attempt == 0)

@@ -28,6 +28,15 @@ struct verdict {
 verdict judge_failure(const retry_policy& policy, uint32_t failures, error_class cls, milliseconds retry_after,
                       uint64_t random) noexcept;
 
+/// Did its last attempt end because its node went away? One before a retry by hand does not count.
+bool was_lost(const job& row) noexcept;
+
+/// What becomes of an attempt that is lost, its lease not renewed. The first is followed by another at once, because
+/// most nodes die of something else than the job. Each further one in a row waits like any other failure: it may be the
+/// job.
+/// @param failures attempts burnt before this one. @param again was_lost before this one.
+verdict judge_loss(const retry_policy& policy, uint32_t failures, bool again, uint64_t random) noexcept;
+
 /// How long a delayed job waits from now on after a restart, when its row says `run_at`: a clock that went back does
 /// not make a retry wait longer than its policy (or the throttling service) ever could.
 milliseconds remaining_delay(const job& row, timestamp wall_now) noexcept;

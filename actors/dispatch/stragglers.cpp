@@ -3,6 +3,9 @@
 #include "actors/dispatch/queue_impl.hpp"
 
 #include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
 
 namespace troupe::dispatch {
 
@@ -12,10 +15,23 @@ namespace {
 constexpr double telling = 0.02;
 /// Between two looks at the parts of one job.
 constexpr milliseconds look_interval{1'000};
+/// Of one part, one after the other: what three nodes don't bring about is not their fault.
+constexpr size_t most_copies = 3;
 
-bool same_work(const job& a, const job& b) {
-  return a.spec.kind == b.spec.kind && a.spec.payload == b.spec.payload;
+/// Children of one job with the same one do the same.
+using work = std::pair<std::string_view, std::string_view>;
+
+work work_of(const entry& e) {
+  return {e.row.spec.kind, e.row.spec.payload};
 }
+
+/// A part that runs, and what was made of it elsewhere.
+struct candidate {
+  entry* part = nullptr;
+  double share = 0;
+  size_t copies = 0;
+  bool copy_runs = false;
+};
 
 } // namespace
 
@@ -27,11 +43,13 @@ std::optional<milliseconds> time_left(const running_part& x) {
 }
 
 bool worth_a_copy(const running_part& x, const straggler_rules& rules) {
-  if (x.elsewhere <= milliseconds{0} || rules.at_most <= 0)
+  if (x.elsewhere <= milliseconds{0} || rules.at_most <= 0 || x.since < rules.least_run)
     return false;
   auto left = time_left(x);
   if (!left)
     return x.since > 2 * x.elsewhere + rules.worth;
+  if (x.still > x.elsewhere + rules.worth)
+    return true;
   return static_cast<double>(x.elsewhere.count()) <= rules.at_most * static_cast<double>(left->count())
          && *left - x.elsewhere >= rules.worth;
 }
@@ -48,60 +66,102 @@ double job_queue::impl::time_of_a_share(const entry& parent) const {
     auto node = nodes.find(x->row.worker_name);
     auto speed = node == nodes.end() ? 1 : ready.speeds.relative(node->second.index, x->kind->index);
     shares += c.share;
-    time += static_cast<double>((x->row.finished - x->row.started).count()) * speed;
+    // The wall clock may have gone back.
+    time += static_cast<double>(std::max<int64_t>(0, (x->row.finished - x->row.started).count())) * speed;
   }
   return shares > 0 ? time / shares : 0;
 }
 
-/// The fastest node but this one that could begin it now; or nullptr.
-const worker_record* job_queue::impl::idle_worker_for(const entry& part, const node_record& not_on) const {
+/// The fastest one of another node that could begin it now; or nullptr.
+const worker_record* job_queue::impl::idle_worker_for(const entry& part,
+                                                      const std::set<const worker_record*>& taken) const {
+  if (!part.queue->open() || !part.kind->open(false))
+    return nullptr;
+  auto speed = [&](const worker_record& x) { return ready.speeds.relative(x.node->index, part.kind->index); };
   const worker_record* best = nullptr;
   for (auto& [_, w] : workers) {
     auto* s = w.slots_for(part.queue);
-    if (!w.assignable() || w.node == &not_on || !w.node->open || !s || s->used >= s->slots
-        || !w.has_tokens(part.row.spec.cost) || !std::binary_search(w.kinds.begin(), w.kinds.end(), part.kind->name)
-        || !std::includes(w.capabilities.begin(), w.capabilities.end(), part.needs->needs.begin(),
-                          part.needs->needs.end()))
+    if (w.node == part.holder->node || taken.contains(&w) || !ready_index::able(w, part) || s->used >= s->slots
+        || !w.has_tokens(part.row.spec.cost) || (w.reserved_for && w.reserved_for->wants != part.needs->wants))
       continue;
-    auto speed = [&](const worker_record& x) { return ready.speeds.relative(x.node->index, part.kind->index); };
     if (!best || speed(w) > speed(*best))
       best = &w;
   }
   return best;
 }
 
-void job_queue::impl::look_for_stragglers(entry& parent) {
-  auto now = clk.mono();
-  auto [looked, fresh] = parents_looked_at.try_emplace(parent.row.id, now);
-  if (!fresh && looked->second + look_interval > now)
+void job_queue::impl::look_later(entry& parent) {
+  auto& x = splits[parent.row.id];
+  if (config.stragglers.at_most <= 0 || x.look != mono_time::max())
     return;
-  looked->second = now;
-  auto& children = parent.row.next.front().children;
-  std::vector<std::pair<entry*, double>> running;
-  for (auto& c : children) {
-    auto* x = find(c.id);
-    if (!x || is_terminal(x->row.state))
-      continue;
-    // What waits for a node comes first.
-    if (x->row.state != job_state::running)
-      return;
-    running.emplace_back(x, c.share);
+  x.look = clk.mono() + look_interval;
+  looks.insert({x.look, parent.row.id});
+}
+
+void job_queue::impl::look_no_more(job_id parent) {
+  auto i = splits.find(parent);
+  if (i == splits.end() || i->second.look == mono_time::max())
+    return;
+  looks.erase({std::exchange(i->second.look, mono_time::max()), parent});
+}
+
+void job_queue::impl::look_for_stragglers() {
+  auto now = clk.mono();
+  while (!looks.empty() && looks.begin()->first <= now) {
+    auto id = looks.begin()->second;
+    look_no_more(id);
+    if (auto* parent = find(id); parent && parent->row.state == job_state::waiting && parent->row.delegated())
+      look_at_parts(*parent);
   }
-  auto unit = time_of_a_share(parent);
-  for (auto& [x, share] : running) {
-    bool copied =
-      std::count_if(running.begin(), running.end(), [&, x = x](auto& y) { return same_work(x->row, y.first->row); })
-      > 1;
-    if (unit <= 0 || share <= 0 || copied || !x->holder)
+}
+
+void job_queue::impl::look_at_parts(entry& parent) {
+  std::map<work, candidate> parts;
+  std::vector<job_id> not_begun;
+  bool part_waits = false;
+  for (auto& c : parent.row.next.front().children) {
+    auto* x = find(c.id);
+    if (!x)
       continue;
-    auto* w = idle_worker_for(*x, *x->holder->node);
+    auto& part = parts[work_of(*x)];
+    const bool runs = x->row.state == job_state::running;
+    if (x->copy) {
+      ++part.copies;
+      const bool waits = x->row.state == job_state::queued || x->row.state == job_state::delayed;
+      part.copy_runs |= !waits && !is_terminal(x->row.state);
+      if (waits)
+        not_begun.push_back(c.id);
+    } else if (runs) {
+      part.part = x;
+      part.share = c.share;
+    } else {
+      part_waits |= !is_terminal(x->row.state);
+    }
+  }
+  // The node that was idle has died, was drained or has other work by now.
+  for (auto id : not_begun)
+    cancel_tree(*find(id),
+                error{errc::cancelled, "the node that was to make the same part once more did not begin it"});
+  auto unit = time_of_a_share(parent);
+  // What waits for a node comes first.
+  if (part_waits || unit <= 0 || parent.row.state != job_state::waiting)
+    return;
+  std::set<const worker_record*> taken;
+  for (auto& [_, x] : parts) {
+    if (!x.part || x.share <= 0 || x.copy_runs || x.copies >= most_copies)
+      continue;
+    look_later(parent);
+    auto* w = idle_worker_for(*x.part, taken);
     if (!w)
       continue;
-    auto speed = std::max(ready.speeds.relative(w->node->index, x->kind->index), 0.01);
-    running_part part{now - x->since, x->row.progress.fraction,
-                      milliseconds{static_cast<int64_t>(unit * share / speed)}};
-    if (worth_a_copy(part, config.stragglers))
-      copy_to(parent, *x, *w);
+    const auto now = clk.mono();
+    auto speed = std::max(ready.speeds.relative(w->node->index, x.part->kind->index), 0.01);
+    running_part part{now - x.part->since, x.part->row.progress.fraction,
+                      milliseconds{static_cast<int64_t>(unit * x.share / speed)}, now - x.part->moved};
+    if (!worth_a_copy(part, config.stragglers))
+      continue;
+    taken.insert(w);
+    copy_to(parent, *x.part, *w);
   }
 }
 
@@ -109,36 +169,51 @@ void job_queue::impl::copy_to(entry& parent, const entry& part, const worker_rec
   auto spec = part.row.spec;
   spec.id = {};
   spec.submission_id.clear();
+  spec.priority = parent.row.spec.priority;
   // The part has begun: whatever it was to wait for is over.
   spec.run_at = {};
   spec.needs.push_back(node_capability(where.node_name));
-  // A full queue, for one: the first one goes on anyway.
-  auto made = submit_now({std::move(spec)}, {});
+  // Another one is made where that is worth it.
+  spec.retry.max_attempts = 1;
+  auto made = submit_now({std::move(spec)}, {}, room::admitted);
   if (!made)
     return;
   auto id = made->front().id;
+  find(id)->copy = true;
   // No part of the progress: that is the part's, whoever makes it.
   parent.row.next.front().children.push_back({id, 0});
   // It waits for one more.
+  const bool looks_again = splits[parent.row.id].look != mono_time::max();
   stop_waiting(parent);
   wait_for_dependencies(parent);
+  if (looks_again)
+    look_later(parent);
   outbox.touch(parent, false);
 }
 
+void job_queue::impl::mark_copies(const std::vector<entry*>& children) {
+  std::set<work> known;
+  for (auto* x : children)
+    x->copy = !known.insert(work_of(*x)).second;
+}
+
 void job_queue::impl::end_copies(entry& done) {
+  const bool made = done.row.state == job_state::completed;
   auto* parent = delegating_parent(done);
-  if (!parent)
+  // A copy that failed says nothing of the part.
+  if (!parent || (done.copy && !made))
     return;
   std::vector<job_id> others;
   for (auto& c : parent->row.next.front().children)
-    if (auto* x = find(c.id); x && x != &done && !is_terminal(x->row.state) && same_work(x->row, done.row))
+    if (auto* x = find(c.id); x && x != &done && !is_terminal(x->row.state) && work_of(*x) == work_of(done))
       others.push_back(c.id);
-  // One that failed leaves the other a chance, if that has begun.
+  // A part that failed leaves its copy a chance, if that has begun.
+  const auto why = made ? "the same part was made by job " + done.row.id.str() + " first"
+                        : "job " + done.row.id.str() + ", which is the same part, has ended without making it";
   for (auto id : others)
     // The end of one may have ended the next.
-    if (auto* x = find(id); x && !is_terminal(x->row.state)
-                            && (done.row.state == job_state::completed || x->row.state != job_state::running))
-      cancel_tree(*x, error{errc::cancelled, "the same part was made by job " + done.row.id.str() + " first"});
+    if (auto* x = find(id); x && !is_terminal(x->row.state) && (made || x->row.state != job_state::running))
+      cancel_tree(*x, error{errc::cancelled, why});
 }
 
 std::string node_capability(std::string_view node_name) {

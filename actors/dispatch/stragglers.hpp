@@ -15,6 +15,8 @@ struct straggler_rules {
   double at_most = 0.5;
   /// And save at least so much.
   milliseconds worth{3'000};
+  /// What has begun just now says nothing.
+  milliseconds least_run{3'000};
 };
 
 /// A part that runs.
@@ -24,12 +26,15 @@ struct running_part {
   double fraction = 0;
   /// How long the whole part takes the node that would make a copy.
   milliseconds elsewhere{0};
+  /// For how long it has shown nothing new.
+  milliseconds still{0};
 };
 
 /// How long it still takes where it runs, as far as it shows; nothing: it has not begun to show.
 std::optional<milliseconds> time_left(const running_part& x);
 
-/// Is a copy worth it? One that shows nothing after twice the time that another node takes for all of it is.
+/// Is a copy worth it? One that shows nothing after twice the time that another node takes for all of it is; and one
+/// that has stopped for as long as that takes.
 bool worth_a_copy(const running_part& x, const straggler_rules& rules);
 
 /// What every worker of the node offers beside what it says.

@@ -42,10 +42,20 @@ void job_queue::impl::set_state(entry& e, job_state s) {
   ++e.queue->by_state[to];
   ++e.kind->by_state[to];
   bool was_running = e.row.state == job_state::running;
+  bool freed = was_running;
+  if (e.row.delegated()) {
+    auto idle = [](job_state x) { return x != job_state::running && !is_terminal(x); };
+    e.kind->handed_on -= idle(e.row.state);
+    e.kind->handed_on += idle(s);
+    freed |= is_terminal(s);
+  }
   e.row.state = s;
   outbox.touch(e, true);
-  if (was_running)
+  if (freed)
     ready.kind_changed(*e.kind);
+  if (was_running || s == job_state::running)
+    if (auto* parent = delegating_parent(e))
+      part_changed(*parent);
 }
 
 void job_queue::impl::leave_state(entry& e) {
@@ -72,6 +82,16 @@ void job_queue::impl::queue(entry& e) {
   leave_state(e);
   set_state(e, job_state::queued);
   ready.add(e);
+}
+
+void job_queue::impl::promote(entry& e) {
+  // What it has waited for another node counts.
+  const auto until = e.row.state == job_state::queued ? e.aside_until : mono_time::max();
+  leave_state(e);
+  e.row.spec.priority = 1;
+  set_state(e, job_state::queued);
+  ready.add(e);
+  e.aside_until = std::min(e.aside_until, until);
 }
 
 void job_queue::impl::delay(entry& e, milliseconds wait) {
@@ -102,9 +122,9 @@ void job_queue::impl::make_pending(entry& e) {
   ready.add(e);
 }
 
-void job_queue::impl::hold(entry& e, worker_record& w) {
+void job_queue::impl::hold(entry& e, worker_record& w, mono_time now) {
   e.holder = &w;
-  e.since = clk.mono();
+  e.since = e.moved = now;
   e.due = e.since + config.lease;
   leases.push_back(e);
   w.held.push_back(e);
@@ -144,7 +164,7 @@ void job_queue::impl::release_lease(entry& e) {
     silence.push_front(w);
 }
 
-void job_queue::impl::start(entry& e, worker_record& w) {
+void job_queue::impl::start(entry& e, worker_record& w, const instant& now) {
   ready.started(e, w);
   ready.remove(e);
   ++e.row.attempt;
@@ -152,12 +172,13 @@ void job_queue::impl::start(entry& e, worker_record& w) {
   e.row.lease_worker = w.id;
   e.row.worker_name = w.node_name;
   e.row.lease_embedded = w.embedded;
-  e.row.started = clk.wall();
+  e.row.started = now.wall;
   e.row.progress = {};
+  e.stale_progress = false;
   if (e.row.delegated())
     e.row.progress.fraction = e.row.next.front().to;
   set_state(e, job_state::running);
-  hold(e, w);
+  hold(e, w, now.mono);
   if (auto& n = *w.node; n.rules.state == node_state::quarantined) {
     n.probing = e.row.token();
     update_open(n);
@@ -195,16 +216,22 @@ void job_queue::impl::fail_attempt(entry& e, attempt_end end, error_class cls, e
     err.fields.resize(32);
   if (err.code == errc::none)
     err = error{errc::internal, "the worker reported a failure without a reason"};
+  auto& policy = e.row.spec.retry;
+  auto v = end == attempt_end::lost ? judge_loss(policy, e.row.failures, was_lost(e.row), random())
+                                    : judge_failure(policy, e.row.failures, cls, err.retry_after, random());
   record_attempt(e, end, cls, err, outcome);
   e.row.last_error = err;
   judge_probe(e, false, speaks_against_node(e.row.attempts.back()));
-  auto v = judge_failure(e.row.spec.retry, e.row.failures, cls, err.retry_after, random());
   if (v.burns_attempt)
     ++e.row.failures;
-  if (v.final)
+  if (v.final) {
     finish(e, job_state::failed, std::move(err));
-  else
+  } else if (v.delay > milliseconds{0}) {
     delay(e, v.delay);
+  } else {
+    e.rerun = true;
+    queue(e);
+  }
 }
 
 void job_queue::impl::interrupt(entry& e, std::string why) {
@@ -226,18 +253,20 @@ void job_queue::impl::interrupt(entry& e, std::string why) {
 void job_queue::impl::finish(entry& e, job_state s, error err) {
   std::vector<entry*> work{&e};
   auto end = [&](entry& x, job_state state) {
+    const auto left = x.stale_progress ? 0 : 1 - x.row.progress.fraction;
+    if (state == job_state::completed)
+      x.row.progress.fraction = 1;
     leave_state(x);
     x.row.finished = clk.wall();
     set_state(x, state);
     if (!x.row.spec.unique_key.empty())
       unique_keys.erase(x.row.spec.unique_key);
+    if (x.row.delegated())
+      forget_split(x);
     x.row.next.clear();
-    parents_told.erase(x.row.id);
-    parents_looked_at.erase(x.row.id);
-    moved_parents.erase(x.row.id);
     became_terminal(x);
     if (auto* parent = delegating_parent(x))
-      update_joint_progress(*parent);
+      update_joint_progress(*parent, &x, left);
   };
   if (s != job_state::completed)
     e.row.last_error = std::move(err);

@@ -1,5 +1,6 @@
 #include "actors/dispatch/queue_impl.hpp"
 #include "actors/dispatch/stragglers.hpp"
+#include "protocol/model/housekeeping.hpp"
 
 #include <algorithm>
 #include <unordered_set>
@@ -198,7 +199,7 @@ std::vector<worker_info> job_queue::workers() const {
   auto now = impl_->clk.mono();
   std::vector<worker_info> out;
   for (auto& [id, w] : impl_->workers) {
-    if (!w.connected)
+    if (!w.connected || is_housekeeper(w.kinds))
       continue;
     worker_info info{id, w.node_name, w.embedded,        w.kinds,  {},      w.capabilities,
                      {}, w.joined,    now - w.last_seen, w.tokens, w.in_use};

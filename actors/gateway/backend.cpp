@@ -312,15 +312,32 @@ void mesh_backend::find_scan(scan_id id, ports::completion<scan> done) {
   ask_coordinator<scan>(peers_.librarian, mesh::get_scan{id}, std::move(done), same<scan>);
 }
 
-// -- files and uploads
-// ----------------------------------------------------------------------------------------------------------
+// -- files and uploads ------------------------------------------------------------------------------------------------
 
-void mesh_backend::find_file(ports::wanted_file what, ports::completion<std::string> done) {
+void mesh_backend::find_file(ports::wanted_file what, ports::completion<ports::located_file> done) {
   auto found = config_.files->find(what);
   if (found)
-    done(*std::move(found));
+    done(ports::located_file{*std::move(found)});
+  else if (config_.far && found.error().code == errc::unavailable)
+    find_far_file(std::move(what), std::move(done));
   else
     done(for_outside(std::move(found).error()));
+}
+
+void mesh_backend::find_far_file(ports::wanted_file what, ports::completion<ports::located_file> done) {
+  mesh::read_file message{config_.certified_name, what.library, what.path};
+  auto answered = [this, what, done = std::move(done)](result<far_grant> x) {
+    if (x)
+      return done(ports::located_file{{}, config_.far->open(what.library, what.path, what.version, *x)});
+    // What of it is kept here can be sent without anybody's help.
+    auto last =
+      is_away(x.error()) || x.error().code == errc::timeout ? config_.far->last(what.library, what.path) : nullptr;
+    if (last)
+      return done(ports::located_file{{}, std::move(last)});
+    done(std::move(x).error());
+  };
+  ask_coordinator<mesh::file_grant>(peers_.file_desk, std::move(message), ports::completion<far_grant>{answered},
+                                    [this](mesh::file_grant& x) { return config_.address(x); });
 }
 
 result<std::string> mesh_backend::uploads_folder() {

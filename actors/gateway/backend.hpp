@@ -2,6 +2,7 @@
 
 #include "actors/cache/cache.hpp"
 #include "actors/gateway/coordinator_watch.hpp"
+#include "actors/gateway/far_reader.hpp"
 #include "actors/gateway/live_positions.hpp"
 #include "actors/gateway/near_files.hpp"
 #include "actors/media/executor_pool.hpp"
@@ -26,6 +27,7 @@ struct gateway_peers {
   mesh::node_admin nodes;
   /// The coordinator's.
   mesh::node_info node;
+  mesh::file_reader file_desk{};
   /// Of this node.
   mesh::supervisor root;
   /// Of this node; invalid where there is no worker.
@@ -50,6 +52,12 @@ struct gateway_config {
   const clock* time = nullptr;
   /// What this node's file server has moved, without a message. May be empty.
   std::function<std::optional<ports::file_traffic>()> traffic{};
+  /// Files that are not near; nullptr: there are none.
+  std::shared_ptr<far_reader> far{};
+  /// This node's, for the addresses of those; empty without certificates.
+  std::string certified_name{};
+  /// A grant of the coordinator's as this node can use it.
+  std::function<far_grant(const mesh::file_grant&)> address{};
 };
 
 /// ports::backend on the mesh. One actor asks on behalf of the network's threads; what the cache can answer never gets
@@ -106,7 +114,7 @@ public:
   void scans(ports::completion<std::vector<scan>> done) override;
   void find_scan(scan_id id, ports::completion<scan> done) override;
 
-  void find_file(ports::wanted_file what, ports::completion<std::string> done) override;
+  void find_file(ports::wanted_file what, ports::completion<ports::located_file> done) override;
   result<std::string> uploads_folder() override;
   void register_upload(ports::finished_upload upload, ports::request_context ctx,
                        ports::completion<submit_receipt> done) override;
@@ -162,6 +170,8 @@ private:
       done(std::move(x));
     };
   }
+  /// One that is not near.
+  void find_far_file(ports::wanted_file what, ports::completion<ports::located_file> done);
   void get_rendered(cache::load_spec spec, ports::completion<ports::rendered_ptr> done);
   void act(job_id id, mesh::job_action action, ports::completion<job> done);
   /// All nodes, for a client of the topic that has missed too much, or asks for the first time.

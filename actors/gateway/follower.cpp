@@ -12,7 +12,7 @@ namespace {
 
 using ping_atom = caf::atom_constant<caf::atom("ping")>;
 
-constexpr std::array addresses{"dispatcher", "librarian", "catalogue", "notifier", "node_info"};
+constexpr std::array addresses{"dispatcher", "librarian", "catalogue", "notifier", "node_info", "file_desk"};
 
 struct follower_state {
   follower_state() {
@@ -85,6 +85,7 @@ void located(self_ptr self) {
   connect("catalogue", h.catalogue);
   connect("notifier", h.events);
   connect("node_info", h.node);
+  connect("file_desk", h.files);
   ++s.life;
   s.epoch = 0;
   s.events = h.events;

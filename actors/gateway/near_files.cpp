@@ -4,16 +4,16 @@ namespace troupe::gateway {
 
 namespace {
 
-const error not_here{errc::unavailable, "the file is on another node and can't be read from this gateway: mount the "
-                                        "library there at the same path, or ask a gateway that has it"};
+const error not_here{errc::unavailable, "the file is on another node"};
 
 } // namespace
 
-near_files::near_files(std::string data_folder) : mounted_at_(data_folder), facts_{std::move(data_folder), {}} {
+near_files::near_files(std::string data_folder, std::shared_ptr<ports::files> here) :
+  files_(std::move(here)), beside_(true), mounted_at_(data_folder), facts_{std::move(data_folder), {}} {
 }
 
 near_files::near_files(std::shared_ptr<ports::files> files, std::string mounted_at) :
-  files_(std::move(files)), mounted_at_(std::move(mounted_at)) {
+  files_(std::move(files)), beside_(false), mounted_at_(std::move(mounted_at)) {
 }
 
 result<void> near_files::coordinator_is(std::string data_folder, std::string data_id) {
@@ -24,9 +24,10 @@ result<void> near_files::coordinator_is(std::string data_folder, std::string dat
   auto here = data();
   if (here)
     return {};
-  return {errc::unavailable, mounted_at_
-                               + " (node.data) is not the coordinator's data folder: pictures, renditions and "
-                                 "uploads are refused here until it is mounted there"};
+  return {errc::unavailable,
+          mounted_at_
+            + " (node.data) is not the coordinator's data folder: pictures and renditions are "
+              "fetched from the coordinator, and uploads are refused here until it is mounted there"};
 }
 
 near_files::facts near_files::present() const {
@@ -35,7 +36,7 @@ near_files::facts near_files::present() const {
 }
 
 result<std::string> near_files::data() const {
-  if (!files_)
+  if (beside_)
     return mounted_at_;
   auto coordinator = present();
   auto id = files_->read_text(mounted_at_ + "/node.id");
@@ -46,8 +47,10 @@ result<std::string> near_files::data() const {
 }
 
 result<std::string> near_files::find(const ports::wanted_file& what) const {
-  if (!files_)
-    return (what.root.empty() ? mounted_at_ : what.root) + "/" + what.path;
+  if (beside_) {
+    auto path = (what.root.empty() ? mounted_at_ : what.root) + "/" + what.path;
+    return what.library && !files_->version_of(path) ? result<std::string>{not_here} : path;
+  }
   auto root = what.root;
   const auto theirs = present().folder;
   // Uploads and downloads are libraries within the data folder.

@@ -8,12 +8,13 @@
 
 namespace troupe::gateway {
 
-/// Which of the coordinator's files can be read and written on this node, and where. The one place that knows it: what
-/// a node does not have is refused here, until other nodes can be asked for it. Thread safe.
+/// Which of the coordinator's files can be read and written on this node, and where. The one place that knows it; what
+/// is not here is read from afar (far_reader). Thread safe.
 class near_files {
 public:
-  /// The coordinator is in this process: all of them, where it says.
-  explicit near_files(std::string data_folder);
+  /// The coordinator is in this process: all of them, where it says, but what `here` does not find in a library may be
+  /// on another node.
+  near_files(std::string data_folder, std::shared_ptr<ports::files> here);
   /// On another node: the data folder if it is mounted at `mounted_at`, which its node.id proves each time; a library
   /// if it is mounted at the same path as there, which the size and the time of each file prove.
   near_files(std::shared_ptr<ports::files> files, std::string mounted_at);
@@ -38,8 +39,9 @@ private:
   /// The data folder on this node.
   result<std::string> data() const;
 
-  /// nullptr: the coordinator is in this process.
-  std::shared_ptr<ports::files> files_;
+  const std::shared_ptr<ports::files> files_;
+  /// The coordinator is in this process.
+  const bool beside_;
   std::string mounted_at_;
   mutable std::mutex mutex_;
   facts facts_;

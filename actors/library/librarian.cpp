@@ -55,14 +55,7 @@ void send_updates(librarian_ptr self) {
 
 // -- libraries --------------------------------------------------------------------------------------------------------
 
-/// The folder was looked at: writes the row, or says what is wrong.
-void write_library(librarian_ptr self, const library& what, const error& problem,
-                   caf::typed_response_promise<library> reply) {
-  if (problem.code != errc::none) {
-    self->state.pending.erase(what.id);
-    reply.deliver(mesh::to_caf({errc::validation, problem.message}));
-    return;
-  }
+void write_library(librarian_ptr self, const library& what, caf::typed_response_promise<library> reply) {
   ports::unit_of_work unit;
   unit.catalogue.libraries.push_back(what);
   commit(self, std::move(unit), [self, reply, what](const error* err) mutable {
@@ -75,6 +68,25 @@ void write_library(librarian_ptr self, const library& what, const error& problem
     touch(self, what.category);
     self->state.config.libraries_changed();
     reply.deliver(what);
+  });
+}
+
+/// What this node does not see may keep its root, as long as a worker has it there.
+void keep_elsewhere(librarian_ptr self, const library& what, const error& problem,
+                    caf::typed_response_promise<library> reply) {
+  auto old = self->state.libraries.find(what.id);
+  const bool moved = old == self->state.libraries.end() || old->second.root != what.root;
+  auto refuse = [self, reply, what, problem]() mutable {
+    self->state.pending.erase(what.id);
+    reply.deliver(mesh::to_caf({errc::validation, problem.message}));
+  };
+  if (moved)
+    return refuse();
+  ask_elsewhere(self, what, [self, reply, what, refuse](bool elsewhere) mutable {
+    if (elsewhere)
+      write_library(self, what, reply);
+    else
+      refuse();
   });
 }
 
@@ -127,7 +139,13 @@ caf::result<library> put_library(librarian_ptr self, library what, bool is_new) 
                                                + ": not a folder that this node can read; check the path and its "
                                                  "rights"};
     },
-    [self, reply, what](const error& problem) { write_library(self, what, problem, reply); });
+    [self, reply, what, is_new](const error& problem) mutable {
+      if (problem.code == errc::none)
+        return write_library(self, what, reply);
+      if (is_new)
+        return add_elsewhere(self, what, problem, reply);
+      keep_elsewhere(self, what, problem, reply);
+    });
   return reply;
 }
 
@@ -193,6 +211,7 @@ librarian_self::behavior_type librarian(librarian_ptr self, librarian_config con
     [self](const dispatch::job_changed& x) { on_job_changed(self, *x.item); },
     [self](load_atom) { load(self); },
     [self](resubmit_atom) { submit_held(self); },
+    [self](elsewhere_atom) { look_elsewhere(self); },
     [self](check_atom) {
       self->state.check_queued = false;
       check_scans(self);

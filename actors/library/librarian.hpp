@@ -20,10 +20,13 @@ struct librarian_config {
   std::function<void()> catalogue_changed;
   /// Called when a library was added, edited or removed, or a scan of it has ended. Like catalogue_changed.
   std::function<void()> libraries_changed = [] {};
-  /// What a worker has to offer to scan this library (job_spec::needs).
-  std::function<std::vector<std::string>(library_id)> scan_needs = [](library_id) {
+  /// What a worker has to offer to scan a library (job_spec::needs). `elsewhere`: this node does not see it, but a
+  /// worker of another one does.
+  std::function<std::vector<std::string>(library_id, bool elsewhere)> scan_needs = [](library_id, bool) {
     return std::vector<std::string>{};
   };
+  /// So long does a library that this node does not see wait for a worker that has it, before it is refused.
+  milliseconds elsewhere_limit{6'000};
   /// While videos change, "library_update" goes out at most this often a category.
   milliseconds update_interval{250};
   /// So long does a batch of a scan wait for room in the queue; then its scanner is told to come back.
@@ -37,6 +40,8 @@ struct librarian_peers {
   mesh::job_client jobs;
   store_reader reader;
   mesh::notifier notifier;
+  /// Who says which libraries workers have; none: nobody has any.
+  mesh::node_admin nodes;
 };
 
 /// A scan that has not ended.
@@ -59,15 +64,26 @@ struct held_submission {
   mono_time until{};
 };
 
+/// A library that this node does not see: there for everybody, until it turns out that no worker has it either.
+struct library_trial {
+  library what;
+  /// Why it is not seen here.
+  error problem;
+  caf::typed_response_promise<library> reply;
+  mono_time until{};
+};
+
 using load_atom = caf::atom_constant<caf::atom("load")>;
 using check_atom = caf::atom_constant<caf::atom("check")>;
 using resubmit_atom = caf::atom_constant<caf::atom("resubmit")>;
 using update_atom = caf::atom_constant<caf::atom("update")>;
+using elsewhere_atom = caf::atom_constant<caf::atom("elsewhere")>;
 
 /// The librarian with what the dispatcher tells it and what it sends to itself.
 using librarian_self =
   mesh::librarian::extend_with<dispatch::observer>::extend<mesh::tell<load_atom>, mesh::tell<update_atom>,
-                                                           mesh::tell<resubmit_atom>, mesh::tell<check_atom>>;
+                                                           mesh::tell<resubmit_atom>, mesh::tell<check_atom>,
+                                                           mesh::tell<elsewhere_atom>>;
 
 struct librarian_state {
   librarian_state() = default;
@@ -82,6 +98,7 @@ struct librarian_state {
   std::unordered_map<library_id, library> pending;
   std::unordered_map<scan_id, active_scan> scans;
   std::deque<held_submission> held;
+  std::vector<library_trial> trials;
   /// Scans that have ended, until the store has their rows.
   std::unordered_map<scan_id, scan> ended;
   /// Categories whose listeners have not yet been told that something changed.

@@ -25,6 +25,16 @@ constexpr std::chrono::seconds read_timeout{10};
 /// Reads libraries and unfinished scans from the store; makes the built-in libraries; tries again until it works.
 void load(librarian_ptr self);
 
+// -- librarian_elsewhere.cpp
+/// Adds a library that this node does not see (`problem` says why not), if a worker turns out to have it within the
+/// limit; answers the request.
+void add_elsewhere(librarian_ptr self, const library& what, const error& problem,
+                   caf::typed_response_promise<library> reply);
+/// Which of these trials are over.
+void look_elsewhere(librarian_ptr self);
+/// Does a worker of another node have the library, and this node has no such folder?
+void ask_elsewhere(librarian_ptr self, const library& what, std::function<void(bool)> then);
+
 // -- librarian_videos.cpp
 caf::result<mesh::done> drop_video(librarian_ptr self, mesh::remove_video what);
 caf::result<video_detail> change_video(librarian_ptr self, mesh::edit_video what);

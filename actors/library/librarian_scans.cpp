@@ -35,6 +35,19 @@ void submit_scan(librarian_ptr self, const scan& item, const job_spec& spec, caf
       });
 }
 
+void write_and_submit(librarian_ptr self, const scan& item, job_spec spec, caf::typed_response_promise<scan> reply) {
+  ports::unit_of_work unit;
+  unit.catalogue.scans.push_back(item);
+  commit(self, std::move(unit), [self, reply, item, spec = std::move(spec)](const error* err) mutable {
+    if (err) {
+      self->state.scans.erase(item.id);
+      reply.deliver(mesh::to_caf(*err));
+      return;
+    }
+    submit_scan(self, item, spec, reply);
+  });
+}
+
 /// What a batch says of its scan.
 void take_counters(scan& item, const mesh::scan_batch& x) {
   set_phase(item, x.phase);
@@ -74,7 +87,6 @@ caf::result<scan> start_scan(librarian_ptr self, const mesh::scan_library& x) {
   spec.kind = "scan";
   spec.payload = encode(scan_payload{active.item.id, x.id, home->second.root});
   spec.unique_key = "scan:" + x.id.str();
-  spec.needs = st.config.scan_needs(x.id);
   spec.request_id = x.request_id;
   spec.traceparent = x.traceparent;
   // In memory before the first await: a second request gets this one.
@@ -82,15 +94,9 @@ caf::result<scan> start_scan(librarian_ptr self, const mesh::scan_library& x) {
   st.scans.emplace(item.id, std::move(active));
   queue_check(self);
   auto reply = self->make_response_promise<scan>();
-  ports::unit_of_work unit;
-  unit.catalogue.scans.push_back(item);
-  commit(self, std::move(unit), [self, reply, item, spec](const error* err) mutable {
-    if (err) {
-      self->state.scans.erase(item.id);
-      reply.deliver(mesh::to_caf(*err));
-      return;
-    }
-    submit_scan(self, item, spec, reply);
+  ask_elsewhere(self, home->second, [self, reply, item, spec](bool elsewhere) mutable {
+    spec.needs = self->state.config.scan_needs(item.library, elsewhere);
+    write_and_submit(self, item, std::move(spec), reply);
   });
   return reply;
 }

@@ -237,25 +237,36 @@ std::optional<job_target> target_of(const job& x) {
   return std::nullopt;
 }
 
-std::vector<std::string> files_of_result(const job& x) {
+std::vector<std::string> outputs_of(const job& x, const std::string& text) {
   std::vector<std::string> out;
-  auto add = [&](const std::string& file) {
+  if (x.spec.kind == "ingest") {
+    if (auto made = work::decode_ingest_result(text))
+      for (auto& picture : made->item.thumbnails)
+        out.push_back(picture.file);
+  } else if (x.spec.kind == "transcode" || x.spec.kind == "hls") {
+    if (auto made = work::decode_transcode_result(text))
+      out.push_back(made->item.file);
+  } else if (x.spec.kind == "storyboard") {
+    if (auto made = work::decode_storyboard_result(text))
+      out.push_back(made->item.folder);
+  } else if (x.spec.kind == "download") {
+    if (auto made = work::decode_download_result(text))
+      out.push_back("downloads/" + made->relative_path);
+  } else if (x.spec.kind == "encode_chunk" || x.spec.kind == "encode_audio") {
+    // A film that is silent has no file of its sound.
+    if (auto made = work::decode_piece_result(text); made && !made->file.empty())
+      out.push_back(made->file);
+  }
+  return out;
+}
+
+std::vector<std::string> files_of_result(const job& x) {
+  auto out = outputs_of(x, x.result);
+  std::erase_if(out, [&](const std::string& file) {
     auto owner = work::owner_of(name_of(file));
     bool ours = file.starts_with("artwork/") || file.starts_with("renditions/");
-    if (ours && owner && owner->job == x.id && file.find("..") == std::string::npos)
-      out.push_back(file);
-  };
-  if (x.spec.kind == "ingest") {
-    if (auto made = work::decode_ingest_result(x.result))
-      for (auto& picture : made->item.thumbnails)
-        add(picture.file);
-  } else if (x.spec.kind == "transcode" || x.spec.kind == "hls") {
-    if (auto made = work::decode_transcode_result(x.result))
-      add(made->item.file);
-  } else if (x.spec.kind == "storyboard") {
-    if (auto made = work::decode_storyboard_result(x.result))
-      add(made->item.folder);
-  }
+    return !ours || !owner || owner->job != x.id || file.find("..") != std::string::npos;
+  });
   return out;
 }
 

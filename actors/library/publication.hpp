@@ -34,6 +34,8 @@ struct job_target {
   library_id library;
 };
 std::optional<job_target> target_of(const job& x);
+/// dispatcher_config::outputs_of. A result that can't be read names none.
+std::vector<std::string> outputs_of(const job& x, const std::string& result);
 /// The files and folders that the result of such a job names, relative to the data folder: only what carries the job's
 /// own id.
 std::vector<std::string> files_of_result(const job& x);

@@ -58,6 +58,14 @@ attempt_outcome run_attempt(attempt& a, const work_function& work) {
   return out;
 }
 
+std::shared_ptr<void> take_gpu(const workshop& shop, media_profile& profile) {
+  if (!profile.hardware || !shop.gpu)
+    return nullptr;
+  auto session = shop.gpu->take();
+  profile.hardware = session != nullptr;
+  return session;
+}
+
 scratch_folder::scratch_folder(const workshop& shop, const lease_token& token) :
   files_(*shop.files), path_(shop.data_folder + "/tmp/" + token.str()) {
 }
@@ -82,12 +90,30 @@ result<source> open_source(const workshop& shop, const std::string& path) {
                 file->version};
 }
 
-namespace {
-
-/// A mount that has gone away shows no files, or none that may be read.
-bool may_be_a_mount(errc code) {
+bool may_be_a_mount(errc code) noexcept {
   return code == errc::not_found || code == errc::forbidden || code == errc::io;
 }
+
+work_function in_proved_data(workshop shop, shop_function work) {
+  return [shop = std::move(shop), work = std::move(work)](attempt& a) -> result<std::string> {
+    if (!shop.prove_data)
+      return work(a, shop);
+    auto proved = shop.prove_data();
+    if (!proved) {
+      a.cls = error_class::transient;
+      return std::move(proved).error();
+    }
+    auto mine = shop;
+    mine.files = std::move(*proved);
+    auto made = work(a, mine);
+    // A mount that can't be written in any more, say, looks like something that is not allowed, for good.
+    if (!made && may_be_a_mount(made.error().code) && !shop.prove_data())
+      a.cls = error_class::transient;
+    return made;
+  };
+}
+
+namespace {
 
 /// On another node the same job may find its file.
 void blame_the_mount(attempt& a, const workshop& shop, errc code) {
@@ -119,7 +145,7 @@ result<source> open_source(attempt& a, const workshop& shop, const located& wher
 }
 
 result<void> publish_file(attempt& a, const workshop& shop, const std::string& from, const std::string& file) {
-  if (shop.far)
+  if (!shop.shares_data)
     return shop.far->push(a, from, file);
   return shop.files->publish(from, shop.data_folder + "/" + file);
 }

@@ -2,6 +2,7 @@
 
 #include "actors/media/byte_supply.hpp"
 #include "actors/media/executor_set.hpp"
+#include "actors/media/gpu_sessions.hpp"
 #include "protocol/model/worker.hpp"
 #include "protocol/ports/files.hpp"
 #include "protocol/ports/http_client.hpp"
@@ -82,6 +83,9 @@ struct workshop {
   std::shared_ptr<ports::files> files;
   /// Absolute, as this worker sees it.
   std::string data_folder;
+  /// Proves that it is the coordinator's, and gives files for one attempt by which it stays that very folder until they
+  /// are gone, whatever is mounted there meanwhile. Blocks. Empty: there is nothing to prove (see `far`).
+  std::function<result<std::shared_ptr<ports::files>>()> prove_data;
   /// Widths of the pictures that are made of a video, pixels; never upscaled.
   std::vector<uint32_t> thumbnail_widths{320, 640, 1280};
   /// Each of them as WebP, too.
@@ -97,12 +101,32 @@ struct workshop {
   std::function<result<located>(library_id library, const std::string& relative, const std::string& path)> place_of;
   /// This node has its libraries from elsewhere, so that a file which is not there may well be on another node.
   bool mounted_libraries = false;
-  /// Files of other nodes; nullptr where the coordinator's data folder is mounted, and everything is here.
+  /// The coordinator's data folder is here: what is made goes into it, and parts of a film are read from it. Else all
+  /// that goes by `far`.
+  bool shares_data = true;
+  /// Files of other nodes; nullptr where none can be fetched.
   std::shared_ptr<far_files> far;
+  /// Of the node's graphics cards; nullptr: they are not counted.
+  std::shared_ptr<gpu_sessions> gpu;
 };
+
+/// A session of a card for an encode that may use one, to be held while it runs. Where all are taken the encode is one
+/// in software from now on (`profile.hardware`).
+std::shared_ptr<void> take_gpu(const workshop& shop, media_profile& profile);
 
 /// One kind of work from start to end: the result's JSON. Runs on the attempt's thread; throws nothing.
 using work_function = std::function<result<std::string>(attempt&)>;
+
+/// The same, in a workshop that is given for this attempt.
+using shop_function = std::function<result<std::string>(attempt&, const workshop&)>;
+
+/// Work whose files below the data folder are all of the folder that was proved when the attempt began. Where it can't
+/// be proved the attempt fails, and that is transient: another node may have it. So is what fails after that, as far as
+/// it may come of a folder that can't be proved any more.
+work_function in_proved_data(workshop shop, shop_function work);
+
+/// Could the error be what a mount that has gone away looks like? It shows no files, or none that may be read.
+bool may_be_a_mount(errc code) noexcept;
 
 /// What `work` made of an attempt: cancelled when it was stopped, otherwise completed or failed.
 attempt_outcome run_attempt(attempt& a, const work_function& work);

@@ -24,7 +24,7 @@ result<T> read(std::string_view from, std::string_view what, F fill) {
   if (!doc->is_object())
     return {errc::validation, std::string{what} + ": must be a JSON object"};
   try {
-    T x;
+    T x{};
     if (auto problem = fill(*doc, x); !problem.empty())
       return {errc::validation, std::string{what} + ": " + problem};
     return x;
@@ -82,6 +82,8 @@ std::string encode(const piece_result& x) {
   json out{{"file", x.file}, {"size", x.size}};
   if (!x.is_sound)
     out["piece"] = to_value(x.piece);
+  if (!x.empty.empty())
+    out["empty"] = x.empty;
   return text(out);
 }
 
@@ -94,6 +96,8 @@ result<piece_result> decode_piece_result(std::string_view from) {
       x.piece = chunk_piece_from(*piece);
     else
       x.is_sound = true;
+    if (auto empty = doc.find("empty"); empty != doc.end())
+      x.empty = empty->get<std::vector<uint32_t>>();
     // It becomes part of a path.
     if (x.file.find("..") != std::string::npos || (!x.file.empty() && !x.file.starts_with("pieces/")))
       return "file must be below pieces/";

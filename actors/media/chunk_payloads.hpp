@@ -28,14 +28,16 @@ result<split_film> decode_split_film(std::string_view json);
 std::string encode_chunk_payload(uint32_t index);
 result<uint32_t> decode_chunk_payload(std::string_view json);
 
-/// {"file","size","piece":{…}} of encode_chunk, {"file","size"} of encode_audio, whose file is empty for a film that
-/// has nothing beside its pictures. `file` is relative to the data folder.
+/// {"file","size","piece":{…}} of encode_chunk, {"file","size","empty"} of encode_audio, whose file is empty for a film
+/// that has nothing beside its pictures. `file` is relative to the data folder.
 struct piece_result {
   std::string file;
   uint64_t size = 0;
   /// Index ~0: sound.
   chunk_piece piece{};
   bool is_sound = false;
+  /// Of the sound: streams of the source of which nothing came.
+  std::vector<uint32_t> empty{};
 };
 std::string encode(const piece_result& x);
 result<piece_result> decode_piece_result(std::string_view json);

@@ -118,9 +118,6 @@ result<std::string> encode_audio(attempt& a, const workshop& shop) {
   auto body = a.execute(request_for(exec::op::encode_audio, *src),
                         {src->file.file, std::make_shared<const unique_fd>(std::move(*output))},
                         within(a, 0, 1, "transcode", "making the sound"));
-  if (!body && body.error().code == errc::unprocessable)
-    // It has nothing beside its pictures.
-    return encode(piece_result{.is_sound = true});
   if (!body)
     return reason_of(a, shop, src->file, std::move(body).error());
   auto made = exec::decode_transcode_answer(*body);
@@ -128,10 +125,14 @@ result<std::string> encode_audio(attempt& a, const workshop& shop) {
     return std::move(made).error();
   a.operation = made->operation;
   TROUPE_TRY(check_unchanged(a, shop, src->file));
+  if (made->nothing)
+    // A film of pictures only.
+    return encode(piece_result{.file = {}, .is_sound = true});
   auto out = publish_piece(a, shop, path, *extension, a.what().parent);
   if (!out)
     return std::move(out).error();
   out->is_sound = true;
+  out->empty = made->empty;
   return encode(*out);
 }
 

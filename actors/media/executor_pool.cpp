@@ -71,6 +71,7 @@ executor_operation admit(pool_pointer self, const std::shared_ptr<executor_opera
   out.progress = what->progress;
   out.open = what->open;
   out.need = what->need;
+  out.coming = what->coming;
   out.done = [self, id = what->id](executor_answer answer) {
     if (auto node = self->state.open.extract(id); !node.empty())
       pool_state::answer(*node.mapped(), std::move(answer));
@@ -95,7 +96,12 @@ pool_impl::behavior_type pool(pool_pointer self, executor_config config,
           caf::anon_send(to, child_ended{number, x});
       }};
   };
+  const bool curious = static_cast<bool>(config.encoders);
   state.set = std::make_unique<executor_set>(std::move(config), std::move(children), *clk, wire);
+  if (curious) {
+    state.set->learn();
+    settle(self);
+  }
   return {
     [self](run_operation& x) {
       self->state.set->submit(admit(self, x.what));

@@ -98,6 +98,35 @@ bool executor_set::none_ready() const noexcept {
                       [](auto& x) { return x.second.state == phase::idle || x.second.state == phase::busy; });
 }
 
+void executor_set::learn() {
+  learning_ = !encoders_;
+  pump();
+}
+
+void executor_set::tell_encoders(std::vector<std::string> names) {
+  learning_ = false;
+  if (encoders_ == names)
+    return;
+  encoders_ = std::move(names);
+  if (config_.encoders)
+    config_.encoders(*encoders_);
+}
+
+void executor_set::tell_failed_start(const error& why) {
+  learn_at_ = clock_.mono() + config_.max_backoff;
+  if (!learning_ || stopping_ || untested_ == why.message)
+    return;
+  untested_ = why.message;
+  if (config_.encoders)
+    config_.encoders(why);
+}
+
+/// Processes that should be on their way up.
+size_t executor_set::wanted() const noexcept {
+  const bool to_learn = learning_ && executors_.empty() && clock_.mono() >= learn_at_;
+  return std::max<size_t>(waiting(), to_learn ? 1 : 0);
+}
+
 void executor_set::pump() {
   while (auto to = idle_one()) {
     auto first = take_first();
@@ -108,7 +137,7 @@ void executor_set::pump() {
   auto starting = static_cast<size_t>(
     std::count_if(executors_.begin(), executors_.end(), [](auto& x) { return x.second.state == phase::starting; }));
   // One that is on its way out still counts: the limit is about processes.
-  while (!stopping_ && starting < waiting() && executors_.size() < config_.executors && clock_.mono() >= next_start_) {
+  while (!stopping_ && starting < wanted() && executors_.size() < config_.executors && clock_.mono() >= next_start_) {
     auto before = executors_.size();
     start_one();
     if (executors_.size() == before)
@@ -122,6 +151,7 @@ void executor_set::start_one() {
   auto child = children_->spawn(config_.program, wire_(number));
   if (!child) {
     note_crash();
+    tell_failed_start(child.error());
     if (none_ready())
       refuse_first(child.error(), error_class::transient);
     return;
@@ -200,99 +230,11 @@ executor_set::executor* executor_set::runs(uint64_t operation) noexcept {
   return nullptr;
 }
 
-void executor_set::ask_for_output(executor& of, const std::string& body) {
-  auto wish = exec::decode_open_request(body);
-  if (!wish)
-    return end(of, wish.error(), error_class::crash);
-  // A name twice would overwrite what is there already; so many names, or a name like a path, is an executor that is
-  // not itself any more.
-  if (!exec::valid_output_name(wish->name) || of.outputs.size() >= exec::max_outputs
-      || !of.outputs.insert(wish->name).second)
-    return end(of, {errc::protocol, "the executor asked for an output that it may not have and was ended"},
-               error_class::crash);
-  if (!of.operation->open)
-    return answer_open(of, wish->id, error{errc::protocol, "this operation has no further outputs"});
-  of.operation->open(wish->id, std::move(wish->name));
-}
-
-void executor_set::answer_open(executor& of, uint64_t id, result<unique_fd> file) {
-  exec::open_answer answer{id, std::nullopt};
-  std::vector<unique_fd> descriptors;
-  if (file)
-    descriptors.push_back(std::move(*file));
-  else
-    answer.refusal = {file.error().code, default_class(file.error().code), file.error().message};
-  if (auto sent =
-        of.child->send({exec::frame_type::opened, of.operation->id, exec::encode(answer)}, std::move(descriptors));
-      !sent)
-    end(of, sent.error(), error_class::transient);
-}
-
-void executor_set::opened(uint64_t operation, uint64_t id, result<unique_fd> file) {
-  auto x = runs(operation);
-  if (!x || x->state != phase::busy)
-    return;
-  lives(*x);
-  answer_open(*x, id, std::move(file));
-}
-
 void executor_set::lives(executor& x) {
   if (x.state != phase::busy)
     return;
   x.patience = config_.stall_timeout;
   x.deadline = std::min(x.needs.empty() ? clock_.mono() + x.patience : mono_time::max(), stop_by_);
-}
-
-void executor_set::ask_for_bytes(executor& of, const std::string& body) {
-  auto wish = exec::decode_need_request(body);
-  if (!wish)
-    return end(of, wish.error(), error_class::crash);
-  if (of.state != phase::busy)
-    return;
-  auto& asked = of.operation->request;
-  const bool within =
-    wish->length > 0 && wish->length <= asked.source_size && wish->offset <= asked.source_size - wish->length;
-  if (!asked.ranged || !within || of.needs.size() >= exec::max_needs || of.needs.contains(wish->id))
-    return end(of, {errc::protocol, "the executor asked for bytes that it may not have and was ended"},
-               error_class::crash);
-  if (of.needs.empty())
-    of.patience = std::max(of.deadline - clock_.mono(), milliseconds{0});
-  const byte_span wanted{wish->offset, wish->offset + wish->length};
-  of.needs.emplace(wish->id, wanted);
-  of.deadline = stop_by_;
-  if (!of.operation->need)
-    return supplied(of.operation->id, wish->id, error{errc::protocol, "nobody supplies the source of this operation"});
-  of.operation->need(wish->id, wanted);
-}
-
-void executor_set::answer_need(executor& of, uint64_t id, const result<byte_span>& there) {
-  exec::have_answer answer;
-  answer.id = id;
-  if (there) {
-    answer.offset = there->begin;
-    answer.length = there->end - there->begin;
-  } else {
-    // The file is not bad, whatever the reason: another attempt may get it.
-    answer.refusal = {there.error().code, error_class::transient, there.error().message};
-  }
-  if (auto sent = of.child->send({exec::frame_type::have, of.operation->id, exec::encode(answer)}, {}); !sent)
-    end(of, sent.error(), error_class::transient);
-}
-
-void executor_set::supplied(uint64_t operation, uint64_t id, result<byte_span> there) {
-  auto x = runs(operation);
-  if (!x || x->state != phase::busy)
-    return;
-  auto node = x->needs.extract(id);
-  if (node.empty())
-    return;
-  auto& wanted = node.mapped();
-  if (there
-      && (there->begin > wanted.begin || there->end < wanted.end || there->end > x->operation->request.source_size))
-    there = error{errc::internal, "other bytes of the source were supplied than were asked for"};
-  if (x->needs.empty())
-    x->deadline = std::min(clock_.mono() + x->patience, stop_by_);
-  answer_need(*x, id, there);
 }
 
 void executor_set::keep_line(executor& of, const std::string& body) {
@@ -317,11 +259,13 @@ void executor_set::on_frame(uint64_t number, exec::frame what) {
     if (auto ready = exec::decode_readiness(what.body); !ready || ready->version != exec::protocol_version)
       return end(x, {errc::protocol, "the executor speaks another version: install all programs from one build"},
                  error_class::transient);
+    const bool was_for_this = learning_ && waiting() == 0;
+    tell_encoders(std::move(exec::decode_readiness(what.body)->encoders));
     if (x.state != phase::starting)
       return;
     x.state = phase::idle;
     x.deadline = clock_.mono() + config_.idle_timeout;
-    stopping_ ? shut_down(x) : pump();
+    stopping_ || was_for_this ? shut_down(x) : pump();
     return;
   }
   if (what.type == exec::frame_type::log)
@@ -338,6 +282,8 @@ void executor_set::on_frame(uint64_t number, exec::frame what) {
     return ask_for_output(x, what.body);
   if (what.type == exec::frame_type::need)
     return ask_for_bytes(x, what.body);
+  if (what.type == exec::frame_type::coming)
+    return take_hint(x, what.body);
   executor_answer answer;
   if (what.type == exec::frame_type::done) {
     answer.body = std::move(what.body);
@@ -397,6 +343,8 @@ void executor_set::on_exit(uint64_t number, ports::child_exit exit) {
   auto cls = x.reason.code != errc::none ? x.cls
              : why.code == errc::crash   ? error_class::crash
                                          : default_class(why.code);
+  if (never_ready)
+    tell_failed_start(why);
   if (x.operation)
     finish(x, {why, cls, {}, {}});
   else if (never_ready && none_ready())
@@ -439,7 +387,9 @@ mono_time executor_set::next_deadline() const {
   auto first = mono_time::max();
   for (auto& [number, x] : executors_)
     first = std::min(first, x.deadline);
-  if (waiting() > 0 && executors_.size() < config_.executors && next_start_ > clock_.mono())
+  if (learning_ && !stopping_ && executors_.empty())
+    first = std::min(first, std::max(learn_at_, next_start_));
+  if (!stopping_ && waiting() > 0 && executors_.size() < config_.executors && next_start_ > clock_.mono())
     first = std::min(first, next_start_);
   return first;
 }

@@ -12,6 +12,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 
 namespace troupe::work {
@@ -39,6 +40,9 @@ struct executor_config {
   /// Before the next start after the second crash in a row; doubles with each further one.
   milliseconds first_backoff{500};
   milliseconds max_backoff{30'000};
+  /// libav's names of the encoders that passed their tests, as the executor that was started last says, or lost one
+  /// since; an error when none could be started before anything was known. Each time that it changes; must not block.
+  std::function<void(const result<std::vector<std::string>>&)> encoders{};
 };
 
 /// How an operation ended.
@@ -69,6 +73,9 @@ struct executor_operation {
   /// Of a ranged request: the executor asks for these bytes of the source, which were checked to be within it; answer
   /// with executor_set::supplied, whose limits are the supplier's. Empty: asking is answered with a refusal.
   std::function<void(uint64_t id, byte_span wanted)> need;
+  /// Of a ranged request: what the executor is going to read next, checked to be within the source; a hint. May be
+  /// empty.
+  std::function<void(std::vector<byte_span> coming)> coming;
   /// Called exactly once, unless the set is destroyed before.
   std::function<void(executor_answer)> done;
 };
@@ -101,6 +108,9 @@ public:
   executor_set& operator=(const executor_set&) = delete;
 
   void submit(executor_operation operation);
+  /// Starts an executor, and every max_backoff another one, until one has told its encoders; without work
+  /// it ends then.
+  void learn();
   /// One that waits is answered at once with errc::cancelled; one that runs when its process is killed and reaped.
   /// Unknown ids are ignored.
   void cancel(uint64_t operation);
@@ -152,7 +162,10 @@ private:
   };
 
   void pump();
+  size_t wanted() const noexcept;
   void start_one();
+  void tell_encoders(std::vector<std::string> names);
+  void tell_failed_start(const error& why);
   void give(executor& to, std::unique_ptr<executor_operation> operation);
   void finish(executor& of, executor_answer answer);
   void end(executor& which, error reason, error_class cls);
@@ -162,6 +175,7 @@ private:
   void ask_for_output(executor& of, const std::string& body);
   void answer_open(executor& of, uint64_t id, result<unique_fd> file);
   void ask_for_bytes(executor& of, const std::string& body);
+  void take_hint(executor& of, const std::string& body);
   void answer_need(executor& of, uint64_t id, const result<byte_span>& there);
   /// A sign of life.
   void lives(executor& x);
@@ -181,6 +195,11 @@ private:
   std::map<uint64_t, executor> executors_;
   std::map<uint8_t, std::deque<std::unique_ptr<executor_operation>>> waiting_;
   uint64_t next_executor_ = 1;
+  bool learning_ = false;
+  mono_time learn_at_{};
+  std::optional<std::vector<std::string>> encoders_;
+  /// Why none could be started, as it was told.
+  std::string untested_;
   uint32_t crashes_in_a_row_ = 0;
   mono_time next_start_{};
   bool stopping_ = false;

@@ -74,14 +74,17 @@ result<source> far_files::open(attempt& a, library_id library, const std::string
   what.node = there->node;
   // The address that is there serves first.
   auto first = std::make_shared<std::string>(std::move(there->url));
-  auto remote =
-    sources_->open(what, [this, token, library, path, version = there->version, first, name]() -> result<std::string> {
+  auto remote = sources_->open(
+    what,
+    [this, token, library, path, node = there->node, version = there->version, first, name]() -> result<std::string> {
       if (!first->empty())
         return std::exchange(*first, {});
       auto fresh = desk_.to_read(token, library, path);
       if (!fresh)
         return std::move(fresh).error();
-      if (fresh->version != version)
+      // Another node may number it differently.
+      const auto same = fresh->node == node ? fresh->version == version : same_content(fresh->version, version);
+      if (!same)
         return {errc::conflict, name + ": the file was changed while it was read"};
       return fresh->url;
     });

@@ -19,8 +19,8 @@ struct far_desk {
   std::function<result<far_file>(const lease_token&, const std::string& path, bool folder)> to_write;
 };
 
-/// What a worker without the coordinator's data folder does instead of opening and renaming files. Used by attempts, on
-/// their own threads, where it blocks. Thread safe.
+/// What a worker does instead of opening files that it has not mounted and, without the coordinator's data folder,
+/// instead of renaming what it has made. Used by attempts, on their own threads, where it blocks. Thread safe.
 class far_files {
 public:
   far_files(far_desk desk, std::shared_ptr<remote_sources> sources, std::shared_ptr<ports::peer_files> peers,

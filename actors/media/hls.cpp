@@ -91,6 +91,7 @@ result<std::string> make_hls(attempt& a, const workshop& shop) {
   request.name_hint = src.hint;
   request.profile = asked->profile;
   request.source = media;
+  const auto card = take_gpu(shop, request.profile);
   a.stage(encode_from, "transcode", "making " + asked->profile.name);
   auto body =
     a.execute(std::move(request), {src.file},

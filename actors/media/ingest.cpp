@@ -23,7 +23,7 @@ public:
   }
   ~publication() {
     // Files without a row are nobody's: the scheduled cleanup takes what stays, and all of it on another node.
-    if (shop_.far)
+    if (!shop_.shares_data)
       return;
     for (auto& file : files_)
       (void)shop_.files->remove(shop_.data_folder + "/" + file);

@@ -99,6 +99,7 @@ void live_attempt::supply_source(executor_operation& asked, std::shared_ptr<byte
       caf::anon_send(pool, bytes_supplied{operation, id, std::make_shared<result<byte_span>>(std::move(there))});
     });
   };
+  asked.coming = [supply](const std::vector<byte_span>& coming) { supply->announce(coming); };
 }
 
 result<ports::http_response> live_attempt::download(ports::http_download what,

@@ -1,6 +1,7 @@
 #include "actors/media/media_jobs.hpp"
 
 #include "actors/media/payloads.hpp"
+#include "protocol/model/encoders.hpp"
 #include "protocol/model/json_codec.hpp"
 #include "protocol/model/profile_builder.hpp"
 
@@ -18,6 +19,16 @@ error of_payload(error x) {
   return x;
 }
 
+/// A card does what software does, faster, and not everywhere: what a job can't do without is the encoder in software.
+void need_encoder(job_spec& spec, const std::string& codec) {
+  const auto encoder = software_encoder_for(codec);
+  if (encoder.empty())
+    return;
+  auto name = encoder_capability(encoder);
+  if (std::find(spec.needs.begin(), spec.needs.end(), name) == spec.needs.end())
+    spec.needs.push_back(std::move(name));
+}
+
 /// Writes the payload anew with its whole profile.
 template <class Payload>
 result<void> keep(const media_policy& policy, job_spec& spec, result<Payload> asked) {
@@ -28,6 +39,8 @@ result<void> keep(const media_policy& policy, job_spec& spec, result<Payload> as
     refused.fields.emplace_back("payload.profile.name", problem->reason);
     return refused;
   }
+  need_encoder(spec, asked->profile.video_codec);
+  need_encoder(spec, asked->profile.audio_codec);
   spec.payload = encode(*asked);
   return {};
 }

@@ -31,7 +31,7 @@ struct media_policy {
 /// Storyboards and ladders get a unique key unless they have one: the same wish twice while it is not done is the same
 /// job. A storyboard has all that the one before it, which is not done (`open`), was asked to have and nobody said
 /// otherwise of: it takes that one's place. errc::conflict when too many of the same film are not done. Other kinds
-/// pass as they are.
+/// pass as they are. What encodes needs a worker with the encoders of its profile (encoder_capability).
 result<void> admit_media_job(const media_policy& policy, job_spec& spec, const find_open_job& open = {});
 
 /// The storyboard that a film gets after its ingest; nothing where the policy or the film has none.

@@ -34,7 +34,7 @@ result<void> output_folder::check(const std::vector<said_file>& said) const {
 }
 
 result<void> output_folder::publish(attempt& a, const std::string& folder) {
-  if (shop_.far)
+  if (!shop_.shares_data)
     return shop_.far->push_folder(a, path_, {given_.begin(), given_.end()}, folder);
   return shop_.files->publish_folder(path_, shop_.data_folder + "/" + folder);
 }

@@ -9,20 +9,8 @@
 
 namespace troupe::work {
 
-namespace {
-
-/// Is the open file the one that has this name now?
-bool has_name(int fd, const std::string& path) {
-  struct stat open_file {};
-  struct stat named {};
-  return ::fstat(fd, &open_file) == 0 && ::lstat(path.c_str(), &named) == 0 && open_file.st_dev == named.st_dev
-         && open_file.st_ino == named.st_ino;
-}
-
-} // namespace
-
 partial_file::partial_file(const workshop& shop, const lease_token& token, std::string url) :
-  files_(*shop.files), path_(shop.data_folder + "/tmp/" + token.job.str() + ".part"),
+  files_(shop.files), path_(shop.data_folder + "/tmp/" + token.job.str() + ".part"),
   own_path_(shop.data_folder + "/tmp/" + output_name(token) + ".part"), url_(std::move(url)) {
 }
 
@@ -37,15 +25,15 @@ result<void> partial_file::open() {
 result<bool> partial_file::open_shared() {
   // Between the opening and the lock it may have been published or removed; who holds the lock keeps it from that.
   for (int tries = 0; tries < 3; ++tries) {
-    auto file = files_.open_append(path_);
+    auto file = files_->open_append(path_);
     if (!file)
       return std::move(file).error();
     // Where there are no locks, nobody can be sure to be the only one.
     if (::flock(file->fd.get(), LOCK_EX | LOCK_NB) != 0)
       return false;
-    if (!has_name(file->fd.get(), path_))
-      continue;
     fd_ = std::move(file->fd);
+    if (!has_name())
+      continue;
     shared_ = true;
     // What was written after the last sync may be anything after a power cut.
     size_ = std::min(read_state(), size_now());
@@ -58,8 +46,8 @@ result<bool> partial_file::open_shared() {
 
 result<void> partial_file::open_own() {
   path_ = own_path_;
-  TROUPE_TRY(files_.remove(path_));
-  auto file = files_.open_append(path_);
+  TROUPE_TRY(files_->remove(path_));
+  auto file = files_->open_append(path_);
   if (!file)
     return std::move(file).error();
   fd_ = std::move(file->fd);
@@ -77,6 +65,13 @@ std::string partial_file::validator() {
   return validator_;
 }
 
+bool partial_file::has_name() const {
+  struct stat open_file {};
+  auto named = files_->version_of(path_);
+  // Both are in one folder, and so on one file system.
+  return ::fstat(fd_.get(), &open_file) == 0 && named && named->inode == open_file.st_ino;
+}
+
 uint64_t partial_file::size_now() const {
   struct stat facts {};
   return ::fstat(fd_.get(), &facts) == 0 ? static_cast<uint64_t>(facts.st_size) : 0;
@@ -88,7 +83,7 @@ void partial_file::checkpoint() {
   auto state = url_ + "\n" + std::to_string(size_now()) + "\n" + known;
   if (!shared_ || known.empty() || state == saved_)
     return;
-  auto kept = ::fdatasync(fd_.get()) == 0 ? files_.write_text(state_path(), state)
+  auto kept = ::fdatasync(fd_.get()) == 0 ? files_->write_text(state_path(), state)
                                           : result<void>{error{errc::io, "the part can't be synced"}};
   if (kept)
     saved_ = std::move(state);
@@ -100,7 +95,7 @@ void partial_file::keep() {
   if (!shared_ || size_now() == 0 || validator().empty())
     return drop();
   checkpoint();
-  if (!has_name(fd_.get(), path_))
+  if (!has_name())
     drop();
 }
 
@@ -111,12 +106,12 @@ void partial_file::drop() {
 }
 
 void partial_file::remove(const std::string& path) {
-  if (auto removed = files_.remove(path); !removed)
+  if (auto removed = files_->remove(path); !removed)
     spdlog::warn("a part of a download is left: {}", removed.error().message);
 }
 
 uint64_t partial_file::read_state() {
-  auto state = files_.read_text(state_path());
+  auto state = files_->read_text(state_path());
   if (!state || !state->starts_with(url_ + "\n"))
     return 0;
   uint64_t synced = 0;

@@ -46,12 +46,14 @@ private:
   result<void> open_own();
   /// Takes the validator out of "<url>\n<bytes synced>\n<validator>"; how many bytes can be gone on from.
   uint64_t read_state();
+  /// Is the open file the one that has this name now?
+  bool has_name() const;
   std::string state_path() const {
     return path_ + ".state";
   }
   void remove(const std::string& path);
 
-  ports::files& files_;
+  std::shared_ptr<ports::files> files_;
   std::string path_;
   /// Of this attempt alone.
   std::string own_path_;

@@ -85,21 +85,65 @@ void read_ahead::need(uint64_t reader, uint64_t id, byte_span wanted) {
     return;
   needs_.push_back({id, reader, wanted});
   auto& r = found->second;
+  if (r.announces)
+    return;
   auto& x = run_of(r, wanted);
   r.unread.remove(wanted);
   r.used += wanted.end - wanted.begin;
   look_ahead(r, x);
 }
 
-std::optional<read_ahead::fetch> read_ahead::start(uint64_t reader, byte_span wanted, uint64_t most) {
-  auto gaps = claimed_.missing(wanted);
-  if (gaps.empty())
+void read_ahead::announce(uint64_t reader, const std::vector<byte_span>& coming) {
+  auto found = readers_.find(reader);
+  if (found == readers_.end())
+    return;
+  auto& r = found->second;
+  r.announces = true;
+  r.runs.clear();
+  r.unread.clear();
+  const auto room = how_.max_coming - std::min(how_.max_coming, r.coming.size());
+  r.coming.insert(r.coming.end(), coming.begin(), coming.begin() + static_cast<long>(std::min(room, coming.size())));
+}
+
+bool read_ahead::gather(pieces& to, byte_span wanted) {
+  for (auto gap : claimed_.missing(wanted)) {
+    if (to.room == 0 || to.what.size() == how_.max_pieces)
+      return false;
+    gap.end = std::min(gap.end, gap.begin + to.room);
+    to.room -= gap.end - gap.begin;
+    claimed_.add(gap);
+    if (!to.what.empty() && to.what.back().end == gap.begin)
+      to.what.back().end = gap.end;
+    else
+      to.what.push_back(gap);
+  }
+  return claimed_.covers(wanted);
+}
+
+std::optional<read_ahead::fetch> read_ahead::start(uint64_t reader, pieces x) {
+  if (x.what.empty())
     return std::nullopt;
-  auto what = gaps.front();
-  what.end = std::min(what.end, what.begin + std::min(most, how_.max_window));
-  claimed_.add(what);
+  // What was announced may not be in the order of the file.
+  byte_spans sorted;
+  for (auto& piece : x.what)
+    sorted.add(piece);
+  auto what = sorted.list();
   fetches_.emplace(++last_id_, what);
-  return fetch{last_id_, reader, what};
+  return fetch{last_id_, reader, std::move(what)};
+}
+
+std::optional<read_ahead::fetch> read_ahead::start(uint64_t reader, byte_span wanted, uint64_t most) {
+  pieces x{std::min(most, how_.max_window), {}};
+  gather(x, wanted);
+  return start(reader, std::move(x));
+}
+
+/// The next of what was announced, as many pieces as one fetch takes.
+std::optional<read_ahead::fetch> read_ahead::start_coming(uint64_t reader, reader_state& r) {
+  pieces x{how_.max_window, {}};
+  while (!r.coming.empty() && gather(x, r.coming.front()))
+    r.coming.pop_front();
+  return start(reader, std::move(x));
 }
 
 std::optional<read_ahead::fetch> read_ahead::next() {
@@ -114,9 +158,12 @@ std::optional<read_ahead::fetch> read_ahead::next() {
     const auto most = room_of(r);
     for (auto& x : r.runs)
       if (auto out = most > 0 ? start(id, {x.told, x.ahead}, most) : std::nullopt) {
-        r.unread.add(out->what);
+        for (auto& piece : out->what)
+          r.unread.add(piece);
         return out;
       }
+    if (auto out = start_coming(id, r))
+      return out;
   }
   return std::nullopt;
 }
@@ -125,14 +172,20 @@ void read_ahead::ended(uint64_t id, uint64_t bytes) {
   auto node = fetches_.extract(id);
   if (node.empty())
     return;
-  const auto what = node.mapped();
-  const auto here = what.begin + std::min(bytes, what.end - what.begin);
-  present_.add({what.begin, here});
-  claimed_.remove({here, what.end});
-  if (here == what.end)
+  std::vector<byte_span> lost;
+  for (auto& piece : node.mapped()) {
+    const auto here = piece.begin + std::min(bytes, piece.end - piece.begin);
+    bytes -= here - piece.begin;
+    present_.add({piece.begin, here});
+    claimed_.remove({here, piece.end});
+    if (here < piece.end)
+      lost.push_back({here, piece.end});
+  }
+  if (lost.empty())
     return;
   for (auto& [reader, r] : readers_) {
-    r.unread.remove({here, what.end});
+    for (auto& x : lost)
+      r.unread.remove(x);
     for (auto& x : r.runs)
       x.ahead = 0;
   }

@@ -3,6 +3,7 @@
 #include "protocol/model/byte_spans.hpp"
 
 #include <cstddef>
+#include <deque>
 #include <optional>
 
 namespace troupe::work {
@@ -12,7 +13,8 @@ namespace troupe::work {
 /// A reader tells what it needs; what is needed is fetched first, and no byte twice at a time. Who reads on where it
 /// left off gets a window of further bytes that are fetched before it asks, and that doubles each time it comes back
 /// for more; who jumps about gets what it asks for. A window is a small part of what the reader reads in all, so that
-/// little was fetched in vain where it stops. Not thread safe.
+/// little was fetched in vain where it stops. Who tells what it is going to read gets that ahead of time, several
+/// pieces in one fetch, and else just what it asks for. Not thread safe.
 class read_ahead {
 public:
   struct settings {
@@ -27,6 +29,10 @@ public:
     uint64_t max_answer = 16 << 20;
     /// Fetches that are under way at a time; the last one is for what is needed.
     size_t max_fetches = 4;
+    /// Pieces of one fetch.
+    size_t max_pieces = 32;
+    /// Pieces that a reader may announce before it needs them; what is beyond is forgotten.
+    size_t max_coming = 16'384;
   };
 
   /// `present`: what is here at first.
@@ -42,17 +48,21 @@ public:
   void need(uint64_t reader, uint64_t id, byte_span wanted);
   /// Forgets one.
   void drop(uint64_t id);
+  /// Behind what it announced before, the reader needs these next, in this order, and nothing but what it announces.
+  /// None is empty, all are within the source.
+  void announce(uint64_t reader, const std::vector<byte_span>& coming);
 
   struct fetch {
     uint64_t id = 0;
     /// For whom; others may need it, too.
     uint64_t reader = 0;
-    byte_span what;
+    /// At least one, in order, no two touching.
+    std::vector<byte_span> what;
   };
   /// The next to be started, which is under way from now on; nothing: there is none, or enough are.
   std::optional<fetch> next();
-  /// So many bytes of it are here, from the front. What is missing is fetched again when it is needed, and nothing is
-  /// fetched ahead until somebody needs something.
+  /// So many bytes of it are here, from the front of its pieces. What is missing is fetched again when it is needed,
+  /// and nothing is fetched ahead until somebody needs something.
   void ended(uint64_t fetch, uint64_t bytes);
 
   struct answer {
@@ -87,6 +97,9 @@ private:
     byte_spans unread;
     /// The one that was used last comes first.
     std::vector<run> runs;
+    /// It tells what it is going to read: these are to be fetched, and it has no runs.
+    bool announces = false;
+    std::deque<byte_span> coming;
   };
   struct waiting_need {
     uint64_t id = 0;
@@ -100,7 +113,15 @@ private:
   void look_ahead(const reader_state& r, run& x);
   /// How much more may be fetched ahead of it.
   uint64_t room_of(const reader_state& r) const;
+  /// A fetch in the making: takes what is missing of `wanted`, as far as there is room. False: not all of it.
+  struct pieces {
+    uint64_t room = 0;
+    std::vector<byte_span> what;
+  };
+  bool gather(pieces& to, byte_span wanted);
+  std::optional<fetch> start(uint64_t reader, pieces x);
   std::optional<fetch> start(uint64_t reader, byte_span wanted, uint64_t most);
+  std::optional<fetch> start_coming(uint64_t reader, reader_state& r);
   byte_span known_around(byte_span wanted) const;
 
   const uint64_t size_;
@@ -108,7 +129,7 @@ private:
   byte_spans present_;
   /// Here or under way.
   byte_spans claimed_;
-  std::map<uint64_t, byte_span> fetches_;
+  std::map<uint64_t, std::vector<byte_span>> fetches_;
   std::map<uint64_t, reader_state> readers_;
   /// In the order of arrival.
   std::vector<waiting_need> needs_;

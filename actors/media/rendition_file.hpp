@@ -17,10 +17,16 @@ struct rendition_order {
   media_info media;
 };
 
-/// The last steps of a transcode, whole or joined: the file at `path` is read to its end and put in place as
-/// renditions/<job>-<attempt>.<ext>. The job's result (transcode_result).
-result<std::string> finish_rendition(attempt& a, const workshop& shop, const rendition_order& order,
-                                     const exec::transcode_answer& encoded, const std::string& path);
+// The last steps of a transcode, whole or joined, whose file is at `path`.
+
+/// Reads it to its end. What is wrong with it, or ""; an error: it could not be found out. `pieces`: what it was joined
+/// from.
+result<std::string> verify_rendition(attempt& a, const workshop& shop, const rendition_order& order,
+                                     const exec::transcode_answer& encoded, const std::string& path,
+                                     std::vector<chunk_piece> pieces = {});
+/// Puts it in place as renditions/<job>-<attempt>.<ext>. The job's result (transcode_result).
+result<std::string> publish_rendition(attempt& a, const workshop& shop, const rendition_order& order,
+                                      const exec::transcode_answer& encoded, const std::string& path);
 
 /// Of the profile, as it may be part of a file name; errc::validation.
 result<std::string> rendition_extension(const media_profile& profile);

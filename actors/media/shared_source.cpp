@@ -10,6 +10,13 @@ namespace {
 /// Failures in a row, each without one confirmed byte: a peer that sends what does not fit its own hashes.
 constexpr int most_failures = 30;
 
+uint64_t bytes_of(const std::vector<byte_span>& pieces) noexcept {
+  uint64_t out = 0;
+  for (auto& x : pieces)
+    out += x.end - x.begin;
+  return out;
+}
+
 /// What transfers tell, on the client's thread, which may outlive everything else.
 struct inbox {
   struct ended_fetch {
@@ -26,8 +33,8 @@ struct inbox {
   std::mutex mutex;
   std::condition_variable changed;
   std::deque<ended_fetch> ended;
-  /// A byte has come since this was looked at.
-  std::atomic<bool> moved{false};
+  /// When a byte came last: who reads it may have slept since.
+  std::atomic<mono_time> moved{mono_time{}};
 };
 
 } // namespace
@@ -105,6 +112,12 @@ public:
     answer_all(lock);
   }
 
+  void announce(uint64_t reader, const std::vector<byte_span>& coming) {
+    std::lock_guard guard{inbox_->mutex};
+    plan_.announce(reader, coming);
+    inbox_->changed.notify_all();
+  }
+
   /// Until stop().
   void run() {
     std::unique_lock lock{inbox_->mutex};
@@ -161,7 +174,7 @@ private:
   };
   struct running_fetch {
     uint64_t holder = 0;
-    byte_span what;
+    std::vector<byte_span> what;
     std::string url;
     std::shared_ptr<ports::transfer> transfer;
   };
@@ -230,8 +243,7 @@ private:
 
   void refuse_late() {
     const auto now = with_.time->mono();
-    if (inbox_->moved.exchange(false))
-      alive_ = now;
+    alive_ = std::max(alive_, inbox_->moved.load());
     refuse_if([&](auto& x) { return limit_of(x) <= now; },
               {errc::unavailable, what_.name + ": node " + what_.node + " has sent nothing of it for "
                                     + std::to_string(with_.how.give_up.count() / 1000) + " s"
@@ -248,13 +260,17 @@ private:
     ports::range_fetch asked;
     asked.url = holder_of(whose)->url;
     fetches_[next.id] = {whose, next.what, asked.url, nullptr};
-    asked.offset = next.what.begin;
-    asked.length = next.what.end - next.what.begin;
+    asked.ranges = next.what;
+    for (auto& range : asked.ranges) {
+      range.begin += what_.begin;
+      range.end += what_.begin;
+    }
+    asked.base = what_.begin;
     asked.descriptor = file_->descriptor();
     lock.unlock();
     // They hold the file, which has to be open until the end, and nothing else of us.
     auto transfer = with_.peers->fetch(
-      std::move(asked), [box = inbox_](uint64_t) { box->moved = true; },
+      std::move(asked), [box = inbox_, time = with_.time](uint64_t) { box->moved = time->mono(); },
       [box = inbox_, file = file_, id = next.id](ports::peer_files::fetched how) {
         box->push({id, std::move(how)});
       });
@@ -268,7 +284,7 @@ private:
   }
 
   /// An address and room for the bytes.
-  result<void> prepare(lock_type& lock, uint64_t whose, byte_span what) {
+  result<void> prepare(lock_type& lock, uint64_t whose, const std::vector<byte_span>& what) {
     auto* h = holder_of(whose);
     if (h && h->url.empty()) {
       h->asking = true;
@@ -282,7 +298,7 @@ private:
       h->url = std::move(*url);
     }
     lock.unlock();
-    auto room = with_.cache->make_room(what.end - what.begin);
+    auto room = with_.cache->make_room(bytes_of(what));
     lock.lock();
     if (!room)
       return room;
@@ -298,11 +314,11 @@ private:
     if (node.empty())
       return;
     const auto& x = node.mapped();
-    const auto length = x.what.end - x.what.begin;
+    const auto length = bytes_of(x.what);
     auto bytes = std::min(how.bytes, length);
     if (bytes > 0) {
       lock.unlock();
-      auto marked = file_->mark({x.what.begin, x.what.begin + bytes});
+      auto marked = mark(x.what, bytes);
       lock.lock();
       if (!marked) {
         bytes = 0;
@@ -321,6 +337,17 @@ private:
       failed(x, how.failure.code != errc::none ? how.failure : error{errc::io, "the transfer broke off"});
   }
 
+  /// The first so many bytes of the pieces are here.
+  result<void> mark(const std::vector<byte_span>& pieces, uint64_t bytes) {
+    for (auto& piece : pieces) {
+      const auto here = std::min(bytes, piece.end - piece.begin);
+      if (here > 0)
+        TROUPE_TRY(file_->mark({piece.begin, piece.begin + here}));
+      bytes -= here;
+    }
+    return {};
+  }
+
   void succeeded(uint64_t whose) {
     delay_.reset();
     why_.clear();
@@ -335,15 +362,15 @@ private:
     if (!h)
       return;
     // Another one with this address was refused before.
-    if (why.code == errc::forbidden && x.url != h->url)
+    if (is_refusal(why.code) && x.url != h->url)
       return;
-    if (why.code == errc::forbidden)
+    if (is_refusal(why.code))
       ++h->refusals;
-    auto verdict = judge_transfer(what_, why, h->refusals);
+    auto verdict = judge_transfer(what_, why, h->refusals, x.url.empty() ? said_by::coordinator : said_by::node);
     switch (verdict.what) {
     case remedy::later:
-      // A node that was started anew listens elsewhere, perhaps.
-      if (why.code == errc::unavailable && x.url == h->url)
+      // A node that was started anew listens elsewhere, perhaps, and another one may have the file, too.
+      if ((why.code == errc::unavailable || why.code == errc::timeout) && x.url == h->url)
         h->url.clear();
       return try_later(why);
     case remedy::other_address:
@@ -351,8 +378,12 @@ private:
       return h->refusals > 1 ? try_later(why) : void();
     case remedy::refuse:
       // What was to come ahead of time just does not.
-      return refuse_if([&](auto& n) { return n.wanted.begin < x.what.end && x.what.begin < n.wanted.end; },
-                       verdict.why);
+      return refuse_if(
+        [&](auto& n) {
+          return std::any_of(x.what.begin(), x.what.end(),
+                             [&](auto& piece) { return n.wanted.begin < piece.end && piece.begin < n.wanted.end; });
+        },
+        verdict.why);
     case remedy::give_up:
       return give_up(x.holder, std::move(verdict.why));
     }
@@ -412,6 +443,9 @@ public:
   }
   void need(byte_span wanted, std::function<void(result<byte_span>)> answer) override {
     from_->need(reader_, wanted, std::move(answer));
+  }
+  void announce(const std::vector<byte_span>& coming) override {
+    from_->announce(reader_, coming);
   }
 
 private:

@@ -2,6 +2,7 @@
 
 #include "actors/media/chunk_payloads.hpp"
 #include "actors/media/far_files.hpp"
+#include "protocol/model/encoders.hpp"
 #include "protocol/model/job_kinds.hpp"
 
 #include <spdlog/spdlog.h>
@@ -17,10 +18,12 @@ constexpr double parts_to = 0.88;
 /// Parts whose pieces vanish are made again so often, all in all; then the film is made in one piece.
 constexpr uint32_t most_rounds = 4;
 
-job_spec part_of(const char* kind, std::string payload) {
+job_spec part_of(const char* kind, std::string payload, const std::string& codec) {
   job_spec out;
   out.kind = kind;
   out.payload = std::move(payload);
+  if (auto encoder = software_encoder_for(codec); !encoder.empty())
+    out.needs = {encoder_capability(encoder)};
   return out;
 }
 
@@ -50,10 +53,10 @@ delegation hand_on(const split_film& film, library_id library, std::string state
   delegation out;
   auto seconds = seconds_of(film.chunks, film.media.duration);
   // The sound first: it is one piece, however long it takes. It is no part of the progress and its speed.
-  out.jobs.push_back(part_of("encode_audio", "{}"));
+  out.jobs.push_back(part_of("encode_audio", "{}", film.profile.audio_codec));
   out.shares.push_back(0);
   for (uint32_t i = 0; i < film.chunks.size(); ++i) {
-    out.jobs.push_back(part_of("encode_chunk", encode_chunk_payload(i)));
+    out.jobs.push_back(part_of("encode_chunk", encode_chunk_payload(i), film.profile.video_codec));
     out.jobs.back().work = seconds[i] * megapixels(film.media);
     out.shares.push_back(seconds[i]);
   }
@@ -113,7 +116,8 @@ struct opened_parts {
 /// Errors: what may be better the next time. A piece that is not there is no error: `part` is empty then.
 result<shared_fd> open_part(attempt& a, const workshop& shop, std::optional<piece_result>& part,
                             std::vector<source>& fetched) {
-  auto file = shop.far ? shop.far->fetch(a, part->file) : open_source(shop, shop.data_folder + "/" + part->file);
+  auto file =
+    shop.shares_data ? open_source(shop, shop.data_folder + "/" + part->file) : shop.far->fetch(a, part->file);
   const auto gone = [](errc code) { return code == errc::not_found || code == errc::bad_media; };
   if (!file && !gone(file.error().code))
     return std::move(file).error();
@@ -157,6 +161,7 @@ result<std::string> make_again(attempt& a, split_film film, library_id library, 
       jobs.push_back(std::move(out.jobs[i]));
       shares.push_back(out.shares[i]);
     }
+  a.operation = std::to_string(jobs.size()) + " parts were lost and are made again";
   out.jobs = std::move(jobs);
   out.shares = std::move(shares);
   for (auto& child : a.what().children)
@@ -180,7 +185,11 @@ result<exec::transcode_answer> join(attempt& a, const workshop& shop, const rend
   request.name_hint = order.from.hint;
   request.profile = order.asked.profile;
   request.source = order.media;
+  // As its parts were made.
+  request.profile.hardware = false;
   request.has_audio = files.sound != nullptr;
+  if (parts.sound)
+    request.empty = parts.sound->empty;
   for (auto& piece : parts.pieces)
     request.pieces.push_back(piece->piece);
   std::vector<operation_file> files_of_it{order.from.file, std::make_shared<const unique_fd>(std::move(*output))};
@@ -192,6 +201,38 @@ result<exec::transcode_answer> join(attempt& a, const workshop& shop, const rend
   if (!body)
     return std::move(body).error();
   return exec::decode_transcode_answer(*body);
+}
+
+/// The result of the transcode; nothing when the parts make no film, which says nothing about the source.
+result<std::optional<std::string>> make_of_parts(attempt& a, const workshop& shop, const rendition_order& order,
+                                                 const collected_parts& parts, const opened_parts& files) {
+  auto extension = rendition_extension(order.asked.profile);
+  if (!extension)
+    return std::move(extension).error();
+  scratch_folder scratch{shop, a.what().token};
+  auto path = scratch.file("out." + *extension);
+  auto not_of_parts = [&](const std::string& why) {
+    spdlog::warn("transcode {}: made in one piece, for its parts can't be joined: {}", a.what().token.str(), why);
+    a.cls.reset();
+    return std::optional<std::string>{};
+  };
+  a.stage(parts_to, "join", "joining " + order.asked.profile.name);
+  auto joined = join(a, shop, order, parts, files, path);
+  if (!joined && a.cls == error_class::permanent)
+    return not_of_parts(joined.error().message);
+  if (!joined)
+    return reason_of(a, shop, order.from, std::move(joined).error());
+  a.operation = joined->operation;
+  std::vector<chunk_piece> pieces;
+  for (auto& piece : parts.pieces)
+    pieces.push_back(piece->piece);
+  auto wrong = verify_rendition(a, shop, order, *joined, path, std::move(pieces));
+  if (!wrong)
+    return std::move(wrong).error();
+  if (!wrong->empty())
+    return not_of_parts(*wrong);
+  auto out = publish_rendition(a, shop, order, *joined, path);
+  return out ? result<std::optional<std::string>>{std::move(*out)} : std::move(out).error();
 }
 
 } // namespace
@@ -210,6 +251,8 @@ result<bool> split_up(attempt& a, const workshop& shop, const rendition_order& o
   if (planned->chunks.size() < 2)
     return false;
   split_film film{order.asked.video, order.from.known_as, order.asked.profile, order.media, std::move(planned->chunks)};
+  // A card has other headers than libraries have, and not every node has one: pieces have to be of one kind.
+  film.profile.hardware = false;
   auto state = encode(film);
   // A file with a book of tags: more than a row should hold.
   if (state.size() > max_payload_bytes)
@@ -234,24 +277,11 @@ result<std::string> join_parts(attempt& a, const workshop& shop, const rendition
   if (!files->complete)
     return film->rounds < most_rounds ? make_again(a, std::move(*film), order.from.library, parts)
                                       : whole(a, shop, order);
-  auto extension = rendition_extension(order.asked.profile);
-  if (!extension)
-    return extension;
-  scratch_folder scratch{shop, a.what().token};
-  auto path = scratch.file("out." + *extension);
-  a.stage(parts_to, "join", "joining " + order.asked.profile.name);
-  auto joined = join(a, shop, order, parts, *files, path);
-  if (!joined && a.cls == error_class::permanent) {
-    // Pieces that don't fit together say nothing about the film.
-    spdlog::warn("transcode {}: made in one piece, for its parts can't be joined: {}", a.what().token.str(),
-                 joined.error().message);
-    a.cls.reset();
-    return whole(a, shop, order);
-  }
-  if (!joined)
-    return reason_of(a, shop, order.from, std::move(joined).error());
-  a.operation = joined->operation;
-  return finish_rendition(a, shop, order, *joined, path);
+  auto made = make_of_parts(a, shop, order, parts, *files);
+  if (!made || *made)
+    return made ? result<std::string>{std::move(**made)} : std::move(made).error();
+  files = opened_parts{};
+  return whole(a, shop, order);
 }
 
 } // namespace troupe::work

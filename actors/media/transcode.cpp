@@ -17,6 +17,7 @@ result<exec::transcode_answer> encode_to(attempt& a, const workshop& shop, const
   request.name_hint = order.from.hint;
   request.profile = order.asked.profile;
   request.source = order.media;
+  const auto card = take_gpu(shop, request.profile);
   auto body = a.execute(std::move(request), {order.from.file, std::make_shared<const unique_fd>(std::move(*output))},
                         within(a, encode_from, verify_from, "transcode", "making " + order.asked.profile.name));
   if (!body)
@@ -35,7 +36,12 @@ result<std::string> transcode_whole(attempt& a, const workshop& shop, const rend
   if (!encoded)
     return reason_of(a, shop, order.from, std::move(encoded).error());
   a.operation = encoded->operation;
-  return finish_rendition(a, shop, order, *encoded, path);
+  auto wrong = verify_rendition(a, shop, order, *encoded, path);
+  if (!wrong)
+    return wrong;
+  if (!wrong->empty())
+    return {errc::internal, "the result did not pass verification: " + *wrong};
+  return publish_rendition(a, shop, order, *encoded, path);
 }
 
 } // namespace

@@ -8,8 +8,15 @@ constexpr int most_refusals = 3;
 
 } // namespace
 
-transfer_verdict judge_transfer(const remote_file& file, const error& why, int refusals) {
+bool is_refusal(errc code) noexcept {
+  return code == errc::forbidden || code == errc::conflict || code == errc::not_found;
+}
+
+transfer_verdict judge_transfer(const remote_file& file, const error& why, int refusals, said_by whom) {
   auto about = [&](errc code, std::string sentence) { return error{code, file.name + ": " + std::move(sentence)}; };
+  const auto final = why.code != errc::forbidden && whom == said_by::coordinator;
+  if (is_refusal(why.code) && refusals <= most_refusals && !final)
+    return {remedy::other_address, {}};
   switch (why.code) {
   case errc::unavailable:
   case errc::timeout:
@@ -18,8 +25,6 @@ transfer_verdict judge_transfer(const remote_file& file, const error& why, int r
   case errc::worker_lost:
     return {remedy::later, {}};
   case errc::forbidden:
-    if (refusals <= most_refusals)
-      return {remedy::other_address, {}};
     return {remedy::give_up,
             about(errc::forbidden, "node " + file.node + " refuses every permission for it (" + why.message
                                      + "); compare the clocks of both nodes and the coordinator")};

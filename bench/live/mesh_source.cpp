@@ -52,7 +52,10 @@ class mesh_source : public report_source {
 public:
   mesh_source(uint16_t port, size_t count, const std::string& identity) : access_(papers_in(identity), time_) {
     mesh::register_messages(config_);
-    access_.configure(config_);
+    if (auto ready = access_.configure(config_); !ready) {
+      std::fprintf(stderr, "live_load: %s\n", ready.error().message.c_str());
+      std::_Exit(1);
+    }
     config_.set("scheduler.max-threads", size_t{2});
     // Who is silent is left.
     config_.set("middleman.heartbeat-interval", caf::timespan{std::chrono::seconds{1}});

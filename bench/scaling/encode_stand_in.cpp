@@ -7,6 +7,7 @@
 // --speed: of this node, as a multiple of the speeds below. --seed: of the jitter of parts, +-15 % around what they
 // take.
 
+#include "protocol/model/encoders.hpp"
 #include "protocol/model/json.hpp"
 #include "tests/support/executor_channel.hpp"
 
@@ -175,7 +176,9 @@ private:
 
   std::string chunk(const received& frame, const exec::request& request) {
     const auto film = seconds_of(request.chunk, request.source.duration);
-    const auto seconds = film / encode_speed * std::uniform_real_distribution{0.85, 1.15}(random_);
+    // Encoded, and read back.
+    const auto seconds =
+      film / encode_speed * std::uniform_real_distribution{0.85, 1.15}(random_) + film / verify_speed;
     if (!take(frame, seconds, film))
       return {};
     write_output(frame, 1);
@@ -185,6 +188,7 @@ private:
     out.piece.count = request.chunk.count;
     out.piece.frames = std::llround(film * frame_rate);
     out.piece.time_base = {1, 1000};
+    out.piece.digest = "stand-in";
     out.seconds = seconds;
     out.operation = "stand-in";
     return exec::encode(out);
@@ -222,7 +226,9 @@ private:
       out.ok = true;
       out.frames = request.frames;
       out.duration = film_seconds;
-      return take(frame, film_seconds / verify_speed, film_seconds) ? exec::encode(out) : std::string{};
+      // Pictures of pieces that were read back are compared, not decoded.
+      const auto speed = request.pieces.empty() ? verify_speed : join_speed;
+      return take(frame, film_seconds / speed, film_seconds) ? exec::encode(out) : std::string{};
     }
     default:
       ::_exit(2);
@@ -248,7 +254,10 @@ settings read_arguments(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   stand_in executor{read_arguments(argc, argv)};
-  send_frame(exec::frame_type::ready, 0, exec::encode(exec::readiness{}));
+  exec::readiness ready;
+  for (auto& x : software_encoders())
+    ready.encoders.emplace_back(x.encoder);
+  send_frame(exec::frame_type::ready, 0, exec::encode(ready));
   for (;;) {
     received frame;
     if (!test::receive(frame) || frame.type == exec::frame_type::shutdown)

@@ -53,6 +53,15 @@ void gateway_fields(std::vector<field>& out, gateway_settings& x) {
                  100, 300 * second});
   out.push_back({"gateway.idle_timeout", &x.idle_timeout, "An idle or stalled connection is closed after this time.",
                  second, 3600 * second});
+  out.push_back({"gateway.cache", &x.cache,
+                 "Most that a gateway keeps of files that its node has not mounted; what was not used for longest goes "
+                 "first. Each client that is sent such a file has up to 48 MiB of it in use.",
+                 64 * mib, UINT64_MAX >> 1});
+  out.push_back({"gateway.cache_folder", &x.cache_folder,
+                 "Where it keeps them, on a disk of this machine; no two nodes share one. Empty: cache/gateway in the "
+                 "node's own data folder; where that is the coordinator's, a folder with this node's name in "
+                 "$CACHE_DIRECTORY (which systemd sets) or in troupe in the user's cache folder.",
+                 0, 4096});
 }
 
 void mesh_fields(std::vector<field>& out, mesh_settings& x) {
@@ -76,16 +85,28 @@ void mesh_fields(std::vector<field>& out, mesh_settings& x) {
 }
 
 void files_fields(std::vector<field>& out, files_settings& x) {
+  out.push_back({"files.serve", &x.serve,
+                 "A worker serves the files of the libraries that it has mounted to nodes that have not, where the "
+                 "coordinator does not see them either. (A coordinator always serves.)"});
   out.push_back({"files.address", &x.address,
-                 "Address at which a coordinator serves files to workers that have not mounted them. Empty: "
-                 "mesh.address.",
+                 "Address at which a coordinator, or a worker with files.serve, serves files to nodes that have not "
+                 "mounted them. Empty: mesh.address.",
                  0, 255});
-  out.push_back({"files.port", &x.port, "Its port; 0 takes a free one, which workers are told.", 0, 65535});
+  out.push_back({"files.port", &x.port, "Its port; 0 takes a free one, which the others are told.", 0, 65535});
+  out.push_back({"files.host", &x.host,
+                 "Name or address under which others reach a worker with files.serve; one of those in its certificate "
+                 "(troupe cert issue --host). Empty: files.address.",
+                 0, 253});
   out.push_back({"files.rate", &x.rate, "Bytes a second from and to each node at most; 0: no limit."});
   out.push_back({"files.cache", &x.cache,
-                 "Most that a worker keeps of files of other nodes, below node.data; what was not used for longest "
-                 "goes first.",
+                 "Most that a worker keeps of files of other nodes; what was not used for longest goes first.",
                  64 * mib, UINT64_MAX >> 1});
+  out.push_back(
+    {"files.cache_folder", &x.cache_folder,
+     "Where it keeps them, on a disk of this machine; no two nodes share one. Empty: cache in the node's own "
+     "data folder; where that is another node's, a folder with this node's name in $CACHE_DIRECTORY (which "
+     "systemd sets) or in troupe in the user's cache folder.",
+     0, 4096});
 }
 
 void jobs_fields(std::vector<field>& out, jobs_settings& x) {
@@ -125,6 +146,10 @@ void worker_fields(std::vector<field>& out, worker_settings& x) {
     {"worker.hardware", &x.hardware,
      "Look for graphics cards that encode; profiles with hardware = true use them. Off: their drivers stay out "
      "of the sandbox."});
+  out.push_back(
+    {"worker.gpu_sessions", &x.gpu_sessions,
+     "Encodes that the graphics card does at once; what comes while it is full is encoded in software. 0: none.", 0,
+     64});
   out.push_back({"worker.webp_thumbnails", &x.webp_thumbnails,
                  "Thumbnails are made as WebP beside JPEG, for clients that ask for it. Smaller, but an ingest takes "
                  "longer."});

@@ -55,6 +55,8 @@ struct gateway_settings {
   uint32_t requests_per_minute = 100;
   milliseconds header_timeout{10'000};
   milliseconds idle_timeout{60'000};
+  byte_size cache{10ull << 30};
+  std::string cache_folder;
 
   bool operator==(const gateway_settings&) const = default;
 };
@@ -72,10 +74,13 @@ struct mesh_settings {
 
 /// Files between nodes.
 struct files_settings {
+  bool serve = false;
   std::string address;
   uint16_t port = 0;
+  std::string host;
   byte_size rate{0};
   byte_size cache{20ull << 30};
+  std::string cache_folder;
 
   bool operator==(const files_settings&) const = default;
 };
@@ -102,6 +107,7 @@ struct worker_settings {
   byte_size executor_memory{4ull << 30};
   std::string sandbox = "require";
   bool hardware = true;
+  uint32_t gpu_sessions = 3;
   bool webp_thumbnails = false;
   bool private_downloads = false;
   std::vector<std::string> mounts;

@@ -95,7 +95,7 @@ int serve(const command_line& asked) {
   for (auto& name : media::tested_hardware_encoders())
     ready.encoders.push_back(name);
   media::executor_session session(exec::channel_descriptor, asked.session);
-  return session.run(ready);
+  return session.run(std::move(ready));
 }
 
 } // namespace

@@ -1,6 +1,7 @@
 #include "nodes/link/mesh_access.hpp"
 
 #include "nodes/link/reachable.hpp"
+#include "nodes/link/tls_context.hpp"
 
 #include <caf/io/all.hpp>
 #include <caf/openssl/all.hpp>
@@ -31,14 +32,17 @@ mesh_access::mesh_access(std::optional<identity::node_papers> papers, const cloc
   papers_(std::move(papers)), time_(time) {
 }
 
-void mesh_access::configure(caf::actor_system_config& config) const {
+result<void> mesh_access::configure(caf::actor_system_config& config) const {
   config.load<caf::io::middleman>();
   if (!papers_)
-    return;
+    return {};
+  TROUPE_TRY(make_tls_context(*papers_));
   config.load<caf::openssl::manager>();
+  // CAF asks whether they are set; it is given the context (interposed/session_context.cpp) and never opens them.
   config.openssl_certificate = papers_->folder + "/node.pem";
   config.openssl_key = papers_->folder + "/node.key";
   config.openssl_cafile = papers_->folder + "/ca.pem";
+  return {};
 }
 
 result<uint16_t> mesh_access::publish(caf::actor_system& system, const mesh::door& door, const std::string& address,

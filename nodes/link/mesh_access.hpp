@@ -17,8 +17,9 @@ public:
   /// `time` outlives it.
   mesh_access(std::optional<identity::node_papers> papers, const clock& time);
 
-  /// Before the actor system is made of it; loads CAF's network modules.
-  void configure(caf::actor_system_config& config) const;
+  /// Before the actor system is made of it; loads CAF's network modules. With papers once a process. errc::validation
+  /// when TLS can't use them.
+  result<void> configure(caf::actor_system_config& config) const;
   /// The port that was taken.
   result<uint16_t> publish(caf::actor_system& system, const mesh::door& door, const std::string& address,
                            uint16_t port) const;

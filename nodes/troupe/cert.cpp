@@ -129,7 +129,7 @@ exit_code tell_papers(session& s, const std::string& place) {
              + to_iso8601(papers.facts.not_after).substr(0, 10));
   print_line(
     "Copy this folder to the machine, for trouped's user alone, and name it there: mesh.identity = \"/etc/troupe/"
-    + papers.facts.name + "\"");
+    + papers.facts.name + "\"; it reads the folder when it starts");
   return exit_code::ok;
 }
 

@@ -60,7 +60,8 @@ connection::connection(const std::string& address, const std::string& papers) {
   const auto name = own ? own->facts.name : "troupe";
   access_ = std::make_unique<node::mesh_access>(std::move(own), time_);
   mesh::register_messages(config_);
-  access_->configure(config_);
+  if (auto ready = access_->configure(config_); !ready)
+    throw failure(ready.error());
   // Two threads are plenty for a command, and start faster than one for each processor.
   config_.set("scheduler.max-threads", size_t{2});
   // CAF's default policy asks for work again and again, which a command that only follows has none of.

@@ -123,9 +123,12 @@ void print_summary(session& s, const library& home, const scan& x, const summary
 
 library add_library(session& s, library what) {
   std::error_code ec;
-  auto path = std::filesystem::canonical(what.root, ec);
-  if (ec || !std::filesystem::is_directory(path, ec))
+  std::filesystem::path path = what.root;
+  if (auto here = std::filesystem::canonical(path, ec); !ec && std::filesystem::is_directory(here, ec))
+    path = here;
+  else if (!path.is_absolute() || std::filesystem::exists(path, ec))
     throw failure(exit_code::usage, "'" + printable(what.root) + "' is not a folder that can be read");
+  // What this machine does not have at all may be on the coordinator's, or on a worker's.
   what.root = path.string();
   if (what.name.empty())
     what.name = path.filename().empty() ? path.string() : path.filename().string();

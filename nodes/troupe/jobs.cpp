@@ -158,13 +158,23 @@ void add_job_commands(CLI::App& app, session& s) {
 
   auto* ls = jobs->add_subcommand("ls", "List jobs, newest first");
   auto query = std::make_shared<job_query>();
+  query->parts = false;
+  auto parent = std::make_shared<std::string>();
   ls->add_option("--status", query->status, "Only these, comma separated: waiting, delayed, queued, running, …");
   ls->add_option("--kind", query->kind, "Only this kind (ingest, transcode, …)");
   ls->add_option("--queue", query->queue, "Only this queue");
+  ls->add_option("--parent", *parent, "Only what this job has made");
+  ls->add_flag("--all", query->parts, "The parts of transcodes, too; --kind and --parent ask for them as well");
   ls->add_flag("--history", query->history, "Archived jobs, too");
   ls->add_option("--page", query->page, "Page, from 1")->check(CLI::Range(1, 1'000'000));
   ls->add_option("--limit", query->limit, "Jobs a page")->check(CLI::Range(1, 100));
-  ls->callback([&s, query] { s.action = [&s, query] { return list_jobs(s, *query); }; });
+  ls->callback([&s, query, parent] {
+    s.action = [&s, query, parent] {
+      if (!parent->empty())
+        query->parent = parse_id<job_id>(*parent, "job");
+      return list_jobs(s, *query);
+    };
+  });
 
   auto with_id = [&](const char* name, const char* about, exit_code (*run)(session&, const std::string&)) {
     auto* sub = jobs->add_subcommand(name, about);

@@ -1,6 +1,8 @@
 #include "nodes/troupe/node_view.hpp"
 
 #include "nodes/troupe/event_view.hpp"
+#include "protocol/model/encoders.hpp"
+#include "protocol/model/housekeeping.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -37,7 +39,30 @@ std::string heard_text(const node_details& x) {
 }
 
 std::string where_text(const node_details& x) {
-  return x.workers.empty() ? "" : x.embedded ? "embedded" : "remote";
+  if (x.workers.empty())
+    return "";
+  if (is_housekeeper(x.kinds))
+    return "housekeeping";
+  return x.embedded ? "embedded" : "remote";
+}
+
+/// A "!" where it is not the coordinator's.
+std::string software_text(const node_details& x) {
+  return x.software + (x.other_software ? " !" : "");
+}
+
+std::string encoders_text(const node_details& x) {
+  std::string out;
+  for (auto& one : x.capabilities)
+    if (auto name = encoder_of(one); !name.empty())
+      out += (out.empty() ? "" : ", ") + std::string{name};
+  return out;
+}
+
+std::string other_capabilities(const node_details& x) {
+  auto rest = x.capabilities;
+  std::erase_if(rest, [](auto& one) { return !encoder_of(one).empty(); });
+  return joined(rest);
 }
 
 struct column {
@@ -55,6 +80,7 @@ std::vector<column> columns_of(const std::vector<library>& libraries) {
     {"CORES", cores_text},
     {"ENCODE", encode_speed_text},
     {"HEARD", heard_text},
+    {"VERSION", software_text},
     {"MEMORY", memory_text},
     {"SCORE", [](auto& x) { return decimal(x.score); }},
     {"WHERE", where_text},
@@ -155,6 +181,8 @@ std::vector<std::pair<std::string, std::string>> node_fields(const node_details&
     {"Where", where_text(x)},
     {"Workers", std::to_string(x.workers.size())},
     {"Protocol", x.workers.empty() ? "" : std::to_string(worker_protocol_version)},
+    {"Version", x.software + (x.other_software ? " (the coordinator has another one)" : "")},
+    {"Serves files", x.file_address},
     {"Joined", x.workers.empty() ? "" : format_age(x.joined, now)},
     {"Heard", x.workers.empty() ? "" : format_duration(x.silent) + " ago"},
     {"Slots", slots_text(x)},
@@ -170,7 +198,8 @@ std::vector<std::pair<std::string, std::string>> node_fields(const node_details&
     {"Speeds", speeds},
     {"Score", decimal(x.score)},
     {"Kinds", joined(x.kinds)},
-    {"Capabilities", joined(x.capabilities)},
+    {"Encoders", encoders_text(x)},
+    {"Capabilities", other_capabilities(x)},
     {"Libraries", joined(libraries_of(x, libraries, true))},
     {"Not mounted", x.workers.empty() ? "" : joined(libraries_of(x, libraries, false))},
   };

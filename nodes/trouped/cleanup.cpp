@@ -69,6 +69,12 @@ work::cleanup_rules cleanup_rules_of(const parts& p) {
   return rules;
 }
 
+work::shop_function cleanup_work(const parts& p) {
+  return [rules = cleanup_rules_of(p)](work::attempt& a, const work::workshop& shop) {
+    return work::clean_up(a, shop, rules);
+  };
+}
+
 void sweep_at_start(const parts& p) {
   auto rules = cleanup_rules_of(p);
   rules.in_use = [db = p.database] { return files_in_use(*db, false); };

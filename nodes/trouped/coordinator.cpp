@@ -9,6 +9,7 @@
 #include "actors/media/media_jobs.hpp"
 #include "actors/notify/notifier.hpp"
 #include "actors/schedule/scheduler.hpp"
+#include "host/beneath.hpp"
 #include "nodes/trouped/node.hpp"
 
 #include <spdlog/spdlog.h>
@@ -85,6 +86,7 @@ dispatch::dispatcher_config dispatcher_settings(parts& p) {
   c.on_completed = [data = p.folder->path(), policy](const job& x, const std::string& result) {
     return catalogue::on_completed(data, x, result, policy);
   };
+  c.outputs_of = catalogue::outputs_of;
   c.on_ended = catalogue::on_ended;
   c.catalogue_changed = forget_catalogue(p);
   c.wanted = [interest = p.interest](std::string_view topic) { return interest->wanted(topic); };
@@ -108,6 +110,7 @@ supervisor_config dispatch_concern(parts& p) {
     peers.notifier = book->of<mesh::notifier>("notifier");
     peers.history = book->of<catalogue::job_history>("history");
     peers.observer = book->of<dispatch::observer>("librarian");
+    peers.outputs = book->of<dispatch::output_check>("output_check");
     auto mine = config;
     mine.ready = [supervisor = caf::actor_cast<caf::actor>(self)](caf::local_actor* it) {
       supervision::signal_ready(it, supervisor);
@@ -122,10 +125,10 @@ supervisor_config dispatch_concern(parts& p) {
   return c;
 }
 
-/// A scan goes to the worker in this process, which sees every root as the coordinator does. Without one it goes to a
-/// worker that has the library.
-std::vector<std::string> scan_needs(bool has_own_worker, library_id id) {
-  return {has_own_worker ? std::string{cluster::coordinator_capability} : library_capability(id)};
+/// A scan goes to the worker in this process, which sees every root as the coordinator does. Without one, and for a
+/// library that is elsewhere, it goes to a worker that has the library.
+std::vector<std::string> scan_needs(bool has_own_worker, library_id id, bool elsewhere) {
+  return {has_own_worker && !elsewhere ? std::string{cluster::coordinator_capability} : library_capability(id)};
 }
 
 child_spec library_samples_child(parts& p) {
@@ -146,6 +149,10 @@ supervisor_config library_concern(parts& p) {
       return self->spawn<caf::detached>(catalogue::store_reader_actor, db);
     }));
   c.children.push_back(library_samples_child(p));
+  c.children.push_back(
+    child("output_check", [files = p.files, folder = p.folder->path()](caf::event_based_actor* self) {
+      return self->spawn<caf::detached>(dispatch::output_check_actor, files, folder);
+    }));
   catalogue::librarian_config config;
   config.data_folder = p.folder->path();
   config.files = p.files;
@@ -154,13 +161,16 @@ supervisor_config library_concern(parts& p) {
     caf::anon_send(samples, mesh::libraries_changed{});
   };
   const bool has_own_worker = p.settings.has_role("worker") && p.settings.worker.default_ > 0;
-  config.scan_needs = [has_own_worker](library_id id) { return scan_needs(has_own_worker, id); };
+  config.scan_needs = [has_own_worker](library_id id, bool elsewhere) {
+    return scan_needs(has_own_worker, id, elsewhere);
+  };
   c.children.push_back(child("librarian", [config, book = p.book](caf::event_based_actor* self) {
     catalogue::librarian_peers peers;
     peers.journal = book->of<dispatch::journal>("journal");
     peers.jobs = book->of<mesh::job_client>("dispatcher");
     peers.reader = book->of<catalogue::store_reader>("catalogue");
     peers.notifier = book->of<mesh::notifier>("notifier");
+    peers.nodes = book->of<mesh::node_admin>("dispatcher");
     return self->spawn(catalogue::librarian, config, peers);
   }));
   return c;
@@ -180,6 +190,7 @@ cluster::file_desk_config file_desk_settings(const parts& p) {
   cluster::file_desk_config c;
   c.issuer = p.tickets;
   c.files = p.files;
+  c.look = [](const std::string& root, const std::string& path) { return host::version_beneath(root, path); };
   c.data_folder = p.folder->path();
   c.port = p.files_port;
   c.node_name = p.settings.node_name();
@@ -276,7 +287,9 @@ supervision::child_spec coordinator_children(parts& p) {
   }));
   c.children.push_back(
     child("file_desk", [config = file_desk_settings(p), book = p.book](caf::event_based_actor* self) {
-      cluster::file_desk_peers peers{book->of<mesh::job_client>("dispatcher"), book->of<mesh::librarian>("librarian")};
+      cluster::file_desk_peers peers{book->of<mesh::job_client>("dispatcher"), book->of<mesh::librarian>("librarian"),
+                                     book->of<mesh::catalogue_reader>("catalogue"),
+                                     book->of<mesh::node_admin>("dispatcher")};
       return self->spawn<caf::detached>(cluster::file_desk_actor, config, peers);
     }));
   c.children.push_back(child("door", [&p, keeper](caf::event_based_actor* self) {

@@ -16,7 +16,7 @@ constexpr supervision::backoff look_up_delays{milliseconds{200}, milliseconds{5'
 
 std::shared_ptr<gateway::near_files> near_files_of(const parts& p) {
   if (p.settings.has_role("coordinator"))
-    return std::make_shared<gateway::near_files>(p.folder->path());
+    return std::make_shared<gateway::near_files>(p.folder->path(), p.files);
   return std::make_shared<gateway::near_files>(p.files, p.shared_data);
 }
 
@@ -30,6 +30,7 @@ gateway::gateway_peers peers_of(parts& p) {
   peers.catalogue = book.of<mesh::catalogue_reader>("catalogue");
   peers.nodes = book.of<mesh::node_admin>("dispatcher");
   peers.node = book.of<mesh::node_info>("node_info");
+  peers.file_desk = book.of<mesh::file_reader>("file_desk");
   peers.notifier = book.of<mesh::event_source>("notifier");
   peers.root = book.of<mesh::supervisor>("root");
   if (p.settings.has_role("worker"))
@@ -42,6 +43,12 @@ supervision::child_spec child(std::string name, std::function<caf::actor()> spaw
   spec.name = std::move(name);
   spec.start = [spawn = std::move(spawn)](caf::event_based_actor*) -> caf::expected<caf::actor> { return spawn(); };
   return spec;
+}
+
+std::shared_ptr<gateway_entry> make_entry(parts& p) {
+  // Valid: the configuration was checked.
+  auto places = config::parse_host_ports(p.settings.mesh.coordinator).value_or(std::vector<config::host_port>{});
+  return std::make_shared<gateway_entry>(*p.system, p.mesh, std::move(places), p.settings.node_name(), p.watch);
 }
 
 gateway::follower_config follower_settings(parts& p, const std::shared_ptr<gateway_entry>& entry) {
@@ -73,10 +80,13 @@ void make_backend(parts& p) {
   // What an earlier life left in Redis may be older than the database.
   p.cache->invalidate("videos");
   p.near_files = near_files_of(p);
-  if (!p.settings.has_role("coordinator"))
+  if (!p.settings.has_role("coordinator")) {
     p.watch = std::make_shared<gateway::coordinator_watch>();
+    p.entry = make_entry(p);
+  }
   gateway::gateway_config config{p.near_files,        p.watch, seconds{10}, nullptr, *p.cache, p.settings.cache.ttl,
                                  p.settings.cache.ttl};
+  add_far_files(p, config);
   config.profiles = p.settings.all_profiles();
   config.health = [board = p.board] { return board.last(); };
   config.traffic = [&p] { return file_traffic_of(p); };
@@ -91,9 +101,7 @@ supervision::child_spec coordinator_link_children(parts& p) {
   // A new directory has no followers.
   c.strategy = supervision::strategy::rest_for_one;
   c.addresses = p.book;
-  // Valid: the configuration was checked.
-  auto places = config::parse_host_ports(p.settings.mesh.coordinator).value_or(std::vector<config::host_port>{});
-  auto entry = std::make_shared<gateway_entry>(*p.system, p.mesh, std::move(places), p.settings.node_name(), p.watch);
+  auto entry = p.entry;
   c.children.push_back(child("directory", [&p, entry] {
     supervision::directory_config d;
     d.look_up = [entry](const std::string&, const std::string&) -> caf::expected<caf::actor> {

@@ -20,6 +20,10 @@ public:
   result<mesh::gateway_welcome> enter();
   /// What the last one that succeeded gave.
   mesh::gateway_welcome last() const;
+  /// Where somebody let us in last, as this node calls it.
+  std::string host() const {
+    return places_.last().host;
+  }
 
 private:
   caf::actor_system& system_;

@@ -74,8 +74,11 @@ result<void> read_data_id(parts& p) {
   if (!p.settings.has_role("worker"))
     return {};
   auto id = p.files->read_text(p.shared_data + "/node.id");
-  if (!id && id.error().code == errc::not_found)
-    return open_own_folder(p);
+  if (!id && id.error().code == errc::not_found) {
+    spdlog::info("start: the coordinator's data folder is not mounted at {}: files are fetched from it and sent to it",
+                 p.shared_data);
+    return p.files->make_folders(p.shared_data + "/tmp");
+  }
   if (!id)
     return {id.error().code, p.shared_data + "/node.id: can't be read (" + id.error().message
                                + "); let this user read it, or choose another folder with node.data"};
@@ -107,8 +110,10 @@ result<void> open_world(parts& p) {
     p.shared_data = absolute(p.settings.node.data);
     TROUPE_TRY(read_data_id(p));
   }
-  if (p.settings.has_role("worker"))
+  if (p.settings.has_role("worker")) {
     TROUPE_TRY(read_mounts(p));
+    TROUPE_TRY(open_cache(p));
+  }
   if (auto url = p.settings.redis_url(); !url.empty()) {
     auto address = net::parse_redis_url(url);
     if (!address)
@@ -127,10 +132,10 @@ result<void> open_world(parts& p) {
 
 // -- the mesh ---------------------------------------------------------------------------------------------------------
 
-void make_system(parts& p) {
+result<void> make_system(parts& p) {
   p.system_config = std::make_unique<caf::actor_system_config>();
   auto& c = *p.system_config;
-  p.mesh->configure(c);
+  TROUPE_TRY(p.mesh->configure(c));
   mesh::register_messages(c);
   c.set("middleman.heartbeat-interval", caf::timespan{p.settings.mesh.heartbeat});
   c.set("middleman.connection-timeout", caf::timespan{p.settings.mesh.connection_timeout});
@@ -143,6 +148,7 @@ void make_system(parts& p) {
   c.set("logger.verbosity", caf::atom("quiet"));
   p.system = std::make_unique<caf::actor_system>(c);
   p.book = std::make_shared<supervision::address_book>(*p.system);
+  return {};
 }
 
 result<void> publish_door(parts& p) {
@@ -184,6 +190,8 @@ void start_tree(parts& p) {
   }
   if (p.settings.has_role("worker"))
     root.children.push_back(worker_children(p));
+  else if (p.settings.has_role("coordinator"))
+    root.children.push_back(housekeeping_children(p));
   p.root = supervision::spawn_supervisor(*p.system, std::move(root));
   p.book->connect("root", caf::actor_cast<caf::actor>(p.root));
 }
@@ -268,12 +276,13 @@ result<void> start_roles(parts& p) {
 
 result<void> start(parts& p) {
   TROUPE_TRY(open_world(p));
-  make_system(p);
+  TROUPE_TRY(make_system(p));
   if (p.settings.has_role("coordinator") || p.settings.has_role("gateway"))
     make_backend(p);
   TROUPE_TRY(find_coordinator(p));
   if (p.database)
     sweep_at_start(p);
+  TROUPE_TRY(start_library_server(p));
   start_tree(p);
   return start_roles(p);
 }
@@ -284,7 +293,8 @@ void stop(parts& p) {
     p.backend->set_ready(false);
   if (p.server && !p.server->drain(grace))
     spdlog::warn("stop: some requests did not end within {} ms", grace.count());
-  if (p.system && p.settings.has_role("worker") && p.root)
+  const bool works = p.settings.has_role("worker") || p.settings.has_role("coordinator");
+  if (p.system && works && p.root)
     drain_worker(p, grace);
   if (p.server)
     p.server->stop();
@@ -310,6 +320,7 @@ void stop(parts& p) {
   p.system.reset();
   p.peers.reset();
   p.source_cache.reset();
+  p.cache_lock.reset();
   p.children.reset();
 }
 

@@ -2,6 +2,8 @@
 
 #include "actors/cache/cache.hpp"
 #include "actors/cluster/mounted_libraries.hpp"
+#include "actors/cluster/served_files.hpp"
+#include "actors/cluster/worker.hpp"
 #include "actors/dispatch/dispatcher.hpp"
 #include "actors/gateway/backend.hpp"
 #include "actors/gateway/coordinator_watch.hpp"
@@ -28,6 +30,8 @@
 
 namespace troupe::node {
 
+class gateway_entry;
+
 /// Everything that a node is made of, in the order in which it is made; taken apart in reverse. Only wiring: what a
 /// part does is written in its room.
 struct parts {
@@ -39,11 +43,16 @@ struct parts {
   /// has a folder of its own there, and no id.
   std::string shared_data;
   std::string data_id;
-  /// Signs addresses of this coordinator's files; its server, and the port that it took.
+  /// Signs addresses of files; nullptr on a node that is no coordinator.
   std::shared_ptr<const identity::ticket_issuer> tickets;
+  /// What a worker serves of its libraries, and where ("host:port"); nullptr and empty: it does not.
+  std::shared_ptr<cluster::served_files> served;
+  std::string file_address;
+  /// Of this node, when it serves files; the port that a coordinator's took.
   std::unique_ptr<net::file_server> file_server;
   std::shared_ptr<std::atomic<uint16_t>> files_port = std::make_shared<std::atomic<uint16_t>>(0);
-  /// Of a worker that does not see the coordinator's data folder.
+  /// Of a worker: what it has of other nodes' files, in a folder that is locked. nullptr: it fetches none.
+  unique_fd cache_lock;
   std::unique_ptr<ports::source_cache> source_cache;
   std::shared_ptr<ports::peer_files> peers;
   /// The coordinator's present term, for who asks for the node's status; 0 until the queue is read.
@@ -69,6 +78,7 @@ struct parts {
   std::shared_ptr<gateway::near_files> near_files;
   /// Of a gateway whose coordinator is another node; nullptr otherwise.
   std::shared_ptr<gateway::coordinator_watch> watch;
+  std::shared_ptr<gateway_entry> entry;
   std::shared_ptr<gateway::mesh_backend> backend;
   std::unique_ptr<net::server> server;
   mesh::supervisor root;
@@ -80,6 +90,8 @@ struct parts {
 /// Children of the root supervisor, by role. Each .cpp knows one concern.
 supervision::child_spec coordinator_children(parts& p);
 supervision::child_spec worker_children(parts& p);
+/// Of a coordinator without the role worker. housekeeping.cpp
+supervision::child_spec housekeeping_children(parts& p);
 supervision::child_spec gateway_children(parts& p);
 /// What keeps a gateway with a coordinator on another node.
 supervision::child_spec coordinator_link_children(parts& p);
@@ -89,6 +101,15 @@ supervision::child_spec health_children(parts& p);
 supervision::child_spec library_watch_child(parts& p);
 /// Sets `mounted`, by the configuration.
 result<void> read_mounts(parts& p);
+
+/// The coordinator's data folder where it is mounted (data_mount.cpp): for work::workshop::prove_data; empty where it
+/// is not. `lost`: told of each proof that fails, on the attempt's thread; may be empty.
+std::function<result<std::shared_ptr<ports::files>>()> data_prover(const parts& p,
+                                                                   std::function<void(const error&)> lost);
+/// Tells the worker, before the attempt's outcome is there, and has the folder watched until it is back.
+std::function<void(const error&)> data_lost(parts& p, cluster::worker worker);
+/// On a node that has it mounted.
+supervision::child_spec data_watch_child(parts& p);
 
 /// Handles of the coordinator's actors: stable addresses when it lives in this process.
 mesh::admin_handles local_admin_handles(parts& p);
@@ -101,17 +122,24 @@ void make_backend(parts& p);
 
 /// What a cleanup has to know; for a node with the database.
 work::cleanup_rules cleanup_rules_of(const parts& p);
+work::shop_function cleanup_work(const parts& p);
 /// Removes what the last life of this node left unfinished. Blocks; before anything of the tree runs.
 void sweep_at_start(const parts& p);
 
-/// Files between nodes (files.cpp). Those of this coordinator, for workers that have not mounted them.
+/// Files between nodes. Those of this coordinator, for nodes that have not mounted them. files.cpp
 result<void> start_file_server(parts& p);
+/// Those of this worker's libraries, where it is configured so; before it says hello.
+result<void> start_library_server(parts& p);
 /// Bytes that it has moved; nothing where there is none. While the node runs.
 std::optional<ports::file_traffic> file_traffic_of(const parts& p);
-/// A folder of one's own instead of the coordinator's data folder, and the means to read and write that from afar.
-result<void> open_own_folder(parts& p);
-/// For attempts of the worker of that id; nullptr where the data folder is mounted.
+/// The means to read files from afar, and to send them. A node with the coordinator's data folder works without, but
+/// for libraries that it has not mounted. far_files.cpp
+result<void> open_cache(parts& p);
+/// For attempts of the worker of that id; nullptr where nothing can be fetched.
 std::shared_ptr<work::far_files> far_files_for(parts& p, worker_id worker);
+
+/// The means of a gateway to read what its node does not have. gateway_files.cpp
+void add_far_files(parts& p, gateway::gateway_config& config);
 
 /// Ends or releases the worker's work within the grace. Blocks.
 void drain_worker(parts& p, milliseconds grace);

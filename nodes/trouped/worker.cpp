@@ -14,12 +14,14 @@
 #include "host/resources.hpp"
 #include "nodes/trouped/coordinator_link.hpp"
 #include "nodes/trouped/node.hpp"
+#include "protocol/model/software.hpp"
 
 #include <sched.h>
 
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <mutex>
 #include <thread>
 
 namespace troupe::node {
@@ -139,29 +141,35 @@ place_finder places_of(const parts& p, bool fetches) {
   };
 }
 
-work::workshop workshop_of(parts& p, worker_id me) {
+uint32_t gpu_sessions_of(const config::settings& s) {
+  return s.worker.hardware && host::has_graphics_card() ? s.worker.gpu_sessions : 0;
+}
+
+work::workshop workshop_of(parts& p, worker_id me, const mesh::progress_sink& sink) {
   work::workshop shop;
   shop.files = p.files;
   shop.data_folder = p.shared_data;
+  shop.prove_data = data_prover(p, data_lost(p, caf::actor_cast<cluster::worker>(sink)));
   shop.webp = p.settings.worker.webp_thumbnails;
   shop.allow_private = p.settings.worker.private_downloads;
+  shop.shares_data = !p.data_id.empty();
   shop.far = far_files_for(p, me);
   shop.place_of = places_of(p, shop.far != nullptr);
   shop.mounted_libraries = !p.settings.has_role("coordinator");
+  shop.gpu = std::make_shared<work::gpu_sessions>(gpu_sessions_of(p.settings));
   shop.find_source = source_finder(*p.system, p.coordinator, shop.place_of);
   return shop;
 }
 
-/// What a mount that has gone away looks like to an attempt. Looking at it soon is cheap.
-bool may_be_a_mount(errc code) {
-  return code == errc::not_found || code == errc::forbidden || code == errc::io || code == errc::unavailable
-         || code == errc::conflict;
+/// Looking at the mounts soon is cheap.
+bool worth_a_look(errc code) {
+  return work::may_be_a_mount(code) || code == errc::unavailable || code == errc::conflict;
 }
 
 work::work_function watching_mounts(work::work_function work, cluster::library_watch watch) {
   return [work = std::move(work), watch](work::attempt& a) {
     auto out = work(a);
-    if (!out && may_be_a_mount(out.error().code))
+    if (!out && worth_a_look(out.error().code))
       caf::anon_send(watch, cluster::recheck_libraries{});
     return out;
   };
@@ -175,11 +183,12 @@ constexpr std::array<std::string_view, 1> kinds_with_data{"download"};
 runners make_runners(parts& p, worker_id me, const std::shared_ptr<work::work_threads>& threads,
                      mesh::progress_sink sink) {
   auto& sys = *p.system;
-  auto shop = workshop_of(p, me);
-  auto with = [&](std::string name, work::work_function work) {
+  auto shop = workshop_of(p, me, sink);
+  auto with = [&](std::string name, work::shop_function work) {
     work::runner_config c;
     c.name = std::move(name);
-    c.work = watching_mounts(std::move(work), p.book->of<cluster::library_watch>("library_watch"));
+    c.work =
+      watching_mounts(work::in_proved_data(shop, std::move(work)), p.book->of<cluster::library_watch>("library_watch"));
     c.pool = p.book->of<work::executor_pool>("executor_pool");
     c.http = p.http;
     c.sink = sink;
@@ -187,13 +196,13 @@ runners make_runners(parts& p, worker_id me, const std::shared_ptr<work::work_th
     return work::spawn_runner(sys, std::move(c));
   };
   runners out;
-  out["ingest"] = with("ingest", [shop](work::attempt& a) { return work::ingest(a, shop); });
-  out["transcode"] = with("transcoder", [shop](work::attempt& a) { return work::transcode(a, shop); });
-  out["encode_chunk"] = with("chunk_encoder", [shop](work::attempt& a) { return work::encode_chunk(a, shop); });
-  out["encode_audio"] = with("sound_encoder", [shop](work::attempt& a) { return work::encode_audio(a, shop); });
-  out["hls"] = with("ladder_maker", [shop](work::attempt& a) { return work::make_hls(a, shop); });
-  out["storyboard"] = with("storyboarder", [shop](work::attempt& a) { return work::make_storyboard(a, shop); });
-  out["download"] = with("downloader", [shop](work::attempt& a) { return work::download(a, shop); });
+  out["ingest"] = with("ingest", work::ingest);
+  out["transcode"] = with("transcoder", work::transcode);
+  out["encode_chunk"] = with("chunk_encoder", work::encode_chunk);
+  out["encode_audio"] = with("sound_encoder", work::encode_audio);
+  out["hls"] = with("ladder_maker", work::make_hls);
+  out["storyboard"] = with("storyboarder", work::make_storyboard);
+  out["download"] = with("downloader", work::download);
   out["noop"] = work::spawn_noop(sys);
   catalogue::scanner_config scan;
   scan.files = p.files;
@@ -206,11 +215,8 @@ runners make_runners(parts& p, worker_id me, const std::shared_ptr<work::work_th
     };
   out["scan"] = sys.spawn(catalogue::scanner, scan);
   // Only who has the database knows which files are still named.
-  if (p.database) {
-    auto rules = cleanup_rules_of(p);
-    out["scheduled_cleanup"] =
-      with("cleanup", [shop, rules](work::attempt& a) { return work::clean_up(a, shop, rules); });
-  }
+  if (p.database)
+    out["scheduled_cleanup"] = with("cleanup", cleanup_work(p));
   return out;
 }
 
@@ -233,7 +239,7 @@ cluster::worker_config worker_settings(parts& p, const std::shared_ptr<work::wor
   c.me.kinds = {"ingest", "transcode", "encode_chunk", "encode_audio", "hls", "storyboard", "download", "scan", "noop"};
   if (p.database)
     c.me.kinds.push_back("scheduled_cleanup");
-  if (p.source_cache)
+  if (p.data_id.empty())
     std::erase_if(c.me.kinds,
                   [](auto& kind) { return std::ranges::find(kinds_with_data, kind) != kinds_with_data.end(); });
   else
@@ -241,11 +247,15 @@ cluster::worker_config worker_settings(parts& p, const std::shared_ptr<work::wor
   c.me.credit = credit_of(p.settings);
   c.me.embedded = p.settings.has_role("coordinator");
   c.me.tokens = tokens_of_machine();
-  c.me.software = TROUPE_VERSION;
+  c.me.tokens.gpu_sessions = gpu_sessions_of(p.settings);
+  c.me.software = software_version();
+  c.me.file_address = p.file_address;
   if (c.me.embedded)
     c.me.capabilities.emplace_back(cluster::coordinator_capability);
   c.data_id = p.data_id;
-  c.joined = [watch = p.book->of<cluster::library_watch>("library_watch")] {
+  c.joined = [watch = p.book->of<cluster::library_watch>("library_watch"), served = p.served](const worker_welcome& x) {
+    if (served)
+      served->set_key(x.ticket_key);
     caf::anon_send(watch, cluster::watch_joined{});
   };
   c.time = &p.clocks;
@@ -256,6 +266,25 @@ cluster::worker_config worker_settings(parts& p, const std::shared_ptr<work::wor
   return c;
 }
 
+using test_outcome = result<std::vector<std::string>>;
+
+/// What the executors said last of their encoders, for a worker that starts later than they. Thread safe.
+class kept_tests {
+public:
+  std::shared_ptr<const test_outcome> keep(const test_outcome& x) {
+    std::lock_guard guard{mutex_};
+    return last_ = std::make_shared<const test_outcome>(x);
+  }
+  std::shared_ptr<const test_outcome> last() {
+    std::lock_guard guard{mutex_};
+    return last_;
+  }
+
+private:
+  std::mutex mutex_;
+  std::shared_ptr<const test_outcome> last_;
+};
+
 } // namespace
 
 supervision::child_spec worker_children(parts& p) {
@@ -264,22 +293,31 @@ supervision::child_spec worker_children(parts& p) {
   // Runners hold the worker's own handle; all of them hold the pool's.
   c.strategy = supervision::strategy::rest_for_one;
   c.addresses = p.book;
+  auto tested = std::make_shared<kept_tests>();
   child_spec pool;
   pool.name = "executor_pool";
-  pool.start = [&p](caf::event_based_actor*) -> caf::expected<caf::actor> {
-    return caf::actor_cast<caf::actor>(
-      work::spawn_executor_pool(*p.system, executor_settings(p.settings), p.children, p.clocks));
+  pool.start = [&p, tested](caf::event_based_actor*) -> caf::expected<caf::actor> {
+    auto settings = executor_settings(p.settings);
+    settings.encoders = [tested, to = p.book->of<cluster::worker>("worker")](const test_outcome& x) {
+      caf::anon_send(to, cluster::encoders_tested{tested->keep(x)});
+    };
+    return caf::actor_cast<caf::actor>(work::spawn_executor_pool(*p.system, std::move(settings), p.children, p.clocks));
   };
   c.children.push_back(std::move(pool));
   child_spec worker;
   worker.name = "worker";
   auto threads = std::make_shared<work::work_threads>(attempts_at_once(p.settings));
-  worker.start = [&p, threads](caf::event_based_actor*) -> caf::expected<caf::actor> {
+  worker.start = [&p, threads, tested](caf::event_based_actor*) -> caf::expected<caf::actor> {
     // A new worker is another worker: what the old one held is run again when its leases end.
-    return caf::actor_cast<caf::actor>(cluster::spawn_worker(*p.system, worker_settings(p, threads)));
+    auto fresh = cluster::spawn_worker(*p.system, worker_settings(p, threads));
+    if (auto known = tested->last())
+      caf::anon_send(fresh, cluster::encoders_tested{std::move(known)});
+    return caf::actor_cast<caf::actor>(fresh);
   };
   c.children.push_back(std::move(worker));
   c.children.push_back(library_watch_child(p));
+  if (!p.data_id.empty())
+    c.children.push_back(data_watch_child(p));
   return supervision::sub_supervisor(std::move(c));
 }
 

@@ -90,7 +90,8 @@ json to_value(const chunk_piece& x) {
               {"timeBase", to_value(x.time_base)},
               {"reorder", x.reorder},
               {"packets", x.packets},
-              {"damaged", x.damaged}};
+              {"damaged", x.damaged},
+              {"digest", x.digest}};
 }
 
 chunk_piece chunk_piece_from(const json& value) {
@@ -105,6 +106,7 @@ chunk_piece chunk_piece_from(const json& value) {
   read(value, "reorder", x.reorder);
   read(value, "packets", x.packets);
   read(value, "damaged", x.damaged);
+  read(value, "digest", x.digest);
   return x;
 }
 

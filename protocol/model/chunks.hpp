@@ -65,7 +65,7 @@ struct media_chunk {
   bool operator==(const media_chunk&) const = default;
 };
 
-/// What became of a chunk. It is also written into the piece itself, so that join sees which piece it was given.
+/// What became of a chunk. It (but its digest) is also written into the piece itself, so that join sees which piece it was given.
 struct chunk_piece {
   std::string plan;
   uint32_t index = 0;
@@ -81,6 +81,9 @@ struct chunk_piece {
   /// Packets of the source in this chunk, and how many were damaged.
   int64_t packets = 0;
   int64_t damaged = 0;
+  /// Hash of the encoded pictures, once all of them were read back and decoded where they were made; not in the piece
+  /// itself. Empty: that was not done.
+  std::string digest{};
 
   bool operator==(const chunk_piece&) const = default;
 };

@@ -122,6 +122,20 @@ std::string encode(const have_answer& x) {
   return text(value);
 }
 
+std::string encode(const coming_notice& x) {
+  json spans = json::array();
+  for (auto& span : x.spans)
+    spans.push_back(json::array({span.begin, span.end}));
+  return text({{"spans", spans}});
+}
+
+result<coming_notice> decode_coming_notice(std::string_view body) {
+  return decode<coming_notice>("the bytes to come", body, [](const json& value, coming_notice& x) {
+    for (auto& span : value.at("spans"))
+      x.spans.push_back({span.at(0).get<uint64_t>(), span.at(1).get<uint64_t>()});
+  });
+}
+
 result<have_answer> decode_have_answer(std::string_view body) {
   return decode<have_answer>("the answer to a wish for bytes", body, [](const json& value, have_answer& x) {
     value.at("id").get_to(x.id);

@@ -11,8 +11,9 @@
 //
 // A source may be only partly here (`request.ranged`): its descriptor is a file of the right size with holes. The
 // executor reads no byte that it was not told is there: it asks with `need`, and the worker fills the hole and says
-// `have`. No byte of media passes through a frame.
+// `have`. No byte of media passes through a frame. Where it knows what it is going to read it says so with `coming`.
 
+#include "protocol/model/byte_spans.hpp"
 #include "protocol/model/chunks.hpp"
 #include "protocol/model/media.hpp"
 #include "protocol/model/result.hpp"
@@ -34,7 +35,7 @@ enum class frame_type : uint16_t {
   /// Answers a `need`: body have_answer.
   have = 5,
   // executor → worker
-  /// Sent once after start, when it can take requests: body readiness.
+  /// Sent after start, when it can take requests, and again when an encoder was withdrawn: body readiness.
   ready = 16,
   /// Body: progress. At most 10 a second.
   progress = 17,
@@ -48,6 +49,8 @@ enum class frame_type : uint16_t {
   open = 21,
   /// Asks for bytes of a ranged source: body need_request; answered by `have`. Several may be under way.
   need = 22,
+  /// Which bytes of a ranged source are going to be read: body coming_notice. A hint, without an answer.
+  coming = 23,
 };
 
 struct frame_header {
@@ -64,12 +67,14 @@ inline constexpr uint32_t max_body_bytes = 4 * 1024 * 1024;
 inline constexpr uint16_t max_descriptors = max_chunks + 3;
 /// The inherited socket in the executor.
 inline constexpr int channel_descriptor = 3;
-inline constexpr uint32_t protocol_version = 3;
+inline constexpr uint32_t protocol_version = 4;
 /// Further outputs of one operation, and the length of their names.
 inline constexpr size_t max_outputs = 10'000;
 inline constexpr size_t max_output_name = 64;
 /// `need`s of one operation that may be under way: it has hardly more threads that read.
 inline constexpr size_t max_needs = 16;
+/// Spans of one `coming`.
+inline constexpr size_t max_coming = 4096;
 
 /// Exit status of an executor that was told to have every layer of the sandbox and can't.
 inline constexpr int exit_no_sandbox = 5;
@@ -213,13 +218,15 @@ struct request {
   double film_seconds = 0;
   /// Of each stream of the output, as the source was read (a transcode_answer's); empty: not known.
   std::vector<span> spans;
-  /// Streams of `source` that hold nothing (a transcode_answer's): not every container keeps them.
+  /// Streams of `source` that hold nothing (a transcode_answer's, for a join that of encode_audio): not every container
+  /// keeps them.
   std::vector<uint32_t> empty;
   // plan_chunks
   chunk_wishes wishes;
   // encode_chunk
   media_chunk chunk;
-  // join: the answers of all encode_chunk, in the order of the film; whether there is a piece by encode_audio.
+  // join: the answers of all encode_chunk, in the order of the film; whether there is a piece by encode_audio. verify:
+  // what the film was joined from; pictures that are those of decoded pieces (chunk_piece::digest) are not decoded again.
   std::vector<chunk_piece> pieces;
   bool has_audio = false;
   /// Tests only, refused unless the executor was started with --test-faults: "abort", "hang", "bloat".
@@ -291,6 +298,8 @@ struct transcode_answer {
   /// The same operation as an ffmpeg command line, for the attempt's record.
   std::string operation;
   std::vector<std::string> warnings;
+  /// Of encode_audio: the profile takes nothing of the source but its pictures, and no output was made.
+  bool nothing = false;
 };
 
 struct hls_answer {
@@ -373,6 +382,12 @@ struct have_answer {
   std::optional<failure> refusal;
 };
 
+/// Behind what was told before: these next, in this order, and nothing between them.
+struct coming_notice {
+  /// None empty, all within the source, at most max_coming.
+  std::vector<byte_span> spans;
+};
+
 /// Whether an output may be called that: lower-case letters, digits, '_', '-' and '.', at most one '/' in the middle
 /// (a folder of the operation's own), single spaces between words (Jellyfin's "320 - 10x10"), no part that begins with
 /// a dot, at most max_output_name bytes.
@@ -410,5 +425,7 @@ std::string encode(const need_request& x);
 result<need_request> decode_need_request(std::string_view json);
 std::string encode(const have_answer& x);
 result<have_answer> decode_have_answer(std::string_view json);
+std::string encode(const coming_notice& x);
+result<coming_notice> decode_coming_notice(std::string_view json);
 
 } // namespace troupe::exec

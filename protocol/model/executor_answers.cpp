@@ -71,7 +71,8 @@ std::string encode(const transcode_answer& x) {
                {"spans", to_value(x.spans)},
                {"empty", x.empty},
                {"operation", x.operation},
-               {"warnings", x.warnings}});
+               {"warnings", x.warnings},
+               {"nothing", x.nothing}});
 }
 
 result<transcode_answer> decode_transcode_answer(std::string_view body) {
@@ -86,6 +87,7 @@ result<transcode_answer> decode_transcode_answer(std::string_view body) {
     read(value, "empty", x.empty);
     read(value, "operation", x.operation);
     read(value, "warnings", x.warnings);
+    read(value, "nothing", x.nothing);
   });
 }
 

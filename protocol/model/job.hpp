@@ -361,11 +361,13 @@ struct job_query {
   bool history = false;
   uint32_t page = 1;
   uint32_t limit = 20;
+  /// False: without the parts of jobs that were split (job_kind::whole), unless `kind` or `parent` asks for them.
+  bool parts = true;
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, job_query& x) {
-  return f(x.status, x.kind, x.queue, x.owner, x.parent, x.history, x.page, x.limit);
+  return f(x.status, x.kind, x.queue, x.owner, x.parent, x.history, x.page, x.limit, x.parts);
 }
 
 /// Newest first.

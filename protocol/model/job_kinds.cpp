@@ -13,10 +13,11 @@ constexpr milliseconds five_minutes{300'000};
 constexpr std::array kinds{
   job_kind{"ingest", "metadata", 5, 3, 2s, five_minutes, true, 10, 50, true, 5s, {500, 256, 0}},
   job_kind{"scan", "default", 4, 3, 2s, five_minutes, true, 10, 50, true, 30s, {250, 256, 0}},
-  job_kind{"transcode", "video", 6, 3, 2s, five_minutes, true, 10, 50, false, five_minutes, {2000, 1536, 0}, "encode_chunk"},
+  job_kind{
+    "transcode", "video", 6, 3, 2s, five_minutes, true, 10, 50, false, five_minutes, {2000, 1536, 0}, "encode_chunk"},
   // Parts of a transcode that is made on several nodes.
-  job_kind{"encode_chunk", "video", 6, 3, 2s, five_minutes, true, 10, 50, false, 60s, {2000, 1024, 0}},
-  job_kind{"encode_audio", "video", 6, 3, 2s, five_minutes, true, 10, 50, false, 30s, {1000, 256, 0}},
+  job_kind{"encode_chunk", "video", 6, 3, 2s, five_minutes, true, 10, 50, false, 60s, {2000, 1024, 0}, {}, "transcode"},
+  job_kind{"encode_audio", "video", 6, 3, 2s, five_minutes, true, 10, 50, false, 30s, {1000, 256, 0}, {}, "transcode"},
   job_kind{"hls", "video", 6, 3, 2s, five_minutes, true, 10, 50, false, five_minutes, {2000, 1536, 0}},
   // Nobody waits for them: after everything else that wants an executor.
   job_kind{"storyboard", "images", 8, 3, 2s, five_minutes, true, 10, 50, false, 30s, {1000, 512, 0}},

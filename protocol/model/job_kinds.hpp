@@ -26,6 +26,8 @@ struct job_kind {
   resources cost{};
   /// The kind of the jobs that it can hand its work to, of the same queue; empty: it is never split.
   std::string_view part = {};
+  /// The kind of the jobs that hand it on: it is a part of them, and what pauses them pauses it. Empty: none.
+  std::string_view whole = {};
 };
 
 /// All kinds that this version can run.

@@ -129,13 +129,15 @@ struct node_details {
   std::string software{};
   /// "host:port" where it serves files to other nodes; empty: it does not.
   std::string file_address{};
+  /// Another version than the coordinator's.
+  bool other_software = false;
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, node_details& x) {
   return f(x.rules, x.workers, x.running, x.open, x.closed, x.score, x.evidence, x.speeds, x.next_probe, x.embedded,
            x.queues, x.kinds, x.capabilities, x.problems, x.tokens, x.in_use, x.jobs, x.joined, x.silent, x.software,
-           x.file_address);
+           x.file_address, x.other_software);
 }
 
 /// For people, in one word: "away" without a connected worker, its state unless that is active, "closed" outside of its

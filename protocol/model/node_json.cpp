@@ -1,5 +1,6 @@
 // The stored and outward JSON of nodes.
 
+#include "protocol/model/encoders.hpp"
 #include "protocol/model/json.hpp"
 #include "protocol/model/json_codec.hpp"
 #include "protocol/model/node.hpp"
@@ -115,6 +116,14 @@ std::string texts(const std::vector<std::string>& xs) {
   return json_array(xs, [](const std::string& x) { return json_quote(x); });
 }
 
+std::vector<std::string> encoders_of(const node_details& x) {
+  std::vector<std::string> out;
+  for (auto& one : x.capabilities)
+    if (auto name = encoder_of(one); !name.empty())
+      out.emplace_back(name);
+  return out;
+}
+
 /// What its connected workers offer, and do.
 void add_offer(object_writer& out, const node_details& x) {
   object_writer queues;
@@ -123,7 +132,11 @@ void add_offer(object_writer& out, const node_details& x) {
     queues.raw(queue, std::move(one.number("slots", n.slots).number("used", n.used)).str());
   }
   out.boolean("connected", !x.workers.empty()).boolean("embedded", x.embedded).raw("queues", std::move(queues).str());
+  out.text_or_null("software", x.software)
+    .boolean("otherSoftware", x.other_software)
+    .text_or_null("fileAddress", x.file_address);
   out.raw("kinds", texts(x.kinds)).raw("capabilities", texts(x.capabilities));
+  out.raw("encoders", texts(encoders_of(x)));
   out.raw("problems", texts(x.problems));
   out.raw("tokens", resources_json(x.tokens)).raw("inUse", resources_json(x.in_use));
   out.raw("jobs", json_array(x.jobs, [](job_id id) { return json_quote(id.str()); }));

@@ -12,6 +12,7 @@
 #include "protocol/model/node.hpp"
 #include "protocol/model/result.hpp"
 #include "protocol/model/worker.hpp"
+#include "protocol/ports/far_file.hpp"
 
 #include <functional>
 #include <memory>
@@ -56,12 +57,21 @@ struct explanation {
 
 /// A file that an answer sends.
 struct wanted_file {
+  /// None: the data folder.
+  library_id library;
   /// Of its library, as the coordinator sees it; empty: the data folder.
   std::string root;
   /// Below it.
   std::string path;
   /// As the catalogue knows it; nothing where a name means one content.
   std::optional<file_version> version;
+};
+
+/// Where it is.
+struct located_file {
+  /// On this node; that it was found does not say that it can be opened. Empty when it is on another one.
+  std::string path;
+  std::shared_ptr<far_file> far{};
 };
 
 /// A file that the gateway has written and synced below the uploads folder.
@@ -174,9 +184,9 @@ public:
   virtual void find_scan(scan_id id, completion<scan> done) = 0;
 
   // -- files
-  /// Where a file can be read on this node. Call it on a thread that may block; `done` is called on one, too.
-  /// errc::unavailable: it is on another node. That it is found does not say that it can be opened.
-  virtual void find_file(wanted_file what, completion<std::string> done) = 0;
+  /// Where a file can be read. Call it on a thread that may block; `done` is called on one, too, when the file is on
+  /// this node. errc::not_found; errc::unavailable: it is on another node, and nobody says at present where.
+  virtual void find_file(wanted_file what, completion<located_file> done) = 0;
 
   // -- uploads
   /// Where the gateway writes uploads: "<data>/uploads", on the same file system as the rest of the data folder.

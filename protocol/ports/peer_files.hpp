@@ -3,6 +3,7 @@
 // Files of another node, over HTTPS (plain HTTP on loopback addresses only, where there are no certificates). An
 // address comes from the coordinator, which has signed what it allows: one file, one way, one attempt, for a while.
 
+#include "protocol/model/byte_spans.hpp"
 #include "protocol/model/result.hpp"
 #include "protocol/model/time.hpp"
 #include "protocol/ports/http_client.hpp"
@@ -10,20 +11,26 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace troupe::ports {
 
-/// Some bytes of a file of another node, written to the same place of a file of ours.
+/// Ranges of one fetch: a server answers more of them with the whole file.
+inline constexpr size_t max_fetch_ranges = 32;
+
+/// Some bytes of a file of another node, written to a file of ours.
 struct range_fetch {
   std::string url;
-  uint64_t offset = 0;
-  /// At least 1; a file that ends before is errc::conflict: it is not the one that the address was made for.
-  uint64_t length = 0;
+  /// At least one, at most max_fetch_ranges; none empty, in order, no two touching. A file that ends before the last is
+  /// errc::conflict: it is not the one that the address was made for.
+  std::vector<byte_span> ranges;
   /// Open for writing; the caller's, who closes it after `done`. Written by pwrite.
   int descriptor = -1;
   milliseconds connect_timeout{5'000};
   /// No byte for so long: errc::timeout.
   milliseconds stall_timeout{15'000};
+  /// Which byte of theirs is the first of ours; not behind the first range.
+  uint64_t base = 0;
 };
 
 /// A whole file of ours for another node, where it becomes visible under its name when the last byte is there, its hash
@@ -45,7 +52,7 @@ class peer_files {
 public:
   virtual ~peer_files() = default;
 
-  /// How much of the range is there and was confirmed by the sender's hash: all of it or, with an error, nothing,
+  /// How much of the ranges is there and was confirmed by the sender's hash: all of it or, with an error, nothing,
   /// whatever was written by then.
   struct fetched {
     uint64_t bytes = 0;

@@ -99,6 +99,10 @@ CAF_TEST(lists) {
   CAF_CHECK(has(x, "NAME") && has(x, "transcode") && has(x, "25%"));
   CAF_CHECK_EQUAL(ask("jobs ls -o name").text, "job/" + fake_job(1).str() + "\njob/" + fake_job(2).str() + "\n");
   CAF_CHECK_EQUAL(nlohmann::json::parse(ask("-o json jobs ls").text, nullptr, false)["jobs"].size(), 2u);
+  // Parts of a film only where they are asked for.
+  auto names = ask("jobs ls -o name").text;
+  for (auto& asked : {std::string{"jobs ls -o name --all"}, "jobs ls -o name --parent " + fake_job(1).str()})
+    CAF_CHECK_EQUAL(ask(asked).text, names + "job/" + fake_job(3).str() + "\n");
   CAF_CHECK(has(ask("jobs ls -o wide"), "not a video"));
   CAF_CHECK(has(ask("video ls"), "1:01"));
   CAF_CHECK(has(ask("library ls"), "no libraries"));

@@ -106,8 +106,14 @@ mesh::job_admin::behavior_type queues(mesh::job_admin::pointer) {
       return x;
     },
     [](const mesh::get_workers&) { return mesh::worker_list{}; },
-    [](const job_query&) {
-      return job_page{{make_job(fake_job(1), false), make_job(fake_job(2), true)}, 2};
+    [](const job_query& asked) {
+      job_page out{{make_job(fake_job(1), false), make_job(fake_job(2), true)}, 2};
+      // A part of the first one.
+      if (asked.parts || asked.parent == fake_job(1)) {
+        out.jobs.push_back(make_job(fake_job(3), false));
+        ++out.total;
+      }
+      return out;
     },
   };
 }

@@ -35,6 +35,25 @@ class Authority:
         return self.issue(name, *roles, before=("faketime", "-f", "-730d"))
 
 
+#: Bytes of a BASP header.
+HEADER = 32
+
+
+def header(operation, payload=0, data=0, source=0, target=0, flags=0):
+    """Of a BASP message: 0 server handshake, 1 client handshake, 2 direct, 3 routed, 4 monitor, 5 down, 6 heartbeat."""
+    return struct.pack(">BBBBIQQQ", operation, 0, 0, flags, payload, data, source, target)
+
+
+def _take(s, size):
+    out = b""
+    while len(out) < size:
+        more = s.recv(size - len(out))
+        if not more:
+            raise ConnectionError(f"closed after {len(out)} of {size} bytes")
+        out += more
+    return out
+
+
 class Stranger:
     """Somebody at `place` (namespaces.py) who has found the port of a node."""
 
@@ -64,16 +83,28 @@ class Stranger:
         except (ssl.SSLError, ConnectionError) as refused:
             return f"refused: {refused}"
 
-    def claims_gigabytes(self):
-        """Connections, held open, each with a header of a message of 2 GiB to come, or with a TLS record begun."""
-        held = []
-        # operation 0 (server handshake) to 5, flags, payload length, operation data, source and destination (BASP).
-        for operation in range(6):
-            held.append(self.connect())
-            held[-1].sendall(struct.pack(">BBBBIQQQ", operation, 0, 0, 0, 0x7fffffff, 3, 0, 0))
-        for _ in range(20):
-            held.append(self.connect())
-            held[-1].sendall(b"\x16\x03\x01\x02\x00\x01")
+    def link(self, identity, timeout=5):
+        """A connection that has been greeted with a BASP handshake; over TLS unless `identity` is None."""
+        s = self.connect(timeout)
+        if identity:
+            s = self._context(identity).wrap_socket(s)
+        size = struct.unpack(">I", _take(s, HEADER)[4:8])[0]
+        _take(s, size)
+        return s
+
+    def begins(self, count):
+        """Connections, held open, half of them with a TLS record begun, the others silent."""
+        held = [self.connect() for _ in range(count)]
+        for s in held[::2]:
+            s.sendall(b"\x16\x03\x01\x02\x00\x01")
+        return held
+
+    def claims_gigabytes(self, identity):
+        """Links, held open, each with a header of a message of 2 GiB to come."""
+        held = [self.link(identity) for _ in range(6)]
+        for operation, s in enumerate(held):
+            s.sendall(header(operation, 0x7fffffff, data=3 if operation == 0 else 0, source=operation == 5,
+                             target=operation in (2, 3)))
         return held
 
     @staticmethod

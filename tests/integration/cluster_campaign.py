@@ -228,8 +228,7 @@ class Campaign(Clients):
             time.sleep(0.1)
 
     def _open(self):
-        # Nobody here runs the cleanup of the coordinator, who has no worker in its process.
-        return [j for j in self.node.get(f"/api/jobs?status={OPEN}&limit=100")["jobs"] if j["kind"] != "scheduled_cleanup"]
+        return self.node.get(f"/api/jobs?status={OPEN}&limit=100")["jobs"]
 
     def _until_all_back(self):
         support.wait_until("all workers are back", lambda: self.cluster.joined() == sorted(WORKERS), 60, 0.2)

@@ -15,7 +15,8 @@ from clients import Broken, digest
 MADE_BY = re.compile(r"([0-9a-z]{26})-(\d+)(?:[-.]|$)")
 #: Beyond the lease, until the coordinator has noticed and written that it is over: a busy machine's.
 NOTICED = 2.0
-#: Of that until the next attempt, seconds: 2 s of backoff, and until a slot is free, which takes a busy machine long.
+#: Of that until the next attempt, seconds: until a slot is free, which takes a busy machine long. No backoff, unless the
+#: attempt before was lost too.
 AGAIN = 30.0
 
 

@@ -203,12 +203,22 @@ class MountGone(Fault):
 
 
 class DataGone(MountGone):
-    """The same with the coordinator's data folder, in which the worker writes."""
+    """The same with the coordinator's data folder, in which the worker writes: it takes no work until it is back."""
 
     leaves = True
 
     def folder_of(self, cluster):
         return cluster.node.data
+
+    def heal(self, cluster):
+        support.wait_until(f"{self.victim} says what is wrong", lambda: self._told(cluster), 20, 0.2)
+        super().heal(cluster)
+        support.wait_until(f"{self.victim} takes work again", lambda: not self._told(cluster), 20, 0.2)
+
+    def _told(self, cluster):
+        worker = next((w for w in json.loads(cluster.node.cli("workers", "-o", "json").stdout)["workers"]
+                       if w["node"] == self.victim), None)
+        return worker and not worker["slots"] and any("data folder" in problem for problem in worker["problems"])
 
 
 class ExecutorCrashes(Fault):

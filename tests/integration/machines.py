@@ -67,7 +67,8 @@ class Machines:
         # The coordinator's folders are where all of these tests have theirs.
         place = self.net.add(name, hide=[*([self.node.folder] if far else ()), *settings.pop("hide", ())])
         settings.setdefault("data", None if far else self.node.data)
-        return self._node(place, self.authority.issue(name, "worker"), node__roles="worker",
+        return self._node(place, self.authority.issue(name, "worker", hosts=(place.address, "127.0.0.1")),
+                          node__roles="worker",
                           mesh__coordinator=self.node.mesh, **settings)
 
     def _node(self, place, papers, **settings):

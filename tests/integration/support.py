@@ -119,7 +119,8 @@ class Node:
         if place:
             self.settings["mesh.address"] = place.address
         self.settings.update({k.replace("__", "."): v for k, v in settings.items()})
-        self.env = dict(os.environ, **(env or {}))
+        # What a node keeps for itself is not the user's.
+        self.env = dict(os.environ, XDG_CACHE_HOME=str(self.folder / "cache"), **(env or {}))
         if preload:
             self.env["LD_PRELOAD"] = str(preload)
         self.process = None

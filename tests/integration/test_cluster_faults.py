@@ -23,18 +23,9 @@ def seeds():
     return [int(one)] if one else range(1, 1 + rounds(1, 30))
 
 
-#: Faults that are known to break a promise: to be mended. They run in full campaigns, and when they are asked for.
-OPEN_FAULTS = {
-    "mount gone": "a film whose mount goes while it is read fails for good, though another node has it",
-    "data gone": "a worker that loses the data folder's mount publishes into the empty mount point",
-}
-
-
 def kinds():
     one = os.environ.get("TROUPE_FAULT")
-    if one:
-        return {one: FAULTS[one]}
-    return {name: kind for name, kind in FAULTS.items() if support.SOAK or name not in OPEN_FAULTS}
+    return {one: FAULTS[one]} if one else FAULTS
 
 
 class Faults(support.TestCase):

@@ -146,7 +146,10 @@ class Contract(TestCase):
         self.has(answer["data"], "nodes", "refused")
         one = answer["data"]["nodes"][0]
         self.has(one, "name", "status", "state", "reason", "open", "closed", "slots", "weight", "hours", "queues", "tokens",
-                 "inUse", "running", "jobs", "score", "evidence", "speeds", "capabilities", "problems", "silent")
+                 "inUse", "running", "jobs", "score", "evidence", "speeds", "capabilities", "encoders", "problems", "silent", "software",
+                 "otherSoftware", "fileAddress")
+        self.assertFalse(one["otherSoftware"])
+        self.assertTrue(one["software"])
         path = f"/api/admin/nodes/{one['name']}"
         self.assertEqual(one["name"], self.node.get(path)["data"]["name"])
         for action, state in (("drain", "draining"), ("undrain", "active"), ("quarantine", "quarantined"),

@@ -1,11 +1,14 @@
 """Workers that see neither the coordinator's data folder nor its libraries: files come and go over the network."""
 
+import datetime
 import json
 import os
 import pathlib
 import signal
+import subprocess
 import time
 
+from machines import Machines
 from support import MEDIA, SLOW_TRANSCODE, Node, TestCase, leftovers, synth, wait_until
 from test_split import frames_of, parts_of, transcode
 from test_workers import close_all, workers_of
@@ -18,6 +21,43 @@ def far_cluster(workers=2, lease="1s", **settings):
              for i in range(workers)]
     wait_until("all workers joined", lambda: len(workers_of(coordinator)) == workers)
     return coordinator, nodes
+
+
+def packets_of(film):
+    """Kind, time and bytes of each packet."""
+    rows = subprocess.run(["ffprobe", "-v", "error", "-show_entries", "packet=codec_type,pts_time,size", "-of", "csv=p=0", film],
+                          capture_output=True, text=True, check=True).stdout.split()
+    return [(kind, float(at), int(size)) for kind, at, size in (x.strip(",").split(",") for x in rows)]
+
+
+def share_of(film, parts):
+    """Bytes of what is shown during the parts, of all sound for who makes that, and of what is no packet at all."""
+    spans = []
+    for part in parts:
+        if part["kind"] == "encode_chunk":
+            piece = part["result"]["piece"]
+            unit = piece["timeBase"]["num"] / piece["timeBase"]["den"]
+            spans.append((piece["first"] * unit - 0.001, piece["last"] * unit + 0.001))
+    all_sound = any(x["kind"] == "encode_audio" for x in parts)
+    packets = packets_of(film)
+    mine = sum(size for kind, at, size in packets
+               if (all_sound and kind == "audio") or any(begin <= at <= end for begin, end in spans))
+    return mine + film.stat().st_size - sum(size for _, _, size in packets)
+
+
+def time_of(job):
+    """Seconds of its last attempt."""
+    last = job["attemptHistory"][-1]
+    begin, end = (datetime.datetime.fromisoformat(last[x]) for x in ("startedAt", "endedAt"))
+    return (end - begin).total_seconds()
+
+
+def fetched_of(source_map, size):
+    """Bytes that a map of the cache has of a file of this size."""
+    lines = source_map.read_text(errors="replace").splitlines()
+    if f"size {size}" not in lines:
+        return 0
+    return sum(int(end) - int(begin) for begin, end in (x[5:].split("-") for x in lines if x.startswith("span ")))
 
 
 class Far(TestCase):
@@ -75,6 +115,36 @@ class Far(TestCase):
         self.assertEqual(len(made), len(wanted))
         self.assertEqual({p["worker"] for p in parts_of(self.node, job)}, {"far0", "far1"})
 
+    def test_who_makes_the_sound_fetches_its_share(self):
+        """Of a film whose pictures are much larger than its sound, in MP4 and Matroska: share and index, and a tenth."""
+        self.cluster(2, worker__video=1)
+        for name in ("mp4", "mkv"):
+            film = synth(self.node.folder / f"film-{name}.{name}", "-b:v", "4M", "-minrate", "4M", "-bufsize", "8M", "-g", "50",
+                         seconds=120, size="640x360")
+            self.assertEqual(self.node.wait_job(self.node.upload(film).json["jobId"])["status"], "completed")
+            video = next(x for x in self.node.get("/api/videos")["videos"] if x["title"] == film.stem)
+            for worker in self.workers:
+                worker.stop()
+                for kept in (worker.data / "cache").iterdir():
+                    kept.unlink()
+                worker.start()
+            wait_until("both are back", lambda: len(workers_of(self.node)) == 2)
+            job = transcode(self.node, video["id"])
+            done = self.node.wait_job(job, seconds=180)
+            self.assertEqual(done["status"], "completed", done)
+            parts = parts_of(self.node, job)
+            for i, worker in enumerate(self.workers):
+                worker.stop()
+                mine = [x for x in parts if x["worker"] == f"far{i}"]
+                share, sound = share_of(film, mine), any(x["kind"] == "encode_audio" for x in mine)
+                fetched = sum(fetched_of(x, film.stat().st_size) for x in (worker.data / "cache").glob("*.map"))
+                with self.subTest(film=name, worker=i, parts=len(mine), sound=sound, share=share, fetched=fetched):
+                    print(f"{name}, worker {i}: {len(mine)} parts{' with the sound' if sound else ''}, {fetched / share:.3f}")
+                    self.assertGreater(fetched, 0.9 * share)
+                    self.assertLess(fetched, 1.1 * share)
+                worker.start()
+            wait_until("both are back", lambda: len(workers_of(self.node)) == 2)
+
     def test_killed_in_the_middle(self):
         """kill -9 of a far worker, and of the coordinator that serves the files: nothing is lost."""
         self.cluster(2)
@@ -122,3 +192,24 @@ class Far(TestCase):
         self.assertGreater(film.stat().st_size, 64 << 20)
         job = self.node.upload(film).json["jobId"]
         self.assertEqual(self.node.wait_job(job)["status"], "completed")
+
+
+class LateLink(TestCase):
+    def test_sound_of_a_film_whose_node_is_far_away(self):
+        """20 ms there and back to the files: what stands between the pictures is asked for together, not piece by piece."""
+        with Machines(far=("ben", "carl"), worker__video=1) as machines:
+            node = machines.node
+            for worker in machines.workers:
+                machines.net.delay(worker.place, 0.01)
+            for name in ("mp4", "mkv"):
+                film = synth(node.folder / f"film-{name}.{name}", "-b:v", "4M", "-minrate", "4M", "-bufsize", "8M", "-g", "50",
+                             seconds=120, size="640x360")
+                self.assertEqual(node.wait_job(node.upload(film).json["jobId"], seconds=60)["status"], "completed")
+                video = next(x for x in node.get("/api/videos")["videos"] if x["title"] == film.stem)
+                job = transcode(node, video["id"])
+                self.assertEqual(node.wait_job(job, seconds=240)["status"], "completed")
+                sound = next(x for x in parts_of(node, job) if x["kind"] == "encode_audio")
+                took = time_of(sound)
+                print(f"{name}: the sound of 120 s took {took:.1f} s")
+                # One piece for each way would be 3,000 pictures and a minute.
+                self.assertLess(took, 30)

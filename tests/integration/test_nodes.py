@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import time
 
-from support import SLOW_TRANSCODE, Node, TestCase, WebSocket, wait_until
+from support import SLOW_TRANSCODE, Node, TestCase, WebSocket, executors_of, wait_until
 from test_certificates import Authority
 from test_split import transcode
 from test_workers import add_film, close_all, cluster
@@ -15,6 +15,11 @@ from test_workers import add_film, close_all, cluster
 
 def nodes_of(node):
     return {x["name"]: x for x in node.get("/api/admin/nodes")["data"]["nodes"]}
+
+
+def workers_among(nodes):
+    """Names; without the coordinator, which is there for its housekeeping."""
+    return {x["name"] for x in nodes if not x["embedded"]}
 
 
 def running_on(node, name):
@@ -44,6 +49,24 @@ class Nodes(TestCase):
         answer = self.node.request("PATCH", f"/api/admin/nodes/{name}", body, **kw)
         self.assertEqual(expect, answer.status, answer.body)
         return answer.json
+
+    def test_what_nodes_run_and_can_encode(self):
+        """Each offers the encoders that its executor has tested, once it has; an executor that was only asked has ended."""
+        for name in ("w0", "w1"):
+            one = wait_until(f"{name} has told its encoders", lambda: (x := nodes_of(self.node)[name])["encoders"] and x)
+            self.assertIn("libx264", one["encoders"])
+            self.assertIn("encoder:libx264", one["capabilities"])
+            self.assertTrue(one["software"])
+            self.assertFalse(one["otherSoftware"])
+            self.assertEqual([], one["problems"])
+        shown = self.node.cli("nodes", "show", "w0").stdout
+        self.assertRegex(shown, r"(?m)^Version: +\d+\.\d+")
+        self.assertRegex(shown, r"(?m)^Encoders: .*libx264")
+        self.assertNotRegex(shown, r"(?m)^Capabilities: .*encoder:")
+        for worker in self.workers:
+            wait_until("no executor is left", lambda: not executors_of(worker.process.pid), 10)
+        job = transcode(self.node, add_film(self.node, 2))
+        self.assertEqual(self.node.wait_job(job)["status"], "completed")
 
     def test_draining_lets_work_end_and_gives_no_more(self):
         video = add_film(self.node, 20)
@@ -125,7 +148,7 @@ class Nodes(TestCase):
             raise AssertionError(f"no {kind}")
 
         first = next_of("snapshot")
-        self.assertEqual({"w0", "w1"}, {x["name"] for x in first["nodes"]})
+        self.assertEqual({"w0", "w1"}, workers_among(first["nodes"]))
         self.admin("w0", "drain", {"reason": "live"})
         told = next_of("node_update", lambda x: x["name"] == "w0")
         self.assertEqual(("draining", "live", "nodes"), (told["state"], told["reason"], told["topic"]))
@@ -157,7 +180,8 @@ class Nodes(TestCase):
         self.assertEqual(log, sorted(log, key=lambda a: a["startedAt"]))
         self.assertEqual({"w0", "w1"}, {a["worker"] for a in log if a["kind"] == "encode_chunk"})
         top = json.loads(self.node.cli("top", "-o", "json").stdout)
-        self.assertEqual({"w0", "w1"}, {x["name"] for x in top["nodes"]})
+        self.assertEqual({"w0", "w1"}, workers_among(top["nodes"]))
+        self.assertEqual(3, len(top["nodes"]))
         self.assertIn("nodes here", self.node.cli("top").stdout)
 
 

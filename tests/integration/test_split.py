@@ -103,6 +103,17 @@ class Split(TestCase):
         again = [p for p in parts_of(self.node, job) if p["createdAt"] > detail["attemptHistory"][1]["startedAt"]]
         self.assertEqual(len(again), 1, again)
 
+    def test_damaged_piece(self):
+        """A piece that is not what its maker saw, of the same size: the film comes out all the same."""
+        film = synth(self.node.folder / "film.mp4", seconds=90, size="960x540")
+        job = transcode(self.node, self.upload(film))
+        folder = self.node.data / "pieces" / job
+        piece = wait_until("a piece of film is there", lambda: next(iter(folder.glob("*.mp4")), None))
+        with piece.open("r+b") as file:
+            file.seek(piece.stat().st_size // 2)
+            file.write(bytes(3000))
+        self.finished(job, film)
+
     def test_cancelled(self):
         film = synth(self.node.folder / "film.mp4", seconds=90, size="960x540")
         job = transcode(self.node, self.upload(film))
@@ -117,3 +128,82 @@ class Split(TestCase):
         job = transcode(self.node, self.upload(film))
         self.finished(job, film)
         self.assertEqual(parts_of(self.node, job), [])
+
+
+#: What has cost films their parts' fitting together: (arguments of ffmpeg behind picture and sound, extension).
+CODED = "-c:v libx264 -preset ultrafast -g 24 -pix_fmt yuv420p -c:a aac"
+ODD = {
+    "chapters": (f"-f ffmetadata -i {{folder}}/chapters.txt -map 0 -map 1 -map_metadata 2 {CODED}", "mkv"),
+    "subtitles": (f"-i {{folder}}/words.srt -map 0 -map 1 -map 2 {CODED} -c:s srt", "mkv"),
+    "timecode": (f"{CODED} -timecode 01:00:00:00", "mp4"),
+    "empty sound": (f"-f lavfi -i sine=duration=0.0001 -map 0 -map 1 -map 2 {CODED} -frames:a:1 0", "mkv"),
+    "cover": (f"-f lavfi -i testsrc2=size=320x320:duration=0.01 -map 0 -map 1 -map 2 {CODED} -c:v:1 mjpeg "
+              "-pix_fmt:v:1 yuvj420p -frames:v:1 1 -disposition:v:1 attached_pic", "mp4"),
+    "damaged sound": (CODED, "mp4"),
+}
+
+
+class OddFilms(TestCase):
+    """Each of them in parts and whole: the same streams, chapters and times."""
+
+    def setUp(self):
+        self.node, self.workers = cluster(2, lease="1s")
+        self.addCleanup(lambda: close_all(self.node, self.workers))
+        folder = self.node.folder
+        (folder / "chapters.txt").write_text(";FFMETADATA1\n" + "".join(
+            f"[CHAPTER]\nTIMEBASE=1/1\nSTART={i * 10}\nEND={i * 10 + 10}\ntitle=C{i}\n" for i in range(4)))
+        (folder / "words.srt").write_text("".join(
+            f"{i + 1}\n00:00:{i * 4:02d},000 --> 00:00:{i * 4 + 2:02d},000\nline {i}\n\n" for i in range(9)))
+
+    def made(self, name):
+        arguments, extension = ODD[name]
+        # Too large for the profile, so that only its sound is copied.
+        picture = "size=1600x900:rate=6" if name == "damaged sound" else "size=480x272:rate=12"
+        film = self.node.folder / f"{name.replace(' ', '-')}.{extension}"
+        subprocess.run(["ffmpeg", "-v", "error", "-nostdin", "-y", "-f", "lavfi", "-i",
+                        f"testsrc2={picture}:duration=40", "-f", "lavfi", "-i",
+                        "sine=frequency=440:duration=40", *arguments.format(folder=self.node.folder).split(), film],
+                       check=True, timeout=60)
+        if name == "damaged sound":
+            packets = subprocess.run(["ffprobe", "-v", "error", "-select_streams", "a", "-show_entries", "packet=pos,size",
+                                      "-of", "csv=p=0", film], check=True, capture_output=True, text=True).stdout.split()
+            with film.open("r+b") as file:
+                for line in packets[100:1000:50]:
+                    size, position = map(int, line.strip(",").split(","))
+                    file.seek(position)
+                    file.write(b"\xff" * size)
+        return film
+
+    @staticmethod
+    def facts(path):
+        seen = json.loads(subprocess.run(["ffprobe", "-v", "error", "-show_streams", "-show_chapters", "-show_packets",
+                                          "-show_entries", "packet=stream_index,pts_time", "-of", "json", path],
+                                         check=True, capture_output=True, text=True, timeout=60).stdout)
+        streams = [(s["codec_type"], s.get("codec_name"), s.get("nb_frames"), s.get("start_time"),
+                    [k for k, v in s["disposition"].items() if v]) for s in seen["streams"]]
+        chapters = [(c["start_time"], c["end_time"], c["tags"].get("title")) for c in seen["chapters"]]
+        times = sorted((p["stream_index"], round(float(p["pts_time"]), 2)) for p in seen["packets"] if "pts_time" in p)
+        return streams, chapters, times
+
+    def test_in_parts_as_whole(self):
+        for name in ODD:
+            film = self.made(name)
+            ingest = self.node.wait_job(self.node.upload(film).json["jobId"])
+            video = ingest["result"]["video"]["id"]
+            wish = {"profile": "web-720p"} if name == "damaged sound" else SLOW_TRANSCODE
+            seen = {}
+            for way in ("undrain", "drain"):
+                self.node.post(f"/api/admin/nodes/w1/{way}")
+                job = transcode(self.node, video, wish)
+                done = self.node.wait_job(job, seconds=60)
+                with self.subTest(film=name, way=way):
+                    self.assertEqual("completed", done["status"], done)
+                    parts = parts_of(self.node, job)
+                    self.assertEqual(way == "undrain", bool(parts))
+                    detail = self.node.get(f"/api/jobs/{job}")
+                    self.assertEqual(["delegated", "completed"] if parts else ["completed"],
+                                     [a["end"] for a in detail["attemptHistory"]])
+                    seen[way] = self.facts(self.node.data / detail["result"]["rendition"]["file"])
+            with self.subTest(film=name):
+                self.assertEqual(seen["drain"], seen["undrain"])
+            self.node.post("/api/admin/nodes/w1/undrain")

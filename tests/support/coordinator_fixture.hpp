@@ -96,6 +96,8 @@ struct coordinator_fixture : actor_fixture {
   catalogue::store_reader reader;
   mesh::notifier notifier;
   dispatch::observer observer;
+  /// None unless a test has one: what workers say is believed.
+  dispatch::output_check outputs;
   mesh::dispatcher dispatcher;
   dispatch::dispatcher_config config;
   worker_id me{raw_id{7, 7}};
@@ -135,6 +137,7 @@ struct coordinator_fixture : actor_fixture {
     peers.notifier = notifier;
     peers.history = caf::actor_cast<catalogue::job_history>(reader);
     peers.observer = observer;
+    peers.outputs = outputs;
     dispatcher = caf::actor_cast<mesh::dispatcher>(keep(sys.spawn(dispatch::dispatcher_actor, config, peers)));
     run();
   }

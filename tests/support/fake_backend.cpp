@@ -130,8 +130,9 @@ void fake_backend::find_job(job_id id, ports::completion<ports::job_view> done) 
   reply<ports::job_view>(std::move(done), i == jobs.end() ? result<ports::job_view>{no_job} : i->second);
 }
 
-void fake_backend::list_jobs(job_query, ports::completion<job_page> done) {
+void fake_backend::list_jobs(job_query query, ports::completion<job_page> done) {
   std::lock_guard guard{mutex};
+  listed = std::move(query);
   job_page out;
   for (auto& [id, view] : jobs)
     out.jobs.push_back(view.item);
@@ -336,10 +337,15 @@ void fake_backend::find_scan(scan_id, ports::completion<scan> done) {
   reply<scan>(std::move(done), error{errc::not_found, "there is no scan of this id"});
 }
 
-void fake_backend::find_file(ports::wanted_file what, ports::completion<std::string> done) {
+void fake_backend::find_file(ports::wanted_file what, ports::completion<ports::located_file> done) {
+  {
+    std::lock_guard guard{mutex};
+    if (auto far = far_files.find(what.path); far != far_files.end())
+      return reply<ports::located_file>(std::move(done), ports::located_file{{}, far->second});
+  }
   if (no_files)
     return done(error{errc::unavailable, "the file is on another node"});
-  done((what.root.empty() ? data_ : what.root) + "/" + what.path);
+  done(ports::located_file{(what.root.empty() ? data_ : what.root) + "/" + what.path});
 }
 
 bool fake_backend::coordinator_away() noexcept {

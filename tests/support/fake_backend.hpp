@@ -24,6 +24,8 @@ public:
   ports::rendered_ptr page;
   std::map<video_id, video_detail> videos;
   std::map<job_id, ports::job_view> jobs;
+  /// What was asked of list_jobs last.
+  job_query listed;
   /// What explain says of every job.
   std::vector<std::string> reasons{"every slot of the queue is taken"};
   std::vector<library> all_libraries;
@@ -48,6 +50,8 @@ public:
   bool away = false;
   /// The coordinator's files are on another node.
   bool no_files = false;
+  /// Those of which more is known, by their path.
+  std::map<std::string, std::shared_ptr<ports::far_file>> far_files;
   std::vector<media_profile> known_profiles = builtin_profiles();
 
   /// Lets held completions go.
@@ -89,7 +93,7 @@ public:
   void scan_library(library_id id, ports::request_context ctx, ports::completion<scan> done) override;
   void scans(ports::completion<std::vector<scan>> done) override;
   void find_scan(scan_id id, ports::completion<scan> done) override;
-  void find_file(ports::wanted_file what, ports::completion<std::string> done) override;
+  void find_file(ports::wanted_file what, ports::completion<ports::located_file> done) override;
   result<std::string> uploads_folder() override;
   bool coordinator_away() noexcept override;
   void register_upload(ports::finished_upload upload, ports::request_context ctx,

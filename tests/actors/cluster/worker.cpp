@@ -145,7 +145,7 @@ struct fixture : test_coordinator_fixture<config> {
     c.me.credit = {{"metadata", 4}};
     c.data_id = "node-a";
     c.me.capabilities = {"data"};
-    c.joined = [this] { ++joins; };
+    c.joined = [this](const worker_welcome&) { ++joins; };
     c.time = &time;
     c.make_runners = [this](mesh::progress_sink) { return std::map<std::string, mesh::runner>{{"ingest", work}}; };
     c.look_up = [this](std::function<void(result<mesh::job_worker>)> done) {
@@ -255,6 +255,92 @@ CAF_TEST(what it offers follows it to every dispatcher) {
   CAF_CHECK(script.hellos.back().capabilities == (std::vector<std::string>{"data", "library:a"}));
   CAF_CHECK(script.offers.back().problems == std::vector<std::string>{"library b is empty"});
   CAF_CHECK_EQUAL(joins, 2);
+}
+
+CAF_TEST(encoders are offered once they were tested) {
+  auto tested = [&](result<std::vector<std::string>> x) {
+    caf::anon_send(uut,
+                   cluster::encoders_tested{std::make_shared<const result<std::vector<std::string>>>(std::move(x))});
+    run();
+  };
+  caf::anon_send(uut, cluster::offer_changed{{"library:a"}, {"library b is empty"}});
+  tested(error{errc::crash, "the executor process was killed"});
+  CAF_CHECK(script.offers.back().problems
+            == (std::vector<std::string>{"library b is empty", "it can't encode: the executor process was killed"}));
+  tested(std::vector<std::string>{"libx264", "aac"});
+  CAF_CHECK(script.offers.back().capabilities
+            == (std::vector<std::string>{"data", "library:a", "encoder:libx264", "encoder:aac"}));
+  CAF_CHECK(script.offers.back().problems == std::vector<std::string>{"library b is empty"});
+  kill_dispatcher();
+  jobs = sys.spawn(dispatcher, &script);
+  advance(10s);
+  CAF_CHECK(script.hellos.back().capabilities
+            == (std::vector<std::string>{"data", "library:a", "encoder:libx264", "encoder:aac"}));
+}
+
+CAF_TEST(without the data folder it takes no work and says why until it is back) {
+  assign({token(1)});
+  const auto find = [this](std::string problem) {
+    caf::anon_send(uut, cluster::data_folder_found{std::move(problem)});
+    run();
+  };
+  find("");
+  CAF_CHECK(script.credit.empty());
+  caf::anon_send(uut, cluster::offer_changed{{"library:a"}, {"library b is empty"}});
+  find("the data folder is gone");
+  find("the data folder is gone");
+  CAF_REQUIRE_EQUAL(script.credit.size(), 1u);
+  CAF_CHECK_EQUAL(script.credit[0].credit[0].slots, 0u);
+  CAF_CHECK(script.offers.back().capabilities == std::vector<std::string>{"library:a"});
+  CAF_CHECK(script.offers.back().problems
+            == (std::vector<std::string>{"the data folder is gone", "library b is empty"}));
+  // What runs goes on: it has the folder that it began with. What was on its way goes back.
+  assign({token(2)});
+  CAF_CHECK(runs.stopped.empty());
+  CAF_REQUIRE_EQUAL(script.outcomes.size(), 1u);
+  CAF_CHECK(script.outcomes[0].token == token(2));
+  CAF_CHECK(script.outcomes[0].end == attempt_end::released);
+  kill_dispatcher();
+  jobs = sys.spawn(dispatcher, &script);
+  advance(10s);
+  CAF_REQUIRE_EQUAL(script.hellos.size(), 2u);
+  CAF_CHECK_EQUAL(script.hellos.back().credit[0].slots, 0u);
+  CAF_CHECK(script.hellos.back().capabilities == std::vector<std::string>{"library:a"});
+  CAF_CHECK(script.hellos.back().held == std::vector{token(1)});
+  CAF_CHECK_EQUAL(script.offers.back().problems.size(), 2u);
+  find("");
+  CAF_CHECK_EQUAL(script.credit.back().credit[0].slots, 4u);
+  CAF_CHECK(script.offers.back().capabilities == (std::vector<std::string>{"data", "library:a"}));
+  CAF_CHECK(script.offers.back().problems == std::vector<std::string>{"library b is empty"});
+}
+
+CAF_TEST(a data folder that goes during the hello is told after it) {
+  kill_dispatcher();
+  jobs = sys.spawn(dispatcher, &script);
+  // The look-up and the hello are under way, and the welcome is not there yet.
+  time.now += 10s;
+  sched.advance_time(10s);
+  while (script.hellos.size() < 2 && sched.has_job())
+    sched.run_once();
+  caf::anon_send(uut, cluster::data_folder_found{"gone"});
+  run();
+  CAF_REQUIRE_EQUAL(script.hellos.size(), 2u);
+  CAF_CHECK_EQUAL(script.hellos.back().credit[0].slots, 4u);
+  CAF_REQUIRE(!script.credit.empty());
+  CAF_CHECK_EQUAL(script.credit.back().credit[0].slots, 0u);
+}
+
+CAF_TEST(a data folder that comes back in a drain brings no work) {
+  assign({token(1)});
+  caf::anon_send(uut, cluster::data_folder_found{"gone"});
+  auto h = self->request(uut, caf::infinite, cluster::drain_worker{10s});
+  run();
+  caf::anon_send(uut, cluster::data_folder_found{""});
+  run();
+  for (auto& x : script.credit)
+    CAF_CHECK_EQUAL(x.credit[0].slots, 0u);
+  end(token(1));
+  h.receive([](const mesh::done&) {}, [](const caf::error&) { CAF_FAIL("not drained"); });
 }
 
 CAF_TEST(an assignment that comes twice runs once) {

@@ -220,11 +220,38 @@ CAF_TEST(a hand in of a stale token changes nothing) {
   auto id = submit_now(ingest());
   auto token = assigned->at(0).token;
   pass(milliseconds{16'000});
-  CAF_CHECK(get(id).state == job_state::delayed);
+  CAF_CHECK(get(id).state == job_state::queued);
   auto answer = hand_in(token, ingested()).value();
   CAF_CHECK_EQUAL(answer.stale.size(), 1u);
   CAF_CHECK(store.videos.empty());
-  CAF_CHECK(get(id).state == job_state::delayed);
+  CAF_CHECK_EQUAL(get(id).failures, 1u);
+  CAF_CHECK(!is_terminal(get(id).state));
+}
+
+CAF_TEST(a lost attempt is revoked before the next one is given out) {
+  start();
+  join();
+  auto id = submit_now(noop());
+  auto token = assigned->at(0).token;
+  // The worker is there and knows nothing of it: its assignment was lost.
+  pass(milliseconds{10'000});
+  ask<mesh::leases_renewed>(dispatcher, mesh::renew_leases{me, {}});
+  seen->clear();
+  pass(milliseconds{6'000});
+  CAF_CHECK(get(id).state == job_state::running);
+  CAF_CHECK_EQUAL(get(id).attempt, 2u);
+  CAF_CHECK_EQUAL(get(id).failures, 1u);
+  auto revoke = std::find(seen->begin(), seen->end(), "revoke");
+  auto assign = std::find(seen->begin(), seen->end(), "assign");
+  CAF_REQUIRE(revoke != seen->end() && assign != seen->end());
+  CAF_CHECK(revoke < assign);
+  CAF_CHECK_EQUAL(hand_in(token).value().stale.size(), 1u);
+  auto lists = ask<mesh::queue_list>(dispatcher, mesh::get_queues{}).value();
+  uint64_t retries = 0;
+  for (auto& x : lists.queues)
+    if (auto n = x.ended.retries.find("transient"); x.settings.name == "default" && n != x.ended.retries.end())
+      retries += n->second;
+  CAF_CHECK_EQUAL(retries, 1u);
 }
 
 CAF_TEST(a result is published in the commit that completes its job and caches forget before anybody hears) {

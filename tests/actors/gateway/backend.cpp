@@ -1,6 +1,7 @@
 #define CAF_SUITE gateway.backend
 
 #include "tests/support/coordinator_fixture.hpp"
+#include "tests/support/no_files.hpp"
 
 #include "actors/gateway/backend.hpp"
 #include "actors/gateway/client_jobs.hpp"
@@ -89,7 +90,7 @@ struct fixture : coordinator_fixture {
     peers.root = keep(sys.spawn(silent));
     auto front = cache::make_cache(std::move(c));
     keep(cache::spawn_cache(sys, front));
-    gateway::gateway_config g{std::make_shared<gateway::near_files>("/data"),
+    gateway::gateway_config g{std::make_shared<gateway::near_files>("/data", std::make_shared<no_files>()),
                               nullptr,
                               milliseconds{10'000},
                               nullptr,

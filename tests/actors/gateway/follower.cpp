@@ -15,11 +15,12 @@ using namespace troupe::test;
 
 namespace {
 
-/// What the coordinator's catalogue and queue answer, and how often they were asked.
+/// What the coordinator's catalogue, queue and file desk answer, and what they were asked.
 struct truth {
   std::string title = "first";
   int lists = 0;
   job_state state = job_state::running;
+  std::vector<mesh::read_file> files;
 };
 using truth_ptr = std::shared_ptr<truth>;
 
@@ -58,6 +59,17 @@ mesh::job_client::behavior_type queue_stub(mesh::job_client::pointer, truth_ptr 
       return out;
     },
     [](const mesh::explain_job&) { return mesh::job_explanation{}; },
+  };
+}
+
+mesh::file_reader::behavior_type file_desk_stub(mesh::file_reader::pointer, truth_ptr t) {
+  return {
+    [t](const mesh::read_file& x) -> caf::result<mesh::file_grant> {
+      t->files.push_back(x);
+      if (x.path == "artwork/gone.jpg")
+        return mesh::to_caf({errc::not_found, "/srv/troupe/artwork/gone.jpg: is not there"});
+      return mesh::file_grant{"north", 4000, "ticket", "north", {100, 5'000'000'000, 7}};
+    },
   };
 }
 
@@ -112,6 +124,7 @@ struct fixture : actor_fixture {
     peers.librarian = book->of<mesh::librarian>("librarian");
     peers.catalogue = book->of<mesh::catalogue_reader>("catalogue");
     peers.notifier = book->of<mesh::event_source>("notifier");
+    peers.file_desk = book->of<mesh::file_reader>("file_desk");
     gateway::gateway_config g{files,
                               watch,
                               milliseconds{10'000},
@@ -120,6 +133,13 @@ struct fixture : actor_fixture {
                               milliseconds{1'000},
                               milliseconds{1'000}};
     g.time = &clk;
+    gateway::far_reader_config reading;
+    reading.time = &clk;
+    g.far = std::make_shared<gateway::far_reader>(std::move(reading));
+    g.certified_name = "gina";
+    g.address = [](const mesh::file_grant& x) {
+      return gateway::far_grant{"https://" + x.host + "/" + x.ticket, x.node, x.version, x.host.empty()};
+    };
     backend = std::make_unique<gateway::mesh_backend>(std::move(g), std::move(peers), book->of<caf::actor>("gateway"));
     backend->on_events([this](auto batch) { live.insert(live.end(), batch->begin(), batch->end()); });
     mine.push_back(backend->spawn_actor(sys));
@@ -177,16 +197,19 @@ struct fixture : actor_fixture {
     coordinator c;
     auto queue = sys.spawn(queue_stub, truth_of_it);
     auto catalogue = sys.spawn(catalogue_stub, truth_of_it);
+    auto file_desk = sys.spawn(file_desk_stub, truth_of_it);
     c.notifier = notifier_of(epoch);
     far = std::make_shared<supervision::address_book>(sys);
     far->connect("notifier", caf::actor_cast<caf::actor>(c.notifier));
     c.welcome.handles.jobs = queue;
     c.welcome.handles.catalogue = catalogue;
+    c.welcome.handles.files = file_desk;
     c.welcome.handles.queues = caf::actor_cast<mesh::job_admin>(queue);
     c.welcome.handles.librarian = caf::actor_cast<mesh::librarian>(queue);
     c.welcome.handles.events = far->of<mesh::event_source>("notifier");
     c.welcome.profiles = {*find_profile("remux")};
-    c.actors = {caf::actor_cast<caf::actor>(queue), caf::actor_cast<caf::actor>(catalogue)};
+    c.actors = {caf::actor_cast<caf::actor>(queue), caf::actor_cast<caf::actor>(catalogue),
+                caf::actor_cast<caf::actor>(file_desk)};
     there = std::move(c);
     // A while later the gateway has found it.
     pass(milliseconds{600});
@@ -245,6 +268,40 @@ struct fixture : actor_fixture {
 } // namespace
 
 CAF_TEST_FIXTURE_SCOPE(follower_tests, fixture)
+
+CAF_TEST(files that are not near are asked for at the coordinator) {
+  auto find = [&](ports::wanted_file what) {
+    answer<ports::located_file> a;
+    backend->find_file(std::move(what), a.completion());
+    run();
+    return a;
+  };
+  const ports::wanted_file picture{{}, {}, "artwork/a.jpg", {}};
+  const library_id films{raw_id{3, 4}};
+  const file_version known{100, 6'000'000'000, 9};
+  CAF_CHECK(find(picture).code() == errc::unavailable);
+  starts(7);
+  auto there_is = find(picture).value();
+  CAF_CHECK_EQUAL(there_is.path, "");
+  CAF_REQUIRE(there_is.far != nullptr);
+  CAF_CHECK(there_is.far->version() == (file_version{100, 5'000'000'000, 7}));
+  CAF_CHECK(find({films, "/srv/films", "a.mkv", known}).value().far->version() == known);
+  auto gone = find({{}, {}, "artwork/gone.jpg", {}});
+  CAF_CHECK(gone.code() == errc::not_found);
+  CAF_CHECK(!holds(gone.got->front().error().message, "/srv"));
+  CAF_REQUIRE_EQUAL(truth_of_it->files.size(), 3u);
+  CAF_CHECK_EQUAL(truth_of_it->files[0].node, "gina");
+  CAF_CHECK(!truth_of_it->files[0].library);
+  CAF_CHECK_EQUAL(truth_of_it->files[0].path, "artwork/a.jpg");
+  CAF_CHECK(truth_of_it->files[1].library == films);
+  // What was asked for once is known while nobody answers.
+  dies();
+  pass(milliseconds{600});
+  CAF_CHECK(backend->coordinator_away());
+  CAF_CHECK(find(picture).value().far->version() == there_is.far->version());
+  CAF_CHECK(find({{}, {}, "artwork/b.jpg", {}}).code() == errc::unavailable);
+  CAF_CHECK_EQUAL(truth_of_it->files.size(), 3u);
+}
 
 CAF_TEST(a gateway without a coordinator refuses at once and joins it when it comes) {
   CAF_CHECK(backend->coordinator_away());

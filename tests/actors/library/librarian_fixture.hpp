@@ -18,7 +18,14 @@ using namespace troupe::catalogue;
 class folders final : public no_files {
 public:
   std::set<std::string> there;
+  /// Of look_at_folder.
+  std::set<std::string> seen;
 
+  result<ports::folder_facts> look_at_folder(const std::string& path) override {
+    if (seen.contains(path))
+      return ports::folder_facts{};
+    return {errc::not_found, path};
+  }
   result<void> remove(const std::string& path) override {
     removed_.insert(path);
     return {};
@@ -41,6 +48,10 @@ struct librarian_fixture : coordinator_fixture {
   std::shared_ptr<folders> disk = std::make_shared<folders>();
   mesh::librarian librarian;
   dispatch::observer ears;
+  /// None: nobody knows of any.
+  mesh::node_admin nodes;
+  /// Of the scans that were asked for, in order.
+  std::vector<bool> elsewhere;
 
   librarian_fixture() {
     // The dispatcher tells the librarian, whoever is that at the time.
@@ -62,11 +73,16 @@ struct librarian_fixture : coordinator_fixture {
     c.detached = false;
     c.time = config.time;
     c.catalogue_changed = [out = seen] { out->push_back("invalidate"); };
+    c.scan_needs = [this](library_id, bool x) {
+      elsewhere.push_back(x);
+      return std::vector<std::string>{};
+    };
     librarian_peers peers;
     peers.journal = caf::actor_cast<dispatch::journal>(door);
     peers.jobs = caf::actor_cast<mesh::job_client>(dispatcher);
     peers.reader = reader;
     peers.notifier = notifier;
+    peers.nodes = nodes;
     auto made = keep(sys.spawn(catalogue::librarian, c, peers));
     librarian = caf::actor_cast<mesh::librarian>(made);
     ears = caf::actor_cast<dispatch::observer>(made);

@@ -468,6 +468,128 @@ CAF_TEST(bytes are asked for by need and answered with what is there or a refusa
   CAF_CHECK_EQUAL(child(1).frames.size(), 4u);
 }
 
+CAF_TEST(what is going to be read is handed on when it is within the source) {
+  auto begin = [&](bool ranged) {
+    executor_operation x;
+    x.id = next_operation();
+    x.request.ranged = ranged;
+    x.request.source_size = 1000;
+    x.done = [this, id = x.id](executor_answer a) { answers.emplace(id, std::move(a)); };
+    return x;
+  };
+  std::vector<byte_span> told;
+  auto x = begin(true);
+  x.coming = [&](std::vector<byte_span> more) { told.insert(told.end(), more.begin(), more.end()); };
+  auto a = x.id;
+  set->submit(std::move(x));
+  ready(1);
+  set->on_frame(1, {exec::frame_type::coming, a, R"({"spans":[[0,10],[990,1000]]})"});
+  set->on_frame(1, {exec::frame_type::coming, a, R"({"spans":[]})"});
+  CAF_CHECK(told == (std::vector<byte_span>{{0, 10}, {990, 1000}}));
+  // Nobody answers it.
+  CAF_CHECK_EQUAL(child(1).frames.size(), 1u);
+  done(1, a);
+  // Who does not care need not listen.
+  auto y = begin(true);
+  auto b = y.id;
+  set->submit(std::move(y));
+  set->on_frame(1, {exec::frame_type::coming, b, R"({"spans":[[5,6]]})"});
+  CAF_CHECK(!child(1).killed);
+  done(1, b);
+  // Lies end it.
+  std::string many = R"({"spans":[[0,1])";
+  for (size_t i = 0; i < exec::max_coming; ++i)
+    many += ",[0,1]";
+  uint64_t n = 0;
+  for (std::string bad :
+       {R"({"spans":[[0,1001]]})", R"({"spans":[[5,5]]})", R"({"spans":[[6,5]]})", R"({"spans":[[1]]})",
+        R"({"spans":[[-1,5]]})", R"({})", "[]", "x", many.append("]}").c_str()}) {
+    auto z = begin(true);
+    auto c = z.id;
+    set->submit(std::move(z));
+    // The first goes to who is there; later ones wait for the pause after crashes.
+    if (++n > children->all.size())
+      advance(60s);
+    if (n > 1)
+      ready(n);
+    set->on_frame(n, {exec::frame_type::coming, c, bad});
+    CAF_CHECK(child(n).killed);
+    ended(n, 9);
+    CAF_CHECK(answers.at(c).failure.code == errc::protocol || answers.at(c).cls == error_class::crash);
+  }
+}
+
+CAF_TEST(what executors can encode is asked at the start and told when it changes) {
+  std::vector<std::string> told;
+  auto c = config();
+  c.encoders = [&](const result<std::vector<std::string>>& x) {
+    std::string text = x ? "" : x.error().message;
+    for (auto& name : x ? *x : std::vector<std::string>{})
+      text += name + " ";
+    told.push_back(text);
+  };
+  reset(c);
+  auto tell = [&](uint64_t n, std::vector<std::string> names) {
+    exec::readiness x;
+    x.encoders = std::move(names);
+    set->on_frame(n, {exec::frame_type::ready, 0, exec::encode(x)});
+  };
+  set->learn();
+  CAF_REQUIRE_EQUAL(children->all.size(), 1u);
+  // It does not start: that is told once, and now and then it is tried again.
+  for (size_t n = 1; n < 3; ++n) {
+    ended(n, 11);
+    CAF_REQUIRE_EQUAL(told.size(), 1u);
+    CAF_CHECK_EQUAL(children->all.size(), n);
+    advance(29s);
+    CAF_CHECK_EQUAL(children->all.size(), n);
+    CAF_CHECK(set->next_deadline() <= time.mono() + 1s);
+    advance(1s);
+    CAF_REQUIRE_EQUAL(children->all.size(), n + 1);
+  }
+  CAF_CHECK(told[0].find("at its start") != std::string::npos);
+  tell(3, {"libx264", "h264_nvenc"});
+  CAF_REQUIRE_EQUAL(told.size(), 2u);
+  CAF_CHECK_EQUAL(told[1], "libx264 h264_nvenc ");
+  // That was all it was for.
+  CAF_CHECK(child(3).frames.back().type == exec::frame_type::shutdown);
+  ended(3, 0, 0);
+  CAF_CHECK(set->empty());
+  advance(100s);
+  CAF_CHECK_EQUAL(children->all.size(), 3u);
+  auto a = submit();
+  tell(4, {"libx264", "h264_nvenc"});
+  CAF_CHECK_EQUAL(told.size(), 2u);
+  // The card fails in earnest.
+  tell(4, {"libx264"});
+  CAF_CHECK_EQUAL(told.back(), "libx264 ");
+  done(4, a);
+  CAF_CHECK(answers.contains(a));
+  advance(61s);
+  ended(4, 0, 0);
+  // The next one tests it anew.
+  submit();
+  tell(5, {"libx264", "h264_nvenc"});
+  CAF_CHECK_EQUAL(told.size(), 4u);
+  CAF_CHECK_EQUAL(told.back(), "libx264 h264_nvenc ");
+  set->learn();
+  CAF_CHECK_EQUAL(children->all.size(), 5u);
+}
+
+CAF_TEST(an executor that was started to be asked takes work that came meanwhile) {
+  auto c = config();
+  c.encoders = [](const result<std::vector<std::string>>&) {};
+  reset(c);
+  set->learn();
+  auto a = submit();
+  CAF_CHECK_EQUAL(children->all.size(), 1u);
+  ready(1);
+  CAF_REQUIRE_EQUAL(child(1).frames.size(), 1u);
+  CAF_CHECK(child(1).frames[0].type == exec::frame_type::request);
+  done(1, a);
+  CAF_CHECK(answers.contains(a));
+}
+
 CAF_TEST(an executor that waits for bytes is not stalled and the wait does not count) {
   executor_operation x;
   x.id = next_operation();

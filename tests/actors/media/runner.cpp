@@ -54,6 +54,8 @@ struct half_supply final : byte_supply {
         answer(error{errc::unavailable, "node b is away"});
     });
   }
+  void announce(const std::vector<byte_span>&) override {
+  }
   std::vector<std::thread> threads;
 };
 

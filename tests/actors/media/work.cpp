@@ -141,6 +141,36 @@ CAF_TEST(transcode verifies before it publishes) {
   CAF_CHECK_EQUAL(a.operation, "ffmpeg -i in out");
 }
 
+CAF_TEST(an encode takes a session of the card or is one in software) {
+  auto profile = *find_profile("web-720p");
+  profile.hardware = true;
+  a.job.payload = encode(transcode_payload{video_id{{1, 1}}, profile});
+  shop.find_source = [this](video_id) { return known_source(); };
+  shop.gpu = std::make_shared<gpu_sessions>(1);
+  CAF_REQUIRE(transcode(a, shop).has_value());
+  CAF_CHECK(a.on_card);
+  // It was given back.
+  auto other = shop.gpu->take();
+  CAF_REQUIRE(other != nullptr);
+  ++a.job.token.attempt;
+  CAF_REQUIRE(transcode(a, shop).has_value());
+  CAF_CHECK(!a.on_card);
+  other.reset();
+  // Who asks for no card takes none.
+  a.before = [&](exec::op) { CAF_CHECK(shop.gpu->take() != nullptr); };
+  ask_transcode();
+  ++a.job.token.attempt;
+  CAF_REQUIRE(transcode(a, shop).has_value());
+  CAF_CHECK(!a.on_card);
+  // A session outlives what counts them.
+  auto last = std::make_shared<gpu_sessions>(1);
+  other = last->take();
+  CAF_CHECK(last->take() == nullptr);
+  last.reset();
+  other.reset();
+  CAF_CHECK(std::make_shared<gpu_sessions>(0)->take() == nullptr);
+}
+
 CAF_TEST(a stopped attempt is cancelled and publishes nothing) {
   ask_transcode();
   a.before = [&](exec::op x) { a.stop = x == exec::op::verify; };

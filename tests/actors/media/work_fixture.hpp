@@ -66,6 +66,7 @@ struct fake_attempt final : attempt {
       out.body = exec::encode(answer);
     }
     if (x.op == exec::op::transcode) {
+      on_card = x.profile.hardware;
       CAF_CHECK_EQUAL(::write(fds.at(1).fd->get(), "movie", 5), 5);
       exec::transcode_answer answer;
       answer.output = info;
@@ -153,6 +154,8 @@ struct fake_attempt final : attempt {
   /// The file is sound without film.
   bool sound = false;
   bool verified = true;
+  /// The last transcode could use a card.
+  bool on_card = false;
   std::optional<exec::op> fail_at;
   std::function<void(exec::op)> before;
   /// Once, in the middle of a download.

@@ -92,6 +92,28 @@ CAF_TEST(all about one node) {
   CAF_CHECK_EQUAL(fields["Not mounted"], "Films");
 }
 
+CAF_TEST(versions and encoders of a node) {
+  auto x = some_node("nas");
+  x.software = "1.2.0";
+  x.file_address = "nas:7443";
+  x.capabilities = {"data", "encoder:libx264", "encoder:h264_nvenc", "library:1"};
+  auto field = [&](std::string_view wanted) {
+    for (auto& [name, value] : node_fields(x, {}, from_ms(1'000)))
+      if (name == wanted)
+        return value;
+    return std::string{"none"};
+  };
+  CAF_CHECK_EQUAL(field("Version"), "1.2.0");
+  CAF_CHECK_EQUAL(field("Serves files"), "nas:7443");
+  CAF_CHECK_EQUAL(field("Encoders"), "libx264, h264_nvenc");
+  CAF_CHECK_EQUAL(field("Capabilities"), "data, library:1");
+  auto all = nodes_text({x}, {}, 0);
+  CAF_CHECK(has(all, "VERSION") && has(all, "1.2.0") && all.find("1.2.0 !") == std::string::npos);
+  x.other_software = true;
+  CAF_CHECK(has(nodes_text({x}, {}, 0), "1.2.0 !"));
+  CAF_CHECK(has(field("Version"), "1.2.0 (the coordinator has another"));
+}
+
 CAF_TEST(who was refused and why) {
   CAF_CHECK_EQUAL(refused_text({}, from_ms(0), 0), "");
   auto text = refused_text({{from_ms(1'000), "old\x1bnode", "worker", "speaks version 3", 7}}, from_ms(61'000), 0);

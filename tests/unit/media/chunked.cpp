@@ -62,9 +62,7 @@ chunked_film encode_pieces(const exec::request& request, const std::string& sour
   }
   film.audio_path = prefix + "audio." + r.profile.extension;
   auto audio = media::encode_audio(in.get(), open_output(film.audio_path).get(), r, quiet_task());
-  if (!audio && audio.error().code != errc::unprocessable)
-    throw std::runtime_error("audio: " + audio.error().message);
-  if (!audio)
+  if (taken(std::move(audio), "audio").nothing)
     film.audio_path.clear();
   return film;
 }

@@ -102,6 +102,26 @@ const std::vector<film>& films() {
      },
      {4}},
     {"silent.mp4", [](auto& p) { make_with(x264 + "-g 25 -an", p); }, {4}},
+    {"chapters.mkv",
+     [](auto& p) {
+       write_file(scratch("chapters.txt"), ";FFMETADATA1\n[CHAPTER]\nTIMEBASE=1/1\nSTART=0\nEND=3\ntitle=One\n"
+                                           "[CHAPTER]\nTIMEBASE=1/1\nSTART=3\nEND=8\ntitle=Two\n");
+       make_with("-i " + scratch("chapters.txt") + " -map 0 -map 1 -map_metadata 2 " + x264 + "-g 25 -c:a aac", p);
+     },
+     {4}},
+    {"subtitles.mkv",
+     [](auto& p) {
+       write_file(scratch("subtitles.srt"), "1\n00:00:01,000 --> 00:00:02,000\none\n\n2\n00:00:04,000 --> "
+                                            "00:00:05,500\ntwo\n\n");
+       make_with("-i " + scratch("subtitles.srt") + " -map 0 -map 1 -map 2 " + x264 + "-g 25 -c:a aac -c:s srt", p);
+     },
+     {4}},
+    {"timecode.mp4", [](auto& p) { make_with(x264 + "-g 25 -c:a aac -timecode 01:00:00:00", p); }, {4}},
+    {"empty-sound.mkv",
+     [](auto& p) {
+       make_with("-f lavfi -i sine=d=0.001 -map 0 -map 2 -map 1 " + x264 + "-g 25 -c:a aac -frames:a:0 0", p);
+     },
+     {4}},
   };
   return all;
 }
@@ -171,6 +191,21 @@ void compare(const film& f, uint32_t count, const whole_film& whole) {
   CAF_CHECK_EQUAL(seen.sound_hash, wanted.sound_hash);
   auto difference = ssim(made.path, whole.best) - whole.similarity;
   CAF_CHECK(std::fabs(difference) < 0.002);
+  auto request = whole.request;
+  request.frames = made.joined.frames;
+  request.film_seconds = made.joined.film_seconds;
+  request.spans = made.joined.spans;
+  request.copied = made.joined.copied;
+  request.empty = made.joined.empty;
+  // Comparing with the pieces finds what decoding all of it finds: nothing.
+  for (auto& pieces : {std::vector<chunk_piece>{}, made.pieces}) {
+    request.pieces = pieces;
+    auto check = media::verify(open_source(made.path).get(), request, quiet_task());
+    CAF_REQUIRE(check.has_value());
+    for (auto& reason : check->reasons)
+      CAF_MESSAGE(reason);
+    CAF_CHECK(check->ok);
+  }
   CAF_MESSAGE("audio offset " << offset << " us, ssim " << difference);
 }
 

@@ -73,13 +73,21 @@ namespace {
 holed_outcome serve(executor_client& e, uint64_t operation,
                     const std::function<void(const exec::need_request&)>& need) {
   holed_outcome out;
+  byte_spans told;
   for (;;) {
     auto f = e.receive_answer();
     if (!f)
       throw std::runtime_error("the executor is gone");
     if (f->type == frame_type::need) {
       out.needs.push_back(*exec::decode_need_request(f->body));
+      auto& x = out.needs.back();
+      out.surprises += !out.coming.empty() && !told.covers({x.offset, x.offset + x.length});
       need(out.needs.back());
+    } else if (f->type == frame_type::coming) {
+      for (auto& x : exec::decode_coming_notice(f->body)->spans) {
+        out.coming.push_back(x);
+        told.add(x);
+      }
     } else if (f->type == frame_type::open) {
       auto wish = *exec::decode_open_request(f->body);
       auto file = open_output(out.files[wish.name] = fresh_name());

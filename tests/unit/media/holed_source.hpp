@@ -43,6 +43,10 @@ private:
 struct holed_outcome {
   troupe::exec::frame answer;
   std::vector<troupe::exec::need_request> needs;
+  /// What it announced, in the order in which it did.
+  std::vector<troupe::byte_span> coming;
+  /// Needs after the first announcement that were not announced before.
+  size_t surprises = 0;
   /// Files that it asked for, by name, and where they are.
   std::map<std::string, std::string> files;
 

@@ -5,6 +5,7 @@
 #include "media/join.hpp"
 #include "media/chunk_encode.hpp"
 #include "media/chunk_plan.hpp"
+#include "media/piece_reader.hpp"
 #include "media/verify.hpp"
 #include "tests/support/unit_test.hpp"
 #include "tests/unit/media/chunked.hpp"
@@ -12,8 +13,10 @@
 
 #include <sys/resource.h>
 
+#include <chrono>
 #include <csignal>
 #include <filesystem>
+#include <sstream>
 
 using namespace troupe;
 using namespace media_test;
@@ -56,6 +59,19 @@ error refused(const sample& s, const chunked_film& film) {
   CAF_REQUIRE(!joined);
   CAF_MESSAGE(joined.error().message);
   return joined.error();
+}
+
+/// Where each picture of the film stands, and its bytes.
+std::vector<std::pair<size_t, size_t>> packet_places_of(const std::string& path) {
+  std::istringstream lines{
+    output_of("ffprobe -v error -select_streams v -show_entries packet=size,pos -of csv=p=0 " + path)};
+  std::vector<std::pair<size_t, size_t>> out;
+  size_t size = 0;
+  size_t position = 0;
+  char comma = 0;
+  while (lines >> size >> comma >> position)
+    out.emplace_back(position, size);
+  return out;
 }
 
 bool says(const error& why, const char* text) {
@@ -101,6 +117,58 @@ CAF_TEST(a joined film passes verification and keeps its descriptions) {
   auto piece = ffprobe(s.film.piece_paths[1]);
   CAF_CHECK_EQUAL(piece["streams"][0]["nb_frames"], "50");
   CAF_CHECK_EQUAL(s.film.pieces[1].first * s.film.pieces[1].time_base.num, 2 * s.film.pieces[1].time_base.den);
+}
+
+CAF_TEST(pictures that were decoded in their pieces are compared with those) {
+  auto& s = ordinary_film();
+  for (std::string extension : {"mp4", "mkv"}) {
+    auto r = s.request;
+    r.profile.extension = extension;
+    r.profile.container = extension == "mkv" ? "matroska" : "mp4";
+    const auto path = scratch("compared." + extension);
+    auto joined = join_pieces(s.film, r, s.source, path);
+    CAF_REQUIRE(joined.has_value());
+    r.frames = joined->frames;
+    auto reasons = [&](const std::string& file) {
+      auto check = media::verify(open_source(file).get(), r, quiet_task());
+      CAF_REQUIRE(check.has_value());
+      CAF_CHECK_EQUAL(check->ok, check->reasons.empty());
+      if (check->ok)
+        CAF_CHECK_EQUAL(check->frames, 200);
+      std::string all;
+      for (auto& reason : check->reasons)
+        all += reason + "; ";
+      return all;
+    };
+    r.pieces.clear();
+    CAF_CHECK_EQUAL(reasons(path), "");
+    r.pieces = s.film.pieces;
+    CAF_CHECK_EQUAL(reasons(path), "");
+    // Other pictures than those, and fewer and more of them than the parts have.
+    r.pieces[2].digest = s.film.pieces[1].digest;
+    CAF_CHECK(reasons(path).find("the pictures of part 3 of 4 are not those") != std::string::npos);
+    r.pieces = s.film.pieces;
+    r.pieces[3].frames += 2;
+    CAF_CHECK(reasons(path).find("fewer pictures than its parts") != std::string::npos);
+    r.pieces[3].frames -= 4;
+    CAF_CHECK(reasons(path).find("more pictures than its parts") != std::string::npos);
+    // One that was not decoded: all of them are.
+    r.pieces = s.film.pieces;
+    r.pieces[1].digest.clear();
+    CAF_CHECK_EQUAL(reasons(path), "");
+    // Whatever bit of the pictures is turned, it is seen, though they all may be decodable.
+    r.pieces = s.film.pieces;
+    auto bytes = read_file(path);
+    const auto places = packet_places_of(path);
+    CAF_REQUIRE(places.size() > 100);
+    for (size_t i = 0; i < places.size(); i += 9) {
+      auto spoilt = bytes;
+      spoilt[places[i].first + places[i].second / 2] ^= 1;
+      const auto other = scratch("compared-spoilt." + extension);
+      write_file(other, spoilt);
+      CAF_CHECK(reasons(other) != "");
+    }
+  }
 }
 
 CAF_TEST(pieces that do not belong there are named) {
@@ -181,6 +249,45 @@ CAF_TEST(damaged pieces are named) {
   // Sound is wanted and none came.
   film.audio_path.clear();
   CAF_CHECK(says(refused(s, film), "audio piece lacks"));
+}
+
+CAF_TEST(a piece is looked at where it was made) {
+  auto& s = ordinary_film();
+  const auto& piece = s.film.pieces[1];
+  const auto good = read_file(s.film.piece_paths[1]);
+  auto check = [&](const std::string& bytes, const chunk_piece& said) -> std::string {
+    const auto path = scratch("looked-at.mp4");
+    write_file(path, bytes);
+    auto out = media::piece_reader::check(open_source(path).get(), said, quiet_task());
+    if (out) {
+      CAF_CHECK_EQUAL(*out, piece.digest);
+      return "good";
+    }
+    CAF_CHECK(out.error().code == errc::unprocessable);
+    return out.error().message;
+  };
+  auto starts = std::chrono::steady_clock::now();
+  CAF_CHECK_EQUAL(check(good, piece), "good");
+  CAF_MESSAGE(
+    "it took "
+    << std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - starts).count()
+    << " us");
+  // Another piece, and another attempt's.
+  CAF_CHECK(check(good, s.film.pieces[2]).find("piece 3 of 4 is piece 2 in truth") != std::string::npos);
+  auto other = piece;
+  ++other.frames;
+  CAF_CHECK(check(good, other).find("another attempt") != std::string::npos);
+  // Cut short anywhere; empty.
+  for (size_t n : {size_t{0}, size_t{100}, good.size() / 2, good.size() - 1})
+    CAF_CHECK(check(good.substr(0, n), piece) != "good");
+  // A picture at the front, in the middle or at the end is rubbish.
+  const auto data = good.find("mdat") + 4;
+  const auto bytes = good.rfind("moov") - 4 - data;
+  for (auto at : {data + 100, data + bytes / 2, data + bytes - 200}) {
+    auto spoilt = good;
+    std::fill_n(spoilt.begin() + static_cast<long>(at), 100, '\xA5');
+    CAF_CHECK(check(spoilt, piece) != "good");
+  }
 }
 
 CAF_TEST(a chunk of another source is refused) {

@@ -209,6 +209,108 @@ CAF_TEST(films and ladders and sound and joins of a source with holes) {
   CAF_CHECK(joined("joined-plain.mp4", false) == joined("joined-holed.mp4", true));
 }
 
+CAF_TEST(the sound of a film needs the sound and the index) {
+  executor_client e;
+  CAF_REQUIRE(e.receive()->type == frame_type::ready);
+  for (std::string name : {"a.mp4", "faststart.mp4"}) {
+    const auto& path = films().at(name);
+    const auto sound = std::stoull(output_of("ffprobe -v error -select_streams a -show_entries packet=size -of csv=p=0 "
+                                             + path + " | awk '{s+=$1} END {print s}'"));
+    auto request = request_for(exec::op::encode_audio, path);
+    auto plain = compare(e, request, path, 1);
+    CAF_CHECK(plain.outcome.done());
+    CAF_MESSAGE(name << " of " << kilobytes(fs::file_size(path)) << " with " << kilobytes(sound)
+                     << " of sound: " << kilobytes(plain.needed));
+    // What is read to find the streams, the index, and edges.
+    CAF_CHECK(plain.needed < sound + sound / 20 + 400'000);
+    // All of it is told before, in pieces that do not overlap, and little else is.
+    byte_spans told;
+    for (auto& x : plain.outcome.coming) {
+      CAF_CHECK(x.begin < x.end && x.end <= fs::file_size(path));
+      CAF_CHECK(told.missing(x) == std::vector{x});
+      told.add(x);
+    }
+    CAF_CHECK(told.bytes() >= sound && told.bytes() < sound + sound / 10);
+    CAF_CHECK_EQUAL(plain.outcome.surprises, 0u);
+    // Loudness reads it twice.
+    request.profile.loudness = -20;
+    auto louder = compare(e, request, path, 1);
+    CAF_CHECK(louder.outcome.done() && louder.needed < sound + sound / 20 + 400'000);
+  }
+  // A container that does not tell is read as ever.
+  for (std::string name : {"stream.mkv", "transport.ts", "old.avi"}) {
+    const auto& path = films().at(name);
+    auto other = compare(e, request_for(exec::op::encode_audio, path), path, 1);
+    CAF_CHECK(other.outcome.done() && other.outcome.coming.empty());
+  }
+}
+
+CAF_TEST(sound that is larger than the pictures is told ahead to its end) {
+  executor_client e;
+  CAF_REQUIRE(e.receive()->type == frame_type::ready);
+  // Pictures of a few bytes, which are taken with the sound around them and never read.
+  const auto path = scratch("ranged-still.mp4");
+  ffmpeg("-f lavfi -i color=gray:s=64x64:r=25:d=200 -f lavfi -i anoisesrc=d=200 -c:v libx264 -preset ultrafast -g 250 "
+         "-pix_fmt yuv420p -c:a aac -b:a 192k "
+         + path);
+  auto sound = compare(e, request_for(exec::op::encode_audio, path), path, 1);
+  CAF_CHECK(sound.outcome.done());
+  CAF_CHECK_EQUAL(sound.outcome.surprises, 0u);
+  uint64_t told = 0;
+  for (auto& x : sound.outcome.coming)
+    told += x.end - x.begin;
+  CAF_MESSAGE(kilobytes(fs::file_size(path)) << ", " << kilobytes(told) << " told in " << sound.outcome.coming.size());
+  CAF_CHECK(told > fs::file_size(path) * 8 / 10);
+}
+
+CAF_TEST(the sound of a Matroska film is found between its pictures) {
+  executor_client e;
+  CAF_REQUIRE(e.receive()->type == frame_type::ready);
+  // Pictures of some kilobytes, as of a film worth sending; once with groups of blocks, which subtitles make.
+  const auto large = scratch("ranged-large.mp4");
+  ffmpeg("-i " + films().at("a.mp4") + " -t 40 -c:v libx264 -preset ultrafast -qp 6 -g 50 -c:a copy " + large);
+  const auto text = scratch("ranged-words.srt");
+  write_file(text, "1\n00:00:01,000 --> 00:00:03,000\nHello\n\n2\n00:00:20,000 --> 00:00:23,000\nyou\n");
+  for (std::string name : {"plain.mkv", "words.mkv", "sound.webm"}) {
+    const auto path = scratch("ranged-" + name);
+    if (name == "words.mkv")
+      ffmpeg("-i " + large + " -i " + text + " -map 0 -map 1 -c copy -c:s srt -cluster_time_limit 1500 " + path);
+    else if (name == "plain.mkv")
+      ffmpeg("-i " + large + " -c copy " + path);
+    else
+      ffmpeg("-i " + large + " -t 20 -c:v libvpx -deadline realtime -cpu-used 8 -b:v 6M -minrate 6M -c:a libopus "
+             + path);
+    const auto size = fs::file_size(path);
+    const auto sound = std::stoull(output_of("ffprobe -v error -select_streams a -show_entries packet=size -of csv=p=0 "
+                                             + path + " | awk '{s+=$1} END {print s}'"));
+    auto request = request_for(exec::op::encode_audio, path);
+    auto plain = compare(e, request, path, 1);
+    CAF_CHECK(plain.outcome.done() && !plain.outcome.coming.empty());
+    CAF_MESSAGE(name << " of " << kilobytes(size) << " with " << kilobytes(sound)
+                     << " of sound: " << kilobytes(plain.needed));
+    // Beside the sound: what finds the streams, heads of blocks, and a little of the pictures.
+    CAF_CHECK(plain.needed < 2 * sound + size / 20 + 600'000);
+    CAF_CHECK(plain.needed < size / 2);
+  }
+}
+
+CAF_TEST(a film of pictures has no sound to make) {
+  executor_client e;
+  CAF_REQUIRE(e.receive()->type == frame_type::ready);
+  const auto silent = scratch("ranged-silent.mp4");
+  ffmpeg("-i " + films().at("a.mp4") + " -t 4 -an -c copy " + silent);
+  auto nothing = compare(e, request_for(exec::op::encode_audio, silent), silent, 1);
+  auto answer = exec::decode_transcode_answer(nothing.outcome.answer.body);
+  CAF_CHECK(nothing.outcome.done() && answer && answer->nothing);
+  // What can't be made is something else.
+  auto request = request_for(exec::op::encode_audio, films().at("a.mp4"));
+  request.profile.audio_codec = "cinepak";
+  auto refused = compare(e, request, films().at("a.mp4"), 1);
+  CAF_CHECK(failure_of(refused.outcome).code == errc::unprocessable);
+  auto made = compare(e, request_for(exec::op::encode_audio, films().at("a.mp4")), films().at("a.mp4"), 1);
+  CAF_CHECK(!exec::decode_transcode_answer(made.outcome.answer.body)->nothing);
+}
+
 CAF_TEST(samples hidden in a wave file are looked for in what was asked for) {
   executor_client e;
   CAF_REQUIRE(e.receive()->type == frame_type::ready);

@@ -1,6 +1,8 @@
 #define CAF_SUITE model.node
 
 #include "protocol/model/node.hpp"
+
+#include "protocol/model/encoders.hpp"
 #include "protocol/model/json.hpp"
 
 #include "tests/support/unit_test.hpp"
@@ -101,12 +103,30 @@ CAF_TEST(what is shown of rules can be sent back) {
   CAF_CHECK_EQUAL(doc["inUse"]["memoryMiB"], 1024);
   CAF_CHECK_EQUAL(doc["silent"], 1.5);
   CAF_CHECK_EQUAL(doc["jobs"].size(), 1u);
+  CAF_CHECK(doc["software"].is_null() && doc["fileAddress"].is_null() && doc["otherSoftware"] == false);
+  CAF_CHECK(doc["encoders"].empty());
   auto hours = hours_from_outward(doc["hours"].dump());
   CAF_REQUIRE(hours.has_value());
   CAF_CHECK(*hours == some_node().rules.hours);
   auto slots = slots_from_outward(doc["slots"].dump());
   CAF_REQUIRE(slots.has_value());
   CAF_CHECK_EQUAL(slots->at("video"), 2);
+}
+
+CAF_TEST(what a node runs and can encode is shown) {
+  auto x = some_node();
+  x.software = "1.2.0";
+  x.other_software = true;
+  x.file_address = "nas:7443";
+  x.capabilities = {"data", encoder_capability("libx264"), "encoderless", encoder_capability("hevc_vaapi")};
+  auto doc = json::parse(outward_json(x));
+  CAF_CHECK_EQUAL(doc["software"], "1.2.0");
+  CAF_CHECK_EQUAL(doc["otherSoftware"], true);
+  CAF_CHECK_EQUAL(doc["fileAddress"], "nas:7443");
+  CAF_CHECK_EQUAL(doc["encoders"].dump(), R"(["libx264","hevc_vaapi"])");
+  CAF_CHECK_EQUAL(doc["capabilities"].size(), 4u);
+  CAF_CHECK_EQUAL(software_encoder_for("h264"), "libx264");
+  CAF_CHECK_EQUAL(software_encoder_for("copy"), "");
 }
 
 CAF_TEST(hours and slots of a client are checked) {

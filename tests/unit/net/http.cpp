@@ -74,6 +74,23 @@ CAF_TEST(unknown paths and methods) {
   CAF_CHECK_EQUAL(status_of(s, get("/api/videos?nonsense=1")), 200);
 }
 
+CAF_TEST(lists of jobs are without parts unless they are asked for) {
+  running_server s;
+  auto asked = [&](const std::string& path) {
+    CAF_CHECK_EQUAL(status_of(s, get(path)), 200);
+    std::lock_guard guard{s.backend.mutex};
+    return s.backend.listed;
+  };
+  for (std::string path : {"/api/jobs", "/api/jobs/history"}) {
+    CAF_CHECK(!asked(path).parts);
+    CAF_CHECK(!asked(path + "?all=false").parts);
+    CAF_CHECK(asked(path + "?all=true").parts);
+    CAF_CHECK(asked(path + "?parent=00000000000000000000000001").parent == job_id::parse("00000000000000000000000001"));
+    CAF_CHECK_EQUAL(status_of(s, get(path + "?all=1")), 400);
+    CAF_CHECK_EQUAL(status_of(s, get(path + "?parent=x")), 400);
+  }
+}
+
 CAF_TEST(request ids security headers and HEAD) {
   running_server s;
   auto given = s.ask(get("/livez", "X-Request-ID: mine-1\r\n"));

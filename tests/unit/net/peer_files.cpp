@@ -73,6 +73,40 @@ CAF_TEST(ranges come back as they are over TLS and plain) {
   }
 }
 
+CAF_TEST(many pieces in one fetch) {
+  auto text = random_text(3'000'000);
+  put_file(home.folder / "film", text);
+  home.start();
+  auto url = home.url(reading("film"));
+  std::vector<byte_span> pieces;
+  for (uint64_t i = 0; i < 32; ++i)
+    pieces.push_back({i * 90'000, i * 90'000 + 1 + i * 2000});
+  uint64_t length = 0;
+  for (auto& x : pieces)
+    length += x.end - x.begin;
+  auto got = away.begin_fetch(url, pieces).get();
+  CAF_CHECK_EQUAL(got.failure.message, "");
+  CAF_CHECK_EQUAL(got.bytes, length);
+  CAF_CHECK_EQUAL(away.moved.load(), length);
+  for (auto& x : pieces)
+    CAF_CHECK(away.fetched(x.begin, x.end - x.begin) == text.substr(x.begin, x.end - x.begin));
+  // Nothing was written between them.
+  CAF_CHECK(away.fetched(1, 10) == std::string(10, '\0'));
+  auto code = [&](std::vector<byte_span> x) { return away.begin_fetch(url, std::move(x)).get().failure.code; };
+  // A file that ends before: in the middle of a piece, before the last, before all.
+  CAF_CHECK(code({{0, 10}, {2'999'990, 3'000'001}}) == errc::conflict);
+  CAF_CHECK(code({{0, 10}, {20, 30}, {3'000'000, 3'000'001}}) != errc::none);
+  CAF_CHECK(code({{0, 10}, {3'000'000, 3'000'001}}) == errc::conflict);
+  CAF_CHECK(code({{3'000'000, 3'000'001}, {3'000'010, 3'000'011}}) == errc::conflict);
+  // What nobody may ask for.
+  CAF_CHECK(code({}) == errc::validation);
+  CAF_CHECK(code({{0, 10}, {10, 20}}) == errc::validation);
+  CAF_CHECK(code({{20, 30}, {0, 10}}) == errc::validation);
+  CAF_CHECK(code({{0, 10}, {20, 20}}) == errc::validation);
+  pieces.push_back({2'950'000, 2'950'001});
+  CAF_CHECK(code(pieces) == errc::validation);
+}
+
 CAF_TEST(many ranges at once) {
   auto text = random_text(64 * 300'000);
   put_file(home.folder / "film", text);

@@ -141,8 +141,12 @@ struct file_client {
 
   std::future<ports::peer_files::fetched> begin_fetch(const std::string& url, uint64_t offset, uint64_t length,
                                                       std::shared_ptr<ports::transfer>* handle = nullptr) {
+    return begin_fetch(url, std::vector{byte_span{offset, offset + length}}, handle);
+  }
+  std::future<ports::peer_files::fetched> begin_fetch(const std::string& url, std::vector<byte_span> ranges,
+                                                      std::shared_ptr<ports::transfer>* handle = nullptr) {
     auto promise = std::make_shared<std::promise<ports::peer_files::fetched>>();
-    ports::range_fetch what{url, offset, length, target.get()};
+    ports::range_fetch what{url, std::move(ranges), target.get()};
     what.connect_timeout = connect_timeout;
     what.stall_timeout = stall_timeout;
     auto x = peer->fetch(

@@ -1,5 +1,6 @@
 #define CAF_SUITE store.jobs
 
+#include "protocol/model/job_kinds.hpp"
 #include "tests/unit/store/fixture.hpp"
 
 #include <map>
@@ -279,6 +280,9 @@ CAF_TEST(lists of jobs) {
     std::vector<job> all;
     for (int i = 0; i < 120; ++i) {
       all.push_back(random_job(rng));
+      // Some are parts; of those some are nobody's.
+      if (i % 7 < 3)
+        all.back().spec.kind = i % 7 == 0 ? "encode_audio" : "encode_chunk";
       if (i % 5 == 1)
         all.back().spec.parent = all[0].id;
       if (i % 4 < 2) {
@@ -305,6 +309,25 @@ CAF_TEST(lists of jobs) {
     };
     check({}, [](auto& x) { return !x.archived; });
     job_query query;
+    query.parts = false;
+    auto is_part = [](auto& x) { return x.spec.parent && !find_job_kind(x.spec.kind)->whole.empty(); };
+    CAF_REQUIRE(std::any_of(all.begin(), all.end(), is_part));
+    check(query, [&](auto& x) { return !x.archived && !is_part(x); });
+    query.status = "completed,failed,waiting";
+    check(query, [&](auto& x) {
+      return !x.archived && !is_part(x)
+             && ("," + query.status + ",").find("," + std::string{to_string(shown_state(x))} + ",")
+                  != std::string::npos;
+    });
+    query.status.clear();
+    query.history = true;
+    check(query, [&](auto& x) { return !is_part(x); });
+    for (auto& kind : job_kinds())
+      if (!kind.whole.empty()) {
+        query.kind = kind.name;
+        check(query, [&](auto& x) { return x.spec.kind == kind.name; });
+      }
+    query = {};
     query.history = true;
     check(query, [](auto&) { return true; });
     query.owner = "anna";

@@ -1,9 +1,12 @@
 #define CAF_SUITE cluster.file_rules
 
 #include "actors/cluster/file_rules.hpp"
+#include "tests/support/seeds.hpp"
 #include "tests/support/unit_test.hpp"
 
 #include <caf/make_message.hpp>
+
+#include <set>
 
 using namespace troupe;
 using namespace troupe::cluster;
@@ -86,4 +89,38 @@ CAF_TEST(only the attempt that runs now gets anything) {
     row.state = state;
     CAF_CHECK(!check_attempt(row, token, worker_id{{1, 1}}));
   }
+}
+
+CAF_TEST(a version is read as it is written) {
+  for (auto& x : {file_version{}, file_version{5, 6, 7}, file_version{UINT64_MAX, INT64_MIN, UINT64_MAX},
+                  file_version{1, -1, 1}}) {
+    auto back = version_of_content(x.str());
+    CAF_REQUIRE(back.has_value());
+    CAF_CHECK(*back == x);
+  }
+  for (auto bad :
+       {"", "-", "--", "1-2", "1-2-", "1-2-3-4", "1-2-3 ", " 1-2-3", "+1-2-3", "01-2-3", "1-2-99999999999999999999"})
+    CAF_CHECK(!version_of_content(bad));
+}
+
+CAF_TEST(what comes just before a path) {
+  test::for_seeds(300, [](uint64_t seed) {
+    std::mt19937_64 random{seed};
+    const std::vector<std::string> letters{
+      "a", "b", "B", " ", "!", "/", ".", "~", "\x7f", "\xc3\xa9", "\xf0\x9f\x8e\xac", "\xc2\x80"};
+    std::set<std::string> names;
+    while (names.size() < 60) {
+      std::string name;
+      for (auto n = 1 + random() % 4; n-- > 0;)
+        name += letters[random() % letters.size()];
+      names.insert(name);
+    }
+    // As the catalogue answers: the first one behind it.
+    for (auto& name : names)
+      if (auto found = names.upper_bound(just_before(name)); found == names.end() || *found != name)
+        CAF_FAIL("seed " << seed << ": " << name);
+    for (auto& name : names)
+      if (auto found = names.upper_bound(just_before(name + "x")); found != names.end() && *found == name)
+        CAF_FAIL("seed " << seed << ": " << name << " for another one");
+  });
 }

@@ -216,6 +216,8 @@ void cluster::start_coordinator() {
   for (auto& [_, x] : rules_)
     all.nodes.push_back(x);
   loads_.clear();
+  // Leases run anew.
+  died_.clear();
   for (auto& l : lines_)
     l.second = {};
   open_ = all.jobs.size();
@@ -442,6 +444,7 @@ void cluster::kill(uint32_t i) {
   h.items.clear();
   h.frozen_until = 0;
   by_id_.erase(h.hello.id);
+  died_[h.hello.id] = clock_.now.count();
   h.hello.id = {};
   ++h.incarnation;
   at(3'000 + static_cast<int64_t>(pick(60'000)), what::link, i, h.incarnation);

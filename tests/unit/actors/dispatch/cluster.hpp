@@ -39,6 +39,8 @@ struct cluster_figures {
   milliseconds virtual_time{0};
   milliseconds longest_wait{0};
   milliseconds longest_wait_of_few{0};
+  /// From the death of a process until what it ran was taken from it.
+  milliseconds longest_until_freed{0};
   std::map<std::string, uint64_t> met;
 };
 
@@ -170,6 +172,7 @@ private:
 
   // cluster_checks.cpp: what must hold
   void follow(const batch& b);
+  void check_loss(const view& v, const job& x);
   void check_start(uint32_t n, const job& x);
   void check_lines(uint32_t n, const job& x);
   void check_loads();
@@ -197,6 +200,8 @@ private:
   /// By worker, as the queue knows it: a process that is gone keeps its leases until they end.
   std::unordered_map<worker_id, load> loads_;
   std::set<worker_id> touched_;
+  /// Processes that were killed while the coordinator of now was there, and when.
+  std::unordered_map<worker_id, int64_t> died_;
   std::map<std::pair<std::string, uint8_t>, line> lines_;
   std::priority_queue<event> events_;
   std::deque<flight> flying_;

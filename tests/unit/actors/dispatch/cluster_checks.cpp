@@ -46,6 +46,7 @@ void cluster::follow(const batch& b) {
     auto& v = views_[number_of(c.row.id)];
     if (v.state == job_state::running) {
       take_load(v.holder, c.row.spec, -1);
+      check_loss(v, c.row);
       v.holder = {};
     }
   }
@@ -95,6 +96,27 @@ void cluster::follow(const batch& b) {
     else if (r.reason.find("probed") != std::string::npos)
       ++figures_.met["probed back in"];
   check_loads();
+}
+
+/// Of a job that ran, in the first batch that says more of it: what is lost runs again within a lease.
+void cluster::check_loss(const view& v, const job& x) {
+  auto lost = [&](size_t before_the_last) {
+    auto n = x.attempts.size();
+    return n > before_the_last && x.attempts[n - 1 - before_the_last].end == attempt_end::lost;
+  };
+  if (!lost(0) || x.attempts.back().number != v.attempt)
+    return;
+  if (auto died = died_.find(v.holder); died != died_.end()) {
+    // One that died unnoticed may have been given it after that.
+    auto had_it = clock_.wall() - x.attempts.back().started;
+    auto took = std::min(had_it, clock_.now - milliseconds{died->second});
+    figures_.longest_until_freed = std::max(figures_.longest_until_freed, took);
+    PROMISE(took <= config_.lease + batching,
+            "what a dead process ran is taken from it when its lease ends: " + text(number_of(x.id), x) + " after "
+              + std::to_string(took.count()) + " ms");
+  }
+  ++figures_.met[x.state == job_state::delayed ? "lost again" : "lost and rerun"];
+  PROMISE(x.state != job_state::delayed || lost(1), "what is lost for the first time is queued at once");
 }
 
 void cluster::check_start(uint32_t n, const job& x) {

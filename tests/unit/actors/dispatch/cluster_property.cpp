@@ -22,13 +22,14 @@ void print(const cluster_plan& plan, const cluster_figures& x) {
     "dispatch.cluster: seed %llu: %u workers, %u jobs: %.1f s, %.0f decisions/s (assign alone: %.1f us each), %llu B a "
     "job at %llu jobs; "
     "%.1f h virtual, %llu starts, %llu completed, %llu failed, %llu retries elsewhere, %llu on the "
-    "same node; longest wait %.0f s, of small owners %.0f s\n",
+    "same node; longest wait %.0f s, of small owners %.0f s; freed within %.1f s\n",
     static_cast<unsigned long long>(plan.seed), plan.workers, plan.jobs, x.seconds, x.decisions_a_second, x.assign_us,
     static_cast<unsigned long long>(x.bytes_a_job), static_cast<unsigned long long>(x.deepest),
     static_cast<double>(x.virtual_time.count()) / 3.6e6, static_cast<unsigned long long>(x.starts),
     static_cast<unsigned long long>(x.completed), static_cast<unsigned long long>(x.failed),
     static_cast<unsigned long long>(x.retries_elsewhere), static_cast<unsigned long long>(x.retries_same_node),
-    static_cast<double>(x.longest_wait.count()) / 1000, static_cast<double>(x.longest_wait_of_few.count()) / 1000);
+    static_cast<double>(x.longest_wait.count()) / 1000, static_cast<double>(x.longest_wait_of_few.count()) / 1000,
+    static_cast<double>(x.longest_until_freed.count()) / 1000);
   std::fflush(stdout);
 }
 
@@ -99,7 +100,7 @@ CAF_TEST(a cluster of any size keeps its promises) {
   if (one || jobs < 40'000)
     return;
   for (auto what : {"worker killed", "link down", "partition", "worker frozen", "sick node", "drain", "worker left",
-                    "coordinator killed", "quarantined", "probed back in", "stale outcome"})
+                    "coordinator killed", "lost and rerun", "quarantined", "probed back in", "stale outcome"})
     if (met[what] == 0)
       CAF_ERROR("never met: " << what);
 }

@@ -155,8 +155,8 @@ CAF_TEST(its progress is that of its parts and never goes back) {
   report(parts[1], 0.5);
   CAF_CHECK(std::abs(row(parent).progress.fraction - (0.1 + 0.8 / 3)) < 1e-9);
   CAF_CHECK_EQUAL(row(parent).progress.counters.at("speed"), 2'000);
-  // 2 of 3 are left at twice real time.
-  CAF_CHECK_EQUAL(row(parent).progress.counters.at("etaMs"), 1'000);
+  // Too early to say.
+  CAF_CHECK(!row(parent).progress.counters.contains("etaMs"));
   CAF_CHECK_EQUAL(row(parent).progress.stage, "transcode");
   CAF_CHECK_EQUAL(row(parent).progress.message, "0 of 2 parts done, 2 running on 1 node");
   CAF_CHECK_EQUAL(queue.take_moved_parents().size(), 1u);
@@ -316,6 +316,7 @@ CAF_TEST(a part that takes long is begun again on an idle node and the first tha
   clock.now += milliseconds{2'000};
   queue.renew(alice, {row(parts[2]).token()});
   report(parts[2], 0.11);
+  queue.tick();
   auto all = queue.children_of(parent);
   CAF_REQUIRE_EQUAL(all.size(), 4u);
   auto copy = all.back();
@@ -326,6 +327,7 @@ CAF_TEST(a part that takes long is begun again on an idle node and the first tha
   // Once is enough.
   clock.now += milliseconds{2'000};
   report(parts[2], 0.12);
+  queue.tick();
   CAF_CHECK_EQUAL(queue.children_of(parent).size(), 4u);
   queue.take();
   attempt_outcome done;
@@ -361,6 +363,7 @@ CAF_TEST(a copy ends with the part that is done first and does not outlive one t
   clock.now += milliseconds{8'000};
   queue.renew(worker_id{{1, 2}}, {});
   report(slow, 0.05);
+  queue.tick();
   auto all = queue.children_of(parent);
   if (all.size() == 3) {
     // Not yet given out when the first one is done: it never starts.

@@ -82,5 +82,12 @@ CAF_TEST(retries are counted by class and a scheduled job is none) {
   x.attempts.back().cls = error_class::crash;
   counts.count(x);
   CAF_CHECK_EQUAL(of(counts, "video").retries["crash"], 1u);
+  x.state = job_state::running;
+  x.attempts.back().cls = error_class::transient;
+  counts.count(x);
+  CAF_CHECK_EQUAL(of(counts, "video").retries["transient"], 0u);
+  counts.count_rerun(x);
+  CAF_CHECK_EQUAL(of(counts, "video").retries["transient"], 1u);
+  CAF_CHECK_EQUAL(of(counts, "kind:transcode").retries["transient"], 1u);
   CAF_CHECK(of(counts, "video").by_state.empty());
 }

@@ -19,8 +19,13 @@ struct fixture {
     queue.recover(7, {});
   }
 
-  void join(worker_id id, std::vector<std::string> capabilities = {}, uint32_t slots = 4) {
-    queue.join({worker_protocol_version, id, "nas", {"noop"}, {{"default", slots}}, std::move(capabilities), {}});
+  void join(worker_id id, std::vector<std::string> capabilities = {}, uint32_t slots = 4, std::string node = "nas") {
+    queue.join(
+      {worker_protocol_version, id, std::move(node), {"noop"}, {{"default", slots}}, std::move(capabilities), {}});
+  }
+  std::vector<std::string> why(job_id id) {
+    queue.assign();
+    return queue.explain(id)->reasons;
   }
   job_id submit(std::vector<std::string> needs) {
     job_spec s;
@@ -65,6 +70,98 @@ CAF_TEST(a library that is mounted later gets its jobs and one that is gone gets
   CAF_CHECK(queue.workers().front().problems.empty());
   join(ben, {"library:a"});
   CAF_CHECK_EQUAL(state(second), job_state::running);
+}
+
+CAF_TEST(a worker that takes no work says why to who waits) {
+  join(alice);
+  queue.set_credit(alice, {{"default", 0}});
+  queue.set_capabilities(alice, {}, {"node nas: the data folder is gone"});
+  auto id = submit({});
+  CAF_CHECK_EQUAL(state(id), job_state::queued);
+  CAF_CHECK_EQUAL(queue.explain(id)->reasons.front(),
+                  "no worker that can run it takes jobs of queue default; node nas: the data folder is gone");
+  queue.set_credit(alice, {{"default", 4}});
+  CAF_CHECK_EQUAL(state(id), job_state::running);
+}
+
+CAF_TEST(a housekeeper does what is its own and is no worker for anybody else) {
+  worker_hello hello{worker_protocol_version, alice, "nas", {"scheduled_cleanup"}, {{"default", 1}}, {}, {}};
+  hello.embedded = true;
+  queue.join(hello);
+  job_spec s;
+  s.kind = "scheduled_cleanup";
+  auto cleanup = queue.submit({s})->front().id;
+  auto other = submit({});
+  CAF_CHECK_EQUAL(state(cleanup), job_state::running);
+  CAF_CHECK_EQUAL(queue.find(cleanup)->worker_name, "nas");
+  CAF_CHECK_EQUAL(state(other), job_state::queued);
+  CAF_CHECK_EQUAL(queue.explain(other)->reasons.front(), "no worker is connected");
+  CAF_CHECK(queue.workers().empty());
+  // One at a time.
+  auto next = queue.submit({s})->front().id;
+  CAF_CHECK_EQUAL(state(next), job_state::queued);
+  CAF_CHECK(queue.explain(next)->reasons.front().starts_with("all 1 slots"));
+  // With a worker beside it on the same node each does its own.
+  join(ben);
+  CAF_CHECK_EQUAL(state(other), job_state::running);
+  CAF_CHECK_EQUAL(queue.workers().size(), 1u);
+  CAF_CHECK(queue.workers().front().id == ben);
+}
+
+CAF_TEST(explain quotes what is wrong on a node that could run it otherwise) {
+  const std::string films = "library \"films\" (/srv/films): /mnt/films is empty, but 3 files of it are known";
+  join(alice, {}, 4, "anna");
+  join(ben, {}, 4, "ben");
+  auto id = submit({"library:x"});
+  CAF_CHECK_EQUAL(why(id).size(), 1u);
+  queue.set_capabilities(ben, {}, {"clock: an hour off", films});
+  auto reasons = why(id);
+  CAF_REQUIRE_EQUAL(reasons.size(), 2u);
+  CAF_CHECK(reasons[0].find("lacks library:x") != std::string::npos);
+  CAF_CHECK_EQUAL(reasons[1], "node ben could run it but for this: " + films);
+  // Also where others can, but are full.
+  join(alice, {"library:x"}, 1, "anna");
+  CAF_CHECK_EQUAL(state(id), job_state::running);
+  auto second = submit({"library:x"});
+  reasons = why(second);
+  CAF_REQUIRE_EQUAL(reasons.size(), 2u);
+  CAF_CHECK(reasons[0].find("all 1 slots") == 0);
+  CAF_CHECK_EQUAL(reasons[1], "node ben could run it but for this: " + films);
+  // Nothing that would not help: no slot, a node out of service, another need that is not met.
+  auto third = submit({"library:x", "encoder:libx265"});
+  CAF_CHECK_EQUAL(why(third).size(), 1u);
+  queue.set_credit(ben, {{"default", 0}});
+  CAF_CHECK_EQUAL(why(second).size(), 1u);
+  queue.set_credit(ben, {{"default", 4}});
+  CAF_CHECK_EQUAL(why(second).size(), 2u);
+  node_rules drained;
+  drained.name = "ben";
+  drained.state = node_state::draining;
+  CAF_REQUIRE(queue.set_node(drained).has_value());
+  CAF_CHECK_EQUAL(why(second).size(), 1u);
+}
+
+CAF_TEST(of many problems explain quotes those that name what is needed and a few of the others) {
+  join(alice, {}, 4, "anna");
+  queue.set_capabilities(alice, {},
+                         {"encoder libx264 is slow", "encoder libx265 has no licence", "library \"a\" hangs"});
+  auto id = submit({"encoder:libx265"});
+  auto reasons = why(id);
+  CAF_REQUIRE_EQUAL(reasons.size(), 2u);
+  CAF_CHECK_EQUAL(reasons[1], "node anna could run it but for this: encoder libx265 has no licence");
+  for (uint64_t n = 10; n < 20; ++n) {
+    join(worker_id{{1, n}}, {}, 4, "node-" + std::to_string(n));
+    queue.set_capabilities(worker_id{{1, n}}, {}, {"encoder libx265 is not built in"});
+  }
+  reasons = why(id);
+  CAF_REQUIRE_EQUAL(reasons.size(), 5u);
+  CAF_CHECK(reasons[4].find("have 8 more problems") != std::string::npos);
+  // Names without a sort, or nothing but one, and texts that are shorter than it.
+  queue.set_capabilities(alice, {}, {"", "g", "gpu", "gpu is too hot"});
+  reasons = why(submit({"gpu"}));
+  CAF_REQUIRE_EQUAL(reasons.size(), 2u);
+  CAF_CHECK_EQUAL(reasons[1], "node anna could run it but for this: gpu is too hot");
+  CAF_CHECK_EQUAL(why(submit({"gpu:"})).size(), 2u);
 }
 
 CAF_TEST(nobody that is not there offers anything) {

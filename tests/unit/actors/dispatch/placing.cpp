@@ -1,5 +1,7 @@
 #define CAF_SUITE dispatch.placing
 
+#include "protocol/model/encoders.hpp"
+#include "protocol/model/software.hpp"
 #include "tests/support/unit_test.hpp"
 #include "tests/unit/actors/dispatch/world.hpp"
 
@@ -265,6 +267,60 @@ CAF_TEST(a retry goes to the same node after its wait or when there is no other)
   CAF_CHECK_EQUAL(placed(id), 2u);
 }
 
+CAF_TEST(no retry stays aside while another node is free for it) {
+  for (uint64_t n : {1, 2, 3})
+    join(n, 1);
+  auto start_on = [&](job_id id, uint64_t node) {
+    for (uint64_t n : {1, 2, 3})
+      set(n, [&](auto& r) { r.state = n == node ? node_state::active : node_state::draining; });
+    CAF_REQUIRE_EQUAL(placed(id), node);
+    for (uint64_t n : {1, 2, 3})
+      set(n, [](auto& r) { r.state = node_state::active; });
+  };
+  job_spec first, second;
+  first.id = job_id{{1, 1}};
+  second.id = job_id{{1, 2}};
+  submit(second);
+  start_on(second.id, 3);
+  fail(second.id);
+  pass(3'000);
+  start_on(second.id, 1);
+  fail(second.id);
+  submit(first);
+  start_on(first.id, 1);
+  fail(first.id);
+  auto on_3 = submit();
+  start_on(on_3, 3);
+  auto on_2 = submit();
+  start_on(on_2, 2);
+  pass(10'000);
+  CAF_CHECK_EQUAL(placed(first.id), 0u);
+  CAF_CHECK_EQUAL(runs_on(second.id), 0u);
+  CAF_CHECK(says(second.id, "waits for another node"));
+  // Node 2 calls the first one back, which then goes to node 3.
+  end(on_2);
+  end(on_3);
+  CAF_CHECK_EQUAL(placed(first.id), 3u);
+  CAF_CHECK_EQUAL(runs_on(second.id), 2u);
+}
+
+CAF_TEST(a retry that is promoted waits no longer for another node than it would have) {
+  join(1, 1);
+  join(2, 1);
+  auto blocker = submit();
+  CAF_REQUIRE_EQUAL(placed(blocker), 1u);
+  auto id = submit();
+  CAF_REQUIRE_EQUAL(placed(id), 2u);
+  fail(id);
+  pass(3'000);
+  CAF_CHECK_EQUAL(placed(id), 0u);
+  pass(20'000);
+  CAF_REQUIRE(queue->promote(id).has_value());
+  CAF_CHECK_EQUAL(placed(id), 0u);
+  pass(10'000);
+  CAF_CHECK_EQUAL(placed(id), 2u);
+}
+
 CAF_TEST(the longest piece goes to the fastest node and the shortest to the slowest) {
   for (uint64_t n : {1, 2, 3})
     join(n, 1);
@@ -508,6 +564,35 @@ CAF_TEST(a quarantined node is taken back when nobody else is left) {
   hellos.erase(2);
   CAF_CHECK(node(1).rules.state == node_state::active);
   CAF_CHECK_EQUAL(placed(submit()), 1u);
+}
+
+CAF_TEST(what only some nodes can encode goes to them and the wait for one is explained) {
+  join(1, 4, {}, {encoder_capability("libx264")});
+  job_spec s;
+  s.kind = "transcode";
+  s.needs = {encoder_capability("libsvtav1")};
+  auto id = submit(s);
+  CAF_CHECK_EQUAL(placed(id), 0u);
+  CAF_CHECK(says(id, "no connected worker offers all that it needs; the nearest is node-1, which lacks "
+                     "encoder:libsvtav1"));
+  join(2, 4, {}, {encoder_capability("libsvtav1")});
+  CAF_CHECK_EQUAL(placed(id), 2u);
+}
+
+CAF_TEST(a node of another version is marked) {
+  for (uint64_t n : {1, 2, 3}) {
+    worker_hello x;
+    x.id = worker_id{{9, n}};
+    x.node_name = "node-" + std::to_string(n);
+    x.kinds = {"noop"};
+    x.credit = {{"default", 1}};
+    x.software = n == 1 ? std::string{software_version()} : n == 2 ? "0.0.1" : "";
+    queue->join(x);
+  }
+  CAF_CHECK(node(1).software == software_version() && !node(1).other_software);
+  CAF_CHECK(node(2).software == "0.0.1" && node(2).other_software);
+  // It did not say.
+  CAF_CHECK(!node(3).other_software);
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

@@ -57,7 +57,10 @@ std::unordered_map<job_id, was> world::snapshot() const {
     auto longest = j->spec.retry.max_delay;
     if (!j->attempts.empty() && j->attempts.back().cls == error_class::throttled)
       longest = std::max(j->spec.retry.first_delay, j->attempts.back().failure.retry_after);
-    out.try_emplace(j->id, was{j->state, j->attempt, j->failures, j->token(), j->lease_worker, j->spec.retry, longest});
+    bool lost =
+      j->failures + j->interruptions > 0 && !j->attempts.empty() && j->attempts.back().end == attempt_end::lost;
+    out.try_emplace(j->id,
+                    was{j->state, j->attempt, j->failures, lost, j->token(), j->lease_worker, j->spec.retry, longest});
   }
   return out;
 }
@@ -138,16 +141,38 @@ void world::check_failed(const job& before, const job& now, error_class cls) {
     PROMISE(now.state == (last ? job_state::failed : job_state::delayed) && burnt == 1, "it counts");
 }
 
+bool world::twin_has_ended(const job& j) const {
+  auto all = jobs();
+  return j.spec.parent && std::any_of(all.begin(), all.end(), [&](auto* x) {
+           return x->id != j.id && x->spec.parent == j.spec.parent && x->spec.kind == j.spec.kind
+                  && x->spec.payload == j.spec.payload && is_terminal(x->state);
+         });
+}
+
+bool world::is_copy(const job& j) {
+  return std::any_of(j.spec.needs.begin(), j.spec.needs.end(), [](auto& n) { return n.starts_with("node:"); });
+}
+
 void world::check_tick(const std::unordered_map<job_id, was>& before) {
   for (auto& [id, was] : before) {
     auto* now = queue_->find(id);
     PROMISE(now, "time removes nothing");
+    // What is begun twice ends with the other, also when time ends that.
+    // And a copy ends that has not begun by the next look.
+    if (now->state == job_state::cancelled && (twin_has_ended(*now) || is_copy(*now))) {
+      PROMISE(twin_has_ended(*now) || was.state != job_state::running, "a copy that runs is left alone");
+      ++met[twin_has_ended(*now) ? "cancelled with its twin" : "copy not begun"];
+      delayed_since_.erase(id);
+      continue;
+    }
     if (was.state == job_state::running) {
       if (lease_ends_.at(id) <= clock_.now) {
         ++met["lease expired"];
         bool last = was.failures + 1 >= was.retry.max_attempts;
+        auto expected = last ? job_state::failed : was.lost ? job_state::delayed : job_state::queued;
+        ++met[last ? "lost for good" : was.lost ? "lost again" : "lost and rerun"];
         PROMISE(now->failures == was.failures + 1, "a lost worker counts");
-        PROMISE(now->state == (last ? job_state::failed : job_state::delayed), "an expired lease is taken back");
+        PROMISE(now->state == expected, "what is lost runs again at once, and only what is lost again waits");
       } else {
         PROMISE(now->state == job_state::running && now->token() == was.lease, "a live lease is left alone");
       }
@@ -216,10 +241,10 @@ void world::check_placing(const std::unordered_map<job_id, was>& before) {
       auto w = std::find_if(workers.begin(), workers.end(), [&](auto& x) { return x.id == j.lease_worker; });
       PROMISE(w != workers.end() && covers(w->kinds, std::vector{j.spec.kind}) && offers(*w, j),
               "only a worker that offers what is needed");
-      std::string other;
+      std::string able_node;
       auto others = [&] {
         return std::any_of(workers.begin(), workers.end(), [&](auto& x) {
-          other = x.node_name;
+          able_node = x.node_name;
           return !failed_on(j).contains(x.node_name) && !closed_nodes.contains(x.node_name) && x.silent < lease
                  && covers(x.kinds, {j.spec.kind}) && offers(x, j)
                  && std::any_of(x.credit.begin(), x.credit.end(), [&](auto& y) { return y.queue == j.spec.queue; });
@@ -232,7 +257,7 @@ void world::check_placing(const std::unordered_map<job_id, was>& before) {
         PROMISE(
           (since != queued_since_.end() && clock_.now - since->second + longest_step >= placing_rules{}.elsewhere_wait)
             || !able,
-          "a retry goes to another node first: " + other + " could; job " + j.id.str() + " is on " + w->node_name
+          "a retry goes to another node first: " + able_node + " could; job " + j.id.str() + " is on " + w->node_name
             + ", failed on " + std::to_string(failed_on(j).size()) + ", queued for "
             + std::to_string(since == queued_since_.end() ? -1 : (clock_.now - since->second).count()) + " ms");
       }
@@ -243,7 +268,8 @@ void world::check_placing(const std::unordered_map<job_id, was>& before) {
       for (auto* o : now)
         if (auto& other = *o; other.state == job_state::queued && other.spec.queue == j.spec.queue
                               && other.spec.kind == j.spec.kind && other.spec.needs == j.spec.needs
-                              && other.failures + other.interruptions == 0)
+                              // What goes on after its parts is short work, and no limit holds it back.
+                              && other.delegated() == j.delegated() && other.failures + other.interruptions == 0)
           PROMISE(
             (std::tuple(j.spec.priority, j.created, j.id) < std::tuple(other.spec.priority, other.created, other.id)),
             "priority, then age");
@@ -256,7 +282,9 @@ void world::check_placing(const std::unordered_map<job_id, was>& before) {
     for (auto& w : workers)
       PROMISE(closed_nodes.contains(w.node_name) || (failed.contains(w.node_name) && !anywhere)
                 || !could_run(j, w, used),
-              "no job is left queued while a worker could run it");
+              "no job is left queued while a worker could run it: job " + j.id.str() + ", queued for "
+                + std::to_string((clock_.now - since).count()) + " ms, failed on " + std::to_string(failed.size())
+                + ", could run on " + w.node_name);
   }
 }
 
@@ -316,6 +344,7 @@ void world::check_explained(const job& j) {
     bool able = std::any_of(workers.begin(), workers.end(),
                             [&](auto& w) { return covers(w.kinds, {j.spec.kind}) && offers(w, j); });
     PROMISE(says("offers all that it needs") == (any && !able), "names what is lacking");
+    check_quoted(j, x->reasons);
   } else if (j.state == job_state::waiting) {
     PROMISE(says("it waits for"), "names what it waits for");
   } else if (j.state == job_state::delayed) {
@@ -323,6 +352,40 @@ void world::check_explained(const job& j) {
   } else if (j.state == job_state::running) {
     PROMISE(says(j.worker_name), "says where it runs");
   }
+}
+
+/// What is wrong is quoted where that is all that keeps a node from running the job, and nothing else is.
+void world::check_quoted(const job& j, const std::vector<std::string>& reasons) {
+  const auto workers = queue_->workers();
+  const std::string_view before = "node ", between = " could run it but for this: ";
+  size_t quoted = 0;
+  for (auto& r : reasons) {
+    auto at = r.find(between);
+    if (at == std::string::npos)
+      continue;
+    ++quoted;
+    auto node = r.substr(before.size(), at - before.size());
+    PROMISE(std::any_of(workers.begin(), workers.end(),
+                        [&](auto& w) {
+                          return w.node_name == node && covers(w.kinds, {j.spec.kind}) && !offers(w, j)
+                                 && covers(w.problems, {r.substr(at + between.size())});
+                        }),
+            "what is quoted is wrong where the job could run otherwise");
+  }
+  PROMISE(quoted <= 3, "a few are quoted");
+  if (quoted > 0)
+    ++met["problem quoted"];
+  auto able = std::any_of(workers.begin(), workers.end(),
+                          [&](auto& w) { return covers(w.kinds, {j.spec.kind}) && offers(w, j); });
+  auto ailing = std::any_of(workers.begin(), workers.end(), [&](auto& w) {
+    auto lacks = j.spec.needs;
+    std::erase_if(lacks, [&](auto& n) { return covers(w.capabilities, {n}) || n == node_capability(w.node_name); });
+    return !w.problems.empty() && !lacks.empty() && queue_->node(w.node_name).open && w.silent < lease
+           && covers(w.kinds, {j.spec.kind})
+           && std::all_of(lacks.begin(), lacks.end(), [](auto& n) { return n.starts_with("library:"); })
+           && std::any_of(w.credit.begin(), w.credit.end(), [&](auto& c) { return c.queue == j.spec.queue; });
+  });
+  PROMISE(able || !ailing || quoted > 0, "what is wrong is quoted where nobody can run it");
 }
 
 void world::check_recovered() {

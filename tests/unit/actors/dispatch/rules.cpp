@@ -1,10 +1,8 @@
 #define CAF_SUITE dispatch.rules
 
 #include "actors/dispatch/retry_rules.hpp"
-#include "tests/support/unit_test.hpp"
+#include "tests/support/seeds.hpp"
 #include "tests/unit/actors/dispatch/world.hpp"
-
-#include <caf/make_message.hpp>
 
 using namespace troupe;
 using namespace troupe::dispatch;
@@ -54,6 +52,7 @@ struct fixture {
   virtual_clock clock;
   std::mt19937_64 rng{1};
   job_queue queue;
+  uint32_t losses = 0;
 };
 
 } // namespace
@@ -71,7 +70,99 @@ CAF_TEST(backoff doubles within its jitter and never beyond its cap) {
   CAF_CHECK_EQUAL(retry_delay(p, 5, 123).count(), 2'000);
 }
 
+CAF_TEST(the first loss waits for nothing and every further one in a row as long as any failure) {
+  troupe::test::for_seeds(2'000, [](uint64_t seed) {
+    std::mt19937_64 rng{seed};
+    retry_policy p{static_cast<uint32_t>(1 + rng() % 6), milliseconds{1 + rng() % 5'000}, milliseconds{},
+                   rng() % 2 == 0};
+    p.max_delay = p.first_delay + milliseconds{rng() % 300'000};
+    auto failures = static_cast<uint32_t>(rng() % 7);
+    auto random = rng();
+    auto failed = judge_failure(p, failures, error_class::transient, {}, random);
+    auto first = judge_loss(p, failures, false, random), again = judge_loss(p, failures, true, random);
+    CAF_REQUIRE(first.burns_attempt && again.burns_attempt);
+    CAF_REQUIRE_EQUAL(first.final, failures + 1 >= p.max_attempts);
+    CAF_REQUIRE_EQUAL(again.final, first.final);
+    CAF_REQUIRE_EQUAL(first.delay.count(), 0);
+    CAF_REQUIRE_EQUAL(again.delay.count(), failed.delay.count());
+    CAF_REQUIRE(again.final || again.delay.count() > 0);
+  });
+}
+
+CAF_TEST(only the attempt before counts as a loss and none before a retry by hand) {
+  job x;
+  CAF_CHECK(!was_lost(x));
+  auto ended = [&](attempt_end how) {
+    x.attempts.emplace_back();
+    x.attempts.back().end = how;
+    return was_lost(x);
+  };
+  x.failures = 1;
+  CAF_CHECK(ended(attempt_end::lost));
+  for (auto how : {attempt_end::completed, attempt_end::failed, attempt_end::released, attempt_end::delegated})
+    CAF_CHECK(!ended(how));
+  CAF_CHECK(ended(attempt_end::lost));
+  x.failures = 0;
+  CAF_CHECK(!was_lost(x));
+  x.interruptions = 1;
+  CAF_CHECK(was_lost(x));
+}
+
 CAF_TEST_FIXTURE_SCOPE(rules, fixture)
+
+CAF_TEST(a job whose node dies is queued when its lease ends and waits from the second time on) {
+  auto id = submit();
+  auto loses = [&] {
+    join(worker_id{{3, ++losses}});
+    start(id);
+    queue.take();
+    pass(14'999);
+    CAF_REQUIRE(state(id) == job_state::running);
+    pass(1);
+    CAF_CHECK_EQUAL(queue.find(id)->failures, losses);
+    CAF_CHECK(queue.find(id)->last_error.code == errc::worker_lost);
+  };
+  loses();
+  CAF_CHECK(state(id) == job_state::queued);
+  auto taken = queue.take();
+  CAF_REQUIRE_EQUAL(taken.effects.rerun.size(), 1u);
+  CAF_CHECK(taken.rows[taken.effects.rerun[0]].row.id == id);
+  CAF_CHECK(queue.take().effects.rerun.empty());
+  loses();
+  CAF_CHECK(state(id) == job_state::delayed);
+  CAF_CHECK(queue.take().effects.rerun.empty());
+  pass(3'199);
+  CAF_CHECK(state(id) == job_state::delayed);
+  pass(1'601);
+  CAF_CHECK(state(id) == job_state::queued);
+  // Whatever kills its nodes does so three times.
+  loses();
+  CAF_CHECK(state(id) == job_state::failed);
+  CAF_CHECK(queue.take().effects.rerun.empty());
+  CAF_REQUIRE(queue.retry(id).has_value());
+  losses = 0;
+  join(worker_id{{4, 1}});
+  start(id);
+  pass(15'000);
+  CAF_CHECK(state(id) == job_state::queued);
+}
+
+CAF_TEST(a crash of what a worker runs is no lost lease and a node that came back empty is) {
+  join(alice);
+  auto id = submit();
+  end(start(id), attempt_end::failed, error_class::crash);
+  CAF_CHECK(state(id) == job_state::delayed);
+  CAF_REQUIRE(queue.promote(id).has_value());
+  // Neither burnt nor delayed; but the next one is the second node in a row that went away under it.
+  start(id);
+  join(alice);
+  CAF_CHECK(state(id) == job_state::queued);
+  CAF_CHECK_EQUAL(queue.find(id)->failures, 1u);
+  start(id);
+  pass(15'000);
+  CAF_CHECK(state(id) == job_state::delayed);
+  CAF_CHECK_EQUAL(queue.find(id)->failures, 2u);
+}
 
 CAF_TEST(a job fails when its attempts are spent and numbers go on after a retry) {
   join(alice);

@@ -29,6 +29,16 @@ CAF_TEST(one that shows nothing is waited for twice as long as another would tak
   CAF_CHECK(worth_a_copy({24s, -1, 10s}, rules));
 }
 
+CAF_TEST(one that has stopped is waited for as long as another would take and what has just begun says nothing) {
+  straggler_rules rules;
+  // Nine tenths in 20 s: 2 s are left, were it not for this.
+  CAF_CHECK(!worth_a_copy({20s, 0.9, 10s, 0s}, rules));
+  CAF_CHECK(!worth_a_copy({33s, 0.9, 10s, 13s}, rules));
+  CAF_CHECK(worth_a_copy({34s, 0.9, 10s, 14s}, rules));
+  CAF_CHECK(!worth_a_copy({2900ms, 0.02, 1s}, rules));
+  CAF_CHECK(worth_a_copy({3000ms, 0.02, 1s}, rules));
+}
+
 CAF_TEST(nothing is known of the other node) {
   CAF_CHECK(!worth_a_copy({3600s, 0.01, 0ms}, {}));
   CAF_CHECK(!worth_a_copy({3600s, 0.5, -1s}, {}));

@@ -30,8 +30,6 @@ void world::restart() {
   queue_config config;
   config.lease = lease;
   config.max_interruptions = max_interruptions;
-  // The rules of these worlds speak of jobs that somebody asked for; copies have tests of their own (delegation.cpp).
-  config.stragglers.at_most = 0;
   config.keep_completed = keep_completed_;
   config.keep_failed = keep_failed_;
   config.defaults = {{"default", false, 0, 30}, {"downloads", false, 2, 30}, {"kind:status_check", false, 1, 30}};

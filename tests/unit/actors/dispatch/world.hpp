@@ -48,6 +48,8 @@ struct work_item {
 
 struct sim_worker {
   worker_hello hello;
+  /// Of its node: mounts that are gone.
+  std::vector<std::string> problems;
   bool online = false;
   milliseconds stalled_until{0};
   std::vector<work_item> items;
@@ -73,6 +75,8 @@ struct was {
   job_state state;
   uint32_t attempt;
   uint32_t failures;
+  /// Its last attempt was lost.
+  bool lost;
   lease_token lease;
   worker_id worker;
   retry_policy retry;
@@ -134,6 +138,7 @@ private:
   void workers_act();
   void worker_acts(sim_worker& w);
   void come_online(sim_worker& w);
+  void change_mounts(sim_worker& w);
   void deliver_outcome(sim_worker& w, const assignment& a, bool repeat);
   attempt_outcome random_outcome(const assignment& a);
   delegation random_delegation(const job* j);
@@ -157,10 +162,14 @@ private:
   /// What an attempt is told that goes on, or is a part.
   void check_told(const assignment& a);
   void check_tick(const std::unordered_map<job_id, was>& before);
+  /// Another job that does the same part.
+  bool twin_has_ended(const job& j) const;
+  static bool is_copy(const job& j);
   void check_placing(const std::unordered_map<job_id, was>& before);
   void check_world();
   void check_counters();
   void check_explained(const job& j);
+  void check_quoted(const job& j, const std::vector<std::string>& reasons);
   void check_recovered();
   void check_retention();
   /// Of a row that goes into the database: what its constraints say.

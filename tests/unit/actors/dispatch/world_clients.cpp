@@ -122,8 +122,10 @@ void world::check_receipt(const job_spec& spec, const submit_receipt& r) {
 
 void world::act_on_job() {
   auto id = random_job();
-  if (!handed_on_.empty() && chance(15))
-    id = std::next(handed_on_.begin(), static_cast<std::ptrdiff_t>(pick(handed_on_.size())))->first;
+  if (!handed_on_.empty() && chance(30)) {
+    auto i = std::next(handed_on_.begin(), static_cast<std::ptrdiff_t>(pick(handed_on_.size())));
+    id = chance(30) ? i->first : i->second.children[pick(i->second.children.size())];
+  }
   auto* found = queue_->find(id);
   if (!found) {
     if (auto row = rows_.find(id); row != rows_.end() && row->second.archived && !removal_asked_.contains(id))
@@ -167,8 +169,14 @@ void world::act_on_job() {
     break;
   case 2:
     if (auto r = queue_->promote(id)) {
-      ++met["promote"];
-      PROMISE(now() == job_state::queued && queue_->find(id)->spec.priority == 1, "promoted");
+      const bool split = before.state == job_state::waiting && before.delegated();
+      ++met[split ? "promote of one that handed on" : "promote"];
+      PROMISE(now() == (split ? job_state::waiting : job_state::queued) && queue_->find(id)->spec.priority == 1,
+              "promoted");
+      if (split)
+        for (auto& c : before.next.front().children)
+          if (auto* child = queue_->find(c.id); child && !is_terminal(child->state))
+            PROMISE(child->spec.priority == 1 && child->state != job_state::delayed, "promoted with its parts");
     }
     break;
   default:

@@ -94,6 +94,23 @@ void world::come_online(sim_worker& w) {
                 [&](auto& i) { return std::find(revoked.begin(), revoked.end(), i.what.token) != revoked.end(); });
   w.online = true;
   w.next_renewal = clock_.now + lease / 3;
+  queue_->set_capabilities(w.hello.id, w.hello.capabilities, w.problems);
+}
+
+/// One that is there goes, or one that is gone comes back.
+void world::change_mounts(sim_worker& w) {
+  std::string name = chance(50) ? "a" : "b";
+  auto problem = "library \"" + name + "\": /mnt/" + name + " is empty";
+  auto& have = w.hello.capabilities;
+  if (std::erase(have, "library:" + name) > 0) {
+    ++met["mount gone"];
+    w.problems.push_back(problem);
+  } else {
+    have.push_back("library:" + name);
+    std::erase(w.problems, problem);
+  }
+  if (w.online)
+    queue_->set_capabilities(w.hello.id, have, w.problems);
 }
 
 /// Mostly one that makes sense.
@@ -142,11 +159,13 @@ attempt_outcome world::random_outcome(const assignment& a) {
   o.token = a.token;
   o.operation = "work " + a.kind;
   auto n = calm_ ? 0 : pick(100);
-  if (n < 45) {
-    o.result = "\"" + a.token.str() + "\"";
-  } else if (n < 57) {
+  // Who goes on hands on again more often than others do it at all, or it would hardly be met.
+  auto* j = queue_->find(a.token.job);
+  if (n >= 10 && n < (j && j->delegated() ? 40 : 20)) {
     o.end = attempt_end::delegated;
-    o.handed_on = random_delegation(queue_->find(a.token.job));
+    o.handed_on = random_delegation(j);
+  } else if (n < 57) {
+    o.result = "\"" + a.token.str() + "\"";
   } else if (n < 90) {
     o.end = attempt_end::failed;
     o.cls = static_cast<error_class>(pick(4));
@@ -228,6 +247,9 @@ void world::disturb() {
       c.slots = static_cast<uint32_t>(pick(4));
     if (w.online)
       queue_->set_credit(w.hello.id, w.hello.credit);
+    break;
+  case 7:
+    change_mounts(w);
     break;
   default:
     break;

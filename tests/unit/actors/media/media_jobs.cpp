@@ -212,6 +212,30 @@ CAF_TEST(a ladder is one while it is not done) {
   CAF_CHECK_EQUAL(refused(asked("transcode", R"("remux","crf":4)")), "payload.crf");
 }
 
+CAF_TEST(what encodes needs the encoders of its profile) {
+  media_policy policy;
+  auto needs = [&](const std::string& kind, const std::string& profile) {
+    auto spec = asked(kind, profile);
+    spec.needs = {"mine"};
+    CAF_REQUIRE(admit_media_job(policy, spec).has_value());
+    // Once more, as when it is retried: nothing twice.
+    CAF_REQUIRE(admit_media_job(policy, spec).has_value());
+    std::sort(spec.needs.begin(), spec.needs.end());
+    return spec.needs;
+  };
+  using names = std::vector<std::string>;
+  CAF_CHECK(needs("transcode", R"("web-720p")") == (names{"encoder:aac", "encoder:libx264", "mine"}));
+  CAF_CHECK(needs("hls", R"("hls")") == (names{"encoder:aac", "encoder:libx264", "mine"}));
+  CAF_CHECK(needs("transcode", R"({"base":"web-720p","videoCodec":"hevc","audioCodec":"opus","container":"matroska",)"
+                               R"("extension":"mkv"})")
+            == (names{"encoder:libopus", "encoder:libx265", "mine"}));
+  // A card is only faster.
+  CAF_CHECK(needs("transcode", R"({"base":"web-720p","hardware":true})")
+            == (names{"encoder:aac", "encoder:libx264", "mine"}));
+  // Nothing is encoded.
+  CAF_CHECK(needs("transcode", R"("remux")") == names{"mine"});
+}
+
 CAF_TEST(films get a storyboard after their ingest where the configuration says so) {
   media_policy policy;
   video item;

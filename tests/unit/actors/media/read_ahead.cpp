@@ -21,6 +21,13 @@ constexpr uint64_t mega = 1024 * kilo;
   throw std::runtime_error(what);
 }
 
+uint64_t total(const std::vector<byte_span>& pieces) {
+  uint64_t out = 0;
+  for (auto& x : pieces)
+    out += x.end - x.begin;
+  return out;
+}
+
 /// One operation: reads pieces here and there, and asks for what it was not told to be there, as an executor does.
 struct model_reader {
   uint64_t id = 0;
@@ -29,6 +36,9 @@ struct model_reader {
   size_t at = 0;
   byte_spans known;
   byte_spans read;
+  /// It tells beforehand what it reads; so many pieces of it were told.
+  bool announces = false;
+  size_t told = 0;
   /// Under way.
   std::optional<uint64_t> need;
 };
@@ -84,6 +94,7 @@ private:
     }
     // About right, or not told.
     r.expected = random_() % 2 == 0 ? 0 : total * (90 + random_() % 30) / 100;
+    r.announces = random_() % 3 == 0;
     r.id = plan_->open(r.expected);
     readers_.push_back(std::move(r));
   }
@@ -95,6 +106,11 @@ private:
   void advance(model_reader& r) {
     if (r.need || r.at == r.pieces.size())
       return;
+    if (r.announces && r.told < r.pieces.size() && r.told < r.at + 20) {
+      const auto end = std::min(r.pieces.size(), r.told + 1 + random_() % 50);
+      plan_->announce(r.id, {r.pieces.begin() + static_cast<long>(r.told), r.pieces.begin() + static_cast<long>(end)});
+      r.told = end;
+    }
     const auto piece = r.pieces[r.at];
     auto gaps = r.known.missing(piece);
     if (gaps.empty()) {
@@ -109,15 +125,15 @@ private:
 
   void start_all() {
     while (auto next = plan_->next()) {
-      if (next->what.begin >= next->what.end || next->what.end > size_)
-        broken("a fetch of nothing, or beyond the end");
-      if (next->what.end - next->what.begin > 4 * mega)
+      if (next->what.empty() || next->what.size() > 32)
+        broken("a fetch of nothing, or of too many pieces");
+      for (auto& piece : next->what)
+        check(piece);
+      for (size_t i = 1; i < next->what.size(); ++i)
+        if (next->what[i].begin <= next->what[i - 1].end)
+          broken("pieces that touch or are not in order");
+      if (total(next->what) > 4 * mega)
         broken("a fetch of too much");
-      if (plan_->present().missing(next->what) != std::vector{next->what})
-        broken("a fetch of what is here");
-      for (auto& [id, what] : fetches_)
-        if (what.begin < next->what.end && next->what.begin < what.end)
-          broken("two fetches of the same bytes");
       if (!fetches_.emplace(next->id, next->what).second || fetches_.size() > 4)
         broken("too many fetches");
     }
@@ -127,9 +143,20 @@ private:
         broken("a need that nobody fetches");
   }
 
+  void check(byte_span piece) {
+    if (piece.begin >= piece.end || piece.end > size_)
+      broken("a fetch of nothing, or beyond the end");
+    if (plan_->present().missing(piece) != std::vector{piece})
+      broken("a fetch of what is here");
+    for (auto& [id, pieces] : fetches_)
+      for (auto& other : pieces)
+        if (other.begin < piece.end && piece.begin < other.end)
+          broken("two fetches of the same bytes");
+  }
+
   void end_one() {
     auto at = std::next(fetches_.begin(), static_cast<long>(random_() % fetches_.size()));
-    const auto length = at->second.end - at->second.begin;
+    const auto length = total(at->second);
     const auto bytes = failing_ && random_() % 4 == 0 ? random_() % length : length;
     fetched_ += bytes;
     plan_->ended(at->first, bytes);
@@ -190,7 +217,7 @@ private:
   std::optional<read_ahead> plan_;
   std::vector<model_reader> readers_;
   std::map<uint64_t, byte_span> wanted_;
-  std::map<uint64_t, byte_span> fetches_;
+  std::map<uint64_t, std::vector<byte_span>> fetches_;
   uint64_t last_need_ = 0;
   uint64_t fetched_ = 0;
 };
@@ -199,10 +226,14 @@ private:
 std::vector<byte_span> fetch_all(read_ahead& plan) {
   std::vector<byte_span> out;
   while (auto next = plan.next()) {
-    out.push_back(next->what);
-    plan.ended(next->id, next->what.end - next->what.begin);
+    out.insert(out.end(), next->what.begin(), next->what.end());
+    plan.ended(next->id, total(next->what));
   }
   return out;
+}
+
+std::vector<byte_span> one(uint64_t begin, uint64_t end) {
+  return {{begin, end}};
 }
 
 } // namespace
@@ -263,6 +294,85 @@ CAF_TEST(who jumps about gets what it asks for) {
   }
 }
 
+CAF_TEST(who tells what it is going to read gets just that and in few fetches) {
+  read_ahead plan{1000 * mega, {}, {}};
+  auto reader = plan.open(0);
+  // The sound between the pictures.
+  std::vector<byte_span> sound;
+  for (uint64_t at = mega; at < 11 * mega; at += 26 * kilo)
+    sound.push_back({at, at + 800});
+  plan.need(reader, 1, {0, 64 * kilo});
+  CAF_CHECK(fetch_all(plan) == one(0, 64 * kilo));
+  CAF_CHECK_EQUAL(plan.answered().size(), 1u);
+  plan.announce(reader, {sound.begin(), sound.begin() + 100});
+  plan.announce(reader, {sound.begin() + 100, sound.end()});
+  // One is left for what is needed.
+  std::vector<read_ahead::fetch> running;
+  while (auto next = plan.next())
+    running.push_back(*next);
+  CAF_REQUIRE_EQUAL(running.size(), 3u);
+  for (auto& x : running)
+    CAF_CHECK_EQUAL(x.what.size(), 32u);
+  CAF_CHECK(running[0].what.front() == sound.front());
+  plan.need(reader, 2, sound[200]);
+  auto urgent = plan.next();
+  CAF_REQUIRE(urgent && urgent->what == std::vector{sound[200]});
+  plan.ended(urgent->id, 800);
+  CAF_CHECK(plan.answered().at(0).there == sound[200]);
+  for (auto& x : running)
+    plan.ended(x.id, total(x.what));
+  fetch_all(plan);
+  // All of it and nothing else, and needs are met without a fetch.
+  CAF_CHECK_EQUAL(plan.present().bytes(), 64 * kilo + total(sound));
+  uint64_t id = 2;
+  for (auto& x : sound) {
+    plan.need(reader, ++id, x);
+    CAF_CHECK(!plan.next());
+    CAF_CHECK_EQUAL(plan.answered().size(), 1u);
+  }
+}
+
+CAF_TEST(what was announced and did not come is fetched when it is needed) {
+  read_ahead plan{mega, {}, {}};
+  auto reader = plan.open(0);
+  plan.announce(reader, {{1000, 2000}, {500, 1000}, {5000, 6000}});
+  auto first = plan.next();
+  // Told in another order, and touching.
+  CAF_REQUIRE(first && first->what == (std::vector<byte_span>{{500, 2000}, {5000, 6000}}));
+  plan.ended(first->id, 1700);
+  CAF_CHECK(!plan.next());
+  plan.need(reader, 1, {5000, 6000});
+  auto again = plan.next();
+  CAF_REQUIRE(again && again->what == one(5200, 6000));
+  plan.ended(again->id, 800);
+  CAF_CHECK_EQUAL(plan.answered().size(), 1u);
+  // A flood of announcements has an end.
+  read_ahead::settings few;
+  few.max_coming = 10;
+  read_ahead small{mega, {}, few};
+  reader = small.open(0);
+  std::vector<byte_span> many;
+  for (uint64_t i = 0; i < 1000; ++i)
+    many.push_back({i * 100, i * 100 + 50});
+  small.announce(reader, many);
+  CAF_CHECK_EQUAL(fetch_all(small).size(), 10u);
+  small.announce(reader + 1, many);
+  CAF_CHECK(!small.next());
+}
+
+CAF_TEST(a window over places that are here is one fetch) {
+  std::vector<byte_span> here;
+  for (uint64_t i = 0; i < 10; ++i)
+    here.push_back({i * 10 * kilo, i * 10 * kilo + 100});
+  read_ahead plan{mega, here, {}};
+  auto reader = plan.open(0);
+  plan.need(reader, 1, {0, 100 * kilo});
+  auto next = plan.next();
+  CAF_REQUIRE(next.has_value());
+  CAF_CHECK_EQUAL(next->what.size(), 10u);
+  CAF_CHECK_EQUAL(total(next->what), 100 * kilo - 1000);
+}
+
 CAF_TEST(nothing is fetched ahead behind what a reader is expected to read) {
   read_ahead plan{1000 * mega, {}, {}};
   auto reader = plan.open(20 * mega);
@@ -287,11 +397,11 @@ CAF_TEST(a need joins what is under way and goes first otherwise) {
   CAF_CHECK(plan.answered().at(0).there == (byte_span{0, mega}));
   plan.need(a, 2, {mega - 100, mega + 1000});
   auto first = plan.next();
-  CAF_REQUIRE(first && first->what == (byte_span{mega, mega + 1000}));
+  CAF_REQUIRE(first && first->what == one(mega, mega + 1000));
   CAF_CHECK_EQUAL(first->reader, a);
   plan.need(b, 3, {mega + 500, mega + 2000});
   auto second = plan.next();
-  CAF_REQUIRE(second && second->what == (byte_span{mega + 1000, mega + 2000}));
+  CAF_REQUIRE(second && second->what == one(mega + 1000, mega + 2000));
   CAF_CHECK_EQUAL(second->reader, b);
   CAF_CHECK(!plan.next());
   // The first broke off, its reader is gone: the other one fetches what it needs of it.
@@ -300,7 +410,7 @@ CAF_TEST(a need joins what is under way and goes first otherwise) {
   plan.ended(second->id, 1000);
   CAF_CHECK(plan.answered().empty());
   auto third = plan.next();
-  CAF_REQUIRE(third && third->what == (byte_span{mega + 700, mega + 1000}));
+  CAF_REQUIRE(third && third->what == one(mega + 700, mega + 1000));
   CAF_CHECK_EQUAL(third->reader, b);
   plan.ended(third->id, 300);
   CAF_CHECK_EQUAL(plan.answered().at(0).id, 3u);

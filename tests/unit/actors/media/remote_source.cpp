@@ -2,8 +2,8 @@
 
 #include "actors/media/remote_source.hpp"
 
+#include "tests/support/fake_peers.hpp"
 #include "tests/support/seeds.hpp"
-#include "tests/support/temporary_folder.hpp"
 
 #include <caf/make_message.hpp>
 
@@ -16,6 +16,7 @@
 #include <thread>
 
 using namespace troupe;
+using namespace troupe::test;
 using namespace troupe::work;
 using namespace std::chrono_literals;
 
@@ -23,184 +24,6 @@ namespace {
 
 constexpr uint64_t kilo = 1024;
 constexpr uint64_t mega = 1024 * kilo;
-
-std::string content_of(uint64_t size) {
-  std::mt19937_64 random{size};
-  std::string out(size, '\0');
-  for (auto& c : out)
-    c = static_cast<char>(random());
-  return out;
-}
-
-struct fake_cached final : ports::cached_source {
-  fake_cached(std::string where, uint64_t bytes) :
-    path(std::move(where)), length(bytes), fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
-    if (::ftruncate(fd.get(), static_cast<off_t>(bytes)) != 0)
-      throw std::runtime_error("no room");
-  }
-  uint64_t size() const noexcept override {
-    return length;
-  }
-  int descriptor() const noexcept override {
-    return fd.get();
-  }
-  result<unique_fd> open_for_reading() const override {
-    return unique_fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  }
-  std::vector<byte_span> present() const override {
-    std::lock_guard guard{mutex};
-    std::vector<byte_span> out;
-    for (auto& gap : marked.missing({0, length}))
-      if (gap.begin > (out.empty() ? 0 : out.back().end))
-        out.push_back(marked.around(gap.begin - 1));
-    if (auto last = marked.around(length - 1); last.end == length && last.begin < last.end)
-      out.push_back(last);
-    return out;
-  }
-  result<void> mark(byte_span there) override {
-    std::lock_guard guard{mutex};
-    if (marked.missing(there) != std::vector{there})
-      twice = true;
-    marked.add(there);
-    return {};
-  }
-  std::string path;
-  uint64_t length;
-  unique_fd fd;
-  mutable std::mutex mutex;
-  byte_spans marked;
-  std::atomic<bool> twice{false};
-};
-
-struct fake_cache final : ports::source_cache {
-  result<std::shared_ptr<ports::cached_source>> open(const std::string& key, uint64_t size) override {
-    std::lock_guard guard{mutex};
-    auto& known = files[key];
-    if (!known)
-      known = std::make_shared<fake_cached>(folder / key, size);
-    return std::shared_ptr<ports::cached_source>{known};
-  }
-  result<void> make_room(uint64_t) override {
-    if (full)
-      return {errc::storage_full, "the cache is full"};
-    return {};
-  }
-  void drop(const std::string&) override {
-  }
-  test::temporary_folder folder;
-  std::mutex mutex;
-  std::map<std::string, std::shared_ptr<fake_cached>> files;
-  std::atomic<bool> full{false};
-};
-
-/// A node that serves one file, on a thread of its own, as a test wants.
-struct fake_peers final : ports::peer_files {
-  struct fake_transfer final : ports::transfer {
-    void cancel() override {
-      cancelled = true;
-    }
-    std::atomic<bool> cancelled{false};
-  };
-  struct job {
-    ports::range_fetch what;
-    std::function<void(uint64_t)> moved;
-    std::function<void(fetched)> done;
-    std::shared_ptr<fake_transfer> transfer;
-  };
-
-  explicit fake_peers(std::string served) : content(std::move(served)), thread([this] { run(); }) {
-  }
-  ~fake_peers() override {
-    {
-      std::lock_guard guard{mutex};
-      over = true;
-      changed.notify_all();
-    }
-    thread.join();
-  }
-  std::shared_ptr<ports::transfer> fetch(ports::range_fetch what, std::function<void(uint64_t)> moved,
-                                         std::function<void(fetched)> done) override {
-    auto transfer = std::make_shared<fake_transfer>();
-    std::lock_guard guard{mutex};
-    asked.push_back({what.offset, what.offset + what.length});
-    jobs.push_back({std::move(what), std::move(moved), std::move(done), transfer});
-    changed.notify_all();
-    return transfer;
-  }
-  std::shared_ptr<ports::transfer> push(ports::file_push, std::function<void(uint64_t)>,
-                                        std::function<void(result<void>)>) override {
-    return nullptr;
-  }
-  std::shared_ptr<ports::transfer> publish_folder(std::string, std::function<void(result<void>)>) override {
-    return nullptr;
-  }
-
-  void run() {
-    std::unique_lock lock{mutex};
-    for (;;) {
-      changed.wait(lock, [&] { return over || (!jobs.empty() && !frozen); });
-      if (jobs.empty())
-        return;
-      auto next = std::move(jobs.front());
-      jobs.pop_front();
-      auto how = frozen ? fetched{0, error{errc::cancelled}} : serve(next);
-      lock.unlock();
-      if (how.bytes > 0)
-        next.moved(how.bytes);
-      next.done(std::move(how));
-      next = {};
-      lock.lock();
-    }
-  }
-
-  fetched serve(job& x) {
-    if (x.transfer->cancelled)
-      return {0, error{errc::cancelled}};
-    ++served;
-    if (x.what.url.find(allowed) == std::string::npos)
-      return {0, {errc::forbidden, "the address has expired"}};
-    if (!moved_from.empty() && x.what.url.find(moved_from) != std::string::npos)
-      return {0, {errc::unavailable, "nobody listens there"}};
-    auto bytes = x.what.length;
-    error why{errc::none, {}};
-    if (!failures.empty()) {
-      std::tie(why, bytes) = failures.front();
-      bytes = std::min(bytes, x.what.length);
-      failures.pop_front();
-    }
-    if (::pwrite(x.what.descriptor, content.data() + x.what.offset, bytes, static_cast<off_t>(x.what.offset)) < 0)
-      return {0, {errc::io, "the descriptor is closed"}};
-    total += bytes;
-    return {bytes, why};
-  }
-
-  void fail(errc code, uint64_t bytes = 0, int times = 1) {
-    std::lock_guard guard{mutex};
-    for (; times > 0; --times)
-      failures.push_back({error{code, "as the test wants"}, bytes});
-  }
-  void freeze(bool x) {
-    std::lock_guard guard{mutex};
-    frozen = x;
-    changed.notify_all();
-  }
-
-  const std::string content;
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::deque<job> jobs;
-  std::vector<byte_span> asked;
-  std::deque<std::pair<error, uint64_t>> failures;
-  /// What an address has to hold.
-  std::string allowed;
-  /// Nobody listens any more where an address has this.
-  std::string moved_from;
-  bool frozen = false;
-  bool over = false;
-  int served = 0;
-  uint64_t total = 0;
-  std::thread thread;
-};
 
 struct fixture {
   explicit fixture(uint64_t size = 8 * mega) :
@@ -323,6 +146,36 @@ CAF_TEST(what comes next is fetched while nobody asks) {
   CAF_CHECK(f.peers->asked.size() < 100);
 }
 
+CAF_TEST(who tells what it is going to read gets it in few fetches and nothing else) {
+  fixture f;
+  auto source = f.open();
+  auto file = source->file(8 * mega);
+  read_through(*file, f, {0, 64 * kilo});
+  const auto before = f.settled();
+  std::vector<byte_span> pieces;
+  for (uint64_t at = mega; at < 7 * mega; at += 20 * kilo)
+    pieces.push_back({at, at + 700});
+  file->supply->announce(pieces);
+  CAF_CHECK_EQUAL(f.settled(), before + pieces.size() * 700);
+  for (auto& x : pieces) {
+    auto there = get(*file->supply, x);
+    CAF_REQUIRE(there && *there == x);
+    CAF_CHECK(holds(*file, f, x));
+  }
+  // Nothing came ahead of it.
+  CAF_CHECK_EQUAL(f.settled(), before + pieces.size() * 700);
+  CAF_CHECK(f.peers->requests.size() < 20);
+  CAF_CHECK(!f.cache->files["k"]->twice);
+  // Some of them fail, and come when they are needed.
+  for (auto& x : pieces)
+    x = {x.begin + 5 * kilo, x.begin + 6 * kilo};
+  f.peers->fail(errc::io, 10'000, 2);
+  file->supply->announce(pieces);
+  for (auto& x : pieces)
+    CAF_REQUIRE(get(*file->supply, x).has_value() && holds(*file, f, x));
+  CAF_CHECK(!f.cache->files["k"]->twice);
+}
+
 CAF_TEST(two attempts that read the same file fetch each byte once) {
   fixture f;
   auto one = f.open();
@@ -436,7 +289,8 @@ CAF_TEST(a file that is another one by now or is gone) {
     fixture f;
     auto source = f.open();
     auto file = source->file();
-    f.peers->fail(said);
+    // All that the coordinator can name; of one alone that would say nothing.
+    f.peers->fail(said, 0, 100);
     auto refused = get(*file->supply, {0, 10});
     CAF_REQUIRE(!refused);
     CAF_CHECK(refused.error().code == code);
@@ -444,6 +298,27 @@ CAF_TEST(a file that is another one by now or is gone) {
     auto served = f.peers->served;
     CAF_CHECK(get(*file->supply, {0, 10}).error().code == code);
     CAF_CHECK_EQUAL(f.peers->served, served);
+  }
+}
+
+CAF_TEST(a file that one node has and another has not ) {
+  for (auto said : {errc::conflict, errc::not_found, errc::unavailable, errc::timeout}) {
+    fixture f;
+    auto source = f.open();
+    auto file = source->file();
+    f.peers->fail(said);
+    CAF_CHECK(get(*file->supply, {0, 10}).has_value());
+    // It was asked who else has it.
+    CAF_CHECK_EQUAL(f.addresses.load(), 2);
+  }
+  // What the coordinator says is so everywhere.
+  for (auto said : {errc::conflict, errc::not_found}) {
+    fixture f;
+    f.refuse_address = error{said, "as the test wants"};
+    auto source = f.open();
+    auto file = source->file();
+    CAF_CHECK(!get(*file->supply, {0, 10}));
+    CAF_CHECK_EQUAL(f.addresses.load(), 1);
   }
 }
 

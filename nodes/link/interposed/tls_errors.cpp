@@ -9,44 +9,37 @@
 // CAF has no place to do it for it, so the program's own definitions of the four functions come before libssl's and do
 // what the manual asks of every caller.
 
-#include <dlfcn.h>
+#include "nodes/link/interposed/real.hpp"
+
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
-namespace {
-
-template <class Function>
-Function* libssl(const char* name) {
-  // libcaf_openssl calls it: it is there.
-  return reinterpret_cast<Function*>(::dlsym(RTLD_NEXT, name));
-}
-
-} // namespace
+using troupe::node::real;
 
 extern "C" {
 
 int SSL_read(SSL* ssl, void* buffer, int size) {
-  static auto* const real = libssl<decltype(SSL_read)>("SSL_read");
+  static auto* const libssl = real<decltype(SSL_read)>("SSL_read");
   ERR_clear_error();
-  return real(ssl, buffer, size);
+  return libssl(ssl, buffer, size);
 }
 
 int SSL_write(SSL* ssl, const void* buffer, int size) {
-  static auto* const real = libssl<decltype(SSL_write)>("SSL_write");
+  static auto* const libssl = real<decltype(SSL_write)>("SSL_write");
   ERR_clear_error();
-  return real(ssl, buffer, size);
+  return libssl(ssl, buffer, size);
 }
 
 int SSL_connect(SSL* ssl) {
-  static auto* const real = libssl<decltype(SSL_connect)>("SSL_connect");
+  static auto* const libssl = real<decltype(SSL_connect)>("SSL_connect");
   ERR_clear_error();
-  return real(ssl);
+  return libssl(ssl);
 }
 
 int SSL_accept(SSL* ssl) {
-  static auto* const real = libssl<decltype(SSL_accept)>("SSL_accept");
+  static auto* const libssl = real<decltype(SSL_accept)>("SSL_accept");
   ERR_clear_error();
-  return real(ssl);
+  return libssl(ssl);
 }
 
 } // extern "C"

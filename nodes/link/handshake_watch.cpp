@@ -1,0 +1,113 @@
+#include "nodes/link/handshake_watch.hpp"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <thread>
+
+namespace troupe::node {
+
+namespace {
+
+/// A worker's over a slow and lossy line takes a second or two.
+constexpr std::chrono::seconds patience{10};
+
+/// An eighth of the descriptors, and not so many that their buffers would be felt.
+size_t most_handshakes() {
+  rlimit x{};
+  const rlim_t all = ::getrlimit(RLIMIT_NOFILE, &x) == 0 ? x.rlim_cur : 1024;
+  return static_cast<size_t>(std::clamp<rlim_t>(all / 8, 8, 256));
+}
+
+/// The network that somebody calls from: one machine may have all addresses that begin with the same 64 bits.
+std::string caller(int fd) {
+  sockaddr_storage x{};
+  socklen_t size = sizeof x;
+  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&x), &size) != 0)
+    return "gone";
+  if (x.ss_family == AF_INET6)
+    return {reinterpret_cast<const char*>(&reinterpret_cast<const sockaddr_in6&>(x).sin6_addr), 8};
+  return {reinterpret_cast<const char*>(&reinterpret_cast<const sockaddr_in&>(x).sin_addr), 4};
+}
+
+/// The serving thread finds the end of the connection when it looks next.
+void break_off(int fd) {
+  ::shutdown(fd, SHUT_RDWR);
+}
+
+} // namespace
+
+handshake_watch& handshake_watch::of_process() {
+  static auto* const out = new handshake_watch;
+  return *out;
+}
+
+handshake_watch::handshake_watch() : open_(patience) {
+  place_ = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, &handshake_watch::on_freed);
+  // Signals are for the thread that waits for them.
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  std::thread{[this] { break_off_overdue(); }}.detach();
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+void handshake_watch::watch(SSL_CTX& context) {
+  SSL_CTX_set_info_callback(&context, &handshake_watch::on_progress);
+}
+
+bool handshake_watch::waits_for_peer(int fd) const {
+  std::lock_guard guard{mutex_};
+  const auto found = connections_.find(fd);
+  return found != connections_.end() && SSL_want_read(found->second);
+}
+
+void handshake_watch::on_progress(const SSL* connection, int where, int) {
+  if (where & SSL_CB_HANDSHAKE_START)
+    of_process().began(*const_cast<SSL*>(connection));
+  else if (where & SSL_CB_HANDSHAKE_DONE)
+    of_process().ended(SSL_get_fd(connection));
+}
+
+void handshake_watch::on_freed(void*, void* fd, CRYPTO_EX_DATA*, int, long, void*) {
+  if (fd)
+    of_process().ended(static_cast<int>(reinterpret_cast<intptr_t>(fd)) - 1);
+}
+
+void handshake_watch::began(SSL& connection) {
+  const int fd = SSL_get_fd(&connection);
+  // Without a note of its end it would be broken off under another's number.
+  if (fd < 0 || SSL_set_ex_data(&connection, place_, reinterpret_cast<void*>(intptr_t{fd} + 1)) != 1)
+    return;
+  std::lock_guard guard{mutex_};
+  connections_[fd] = &connection;
+  auto address = SSL_is_server(&connection) ? caller(fd) : std::string{};
+  if (auto gone = open_.began(fd, std::move(address), most_handshakes(), std::chrono::steady_clock::now()))
+    break_off(*gone);
+  changed_.notify_one();
+}
+
+void handshake_watch::ended(int fd) {
+  std::lock_guard guard{mutex_};
+  connections_.erase(fd);
+  open_.ended(fd);
+}
+
+void handshake_watch::break_off_overdue() {
+  std::unique_lock guard{mutex_};
+  for (;;) {
+    for (int fd : open_.take_overdue(std::chrono::steady_clock::now()))
+      break_off(fd);
+    if (auto next = open_.next_overdue())
+      changed_.wait_until(guard, *next);
+    else
+      changed_.wait(guard);
+  }
+}
+
+} // namespace troupe::node

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace troupe::node {
+
+/// Which TLS handshakes have begun and not ended, and which of them have to: they cost a descriptor and memory each,
+/// and whoever reaches the port may begin as many as he likes. Not thread safe.
+class unfinished_handshakes {
+public:
+  using time_point = std::chrono::steady_clock::time_point;
+
+  /// @param patience from begin to end of a handshake.
+  explicit unfinished_handshakes(std::chrono::milliseconds patience);
+
+  /// @param id of the connection, not in use by another. @param address who has called; empty: we have, and only the
+  /// time limit holds. Returns a handshake to break off, when more than `most` that called would be under way: the
+  /// oldest of the address that has the most, so that who calls often does not push out who calls once.
+  std::optional<int> began(int id, std::string address, size_t most, time_point now);
+  /// With whatever outcome; unknown ones are ignored.
+  void ended(int id);
+  /// Those to break off, each told once.
+  std::vector<int> take_overdue(time_point now);
+  /// When take_overdue has something to tell; none: before the next begins, never.
+  std::optional<time_point> next_overdue() const;
+
+private:
+  struct handshake {
+    int id;
+    std::string address;
+    time_point began;
+    /// To be broken off, and no longer counted.
+    bool told = false;
+  };
+
+  std::chrono::milliseconds patience_;
+  /// Oldest first.
+  std::vector<handshake> open_;
+};
+
+} // namespace troupe::node
