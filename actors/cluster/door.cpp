@@ -1,21 +1,70 @@
 #include "actors/cluster/door.hpp"
 
+#include "actors/cluster/admin_facade.hpp"
+#include "actors/cluster/gateway_facade.hpp"
+#include "actors/cluster/worker_facade.hpp"
+
 #include <spdlog/spdlog.h>
 
 namespace troupe::cluster {
 
-mesh::door::behavior_type door(mesh::door::stateful_pointer<door_state> self, std::shared_ptr<gatekeeper> keeper,
-                               mesh::admin_handles admin, mesh::worker_handles worker, mesh::gateway_welcome gateway) {
+namespace {
+
+using self_ptr = mesh::door::stateful_pointer<door_state>;
+
+result<admitted_peer> admit(self_ptr self, const mesh::knock& x, std::string_view role) {
+  auto& keeper = *self->state.keeper;
+  auto name = keeper.admit(x, role);
+  if (!name) {
+    spdlog::warn("door: refused {} '{}': {}", role, x.name, name.error().message);
+    return std::move(name).error();
+  }
+  if (!self->current_sender())
+    return {errc::protocol, "the peer knocks without a handle to answer to"};
+  return admitted_peer{std::move(*name), keeper.certifies(), self->current_sender()};
+}
+
+void keep(self_ptr self, door_state::peer_key key, caf::actor made) {
+  auto& facades = self->state.facades[std::move(key)];
+  self->monitor(made);
+  facades.push_back(std::move(made));
+  if (facades.size() > most_facades) {
+    self->send_exit(facades.front(), caf::exit_reason::user_shutdown);
+    facades.pop_front();
+  }
+}
+
+void forget(self_ptr self, const caf::actor_addr& gone) {
+  auto& all = self->state.facades;
+  for (auto peer = all.begin(); peer != all.end();) {
+    std::erase_if(peer->second, [&](auto& one) { return one.address() == gone; });
+    peer = peer->second.empty() ? all.erase(peer) : std::next(peer);
+  }
+}
+
+/// `open` makes the facade, `any` is one of its handles.
+template <class Handles, class Open, class Any>
+caf::result<Handles> let_in(self_ptr self, const mesh::knock& x, const char* role, Open open, Any any) {
+  auto peer = admit(self, x, role);
+  if (!peer)
+    return mesh::to_caf(peer.error());
+  door_state::peer_key key{role, peer->name, caf::to_string(peer->who->node())};
+  result<Handles> made = open(std::move(*peer));
+  if (!made)
+    return mesh::to_caf(made.error());
+  keep(self, std::move(key), caf::actor_cast<caf::actor>(any(*made)));
+  return std::move(*made);
+}
+
+} // namespace
+
+mesh::door::behavior_type door(self_ptr self, std::shared_ptr<gatekeeper> keeper, mesh::admin_handles admin,
+                               mesh::worker_handles worker, mesh::gateway_welcome gateway) {
   self->state.keeper = std::move(keeper);
   self->state.admin = std::move(admin);
   self->state.worker = std::move(worker);
   self->state.gateway = std::move(gateway);
-  auto admit = [self](const mesh::knock& x, std::string_view role) {
-    auto name = self->state.keeper->admit(x, role);
-    if (!name)
-      spdlog::warn("door: refused {} '{}': {}", role, x.name, name.error().message);
-    return name;
-  };
+  self->set_down_handler([self](const caf::down_msg& x) { forget(self, x.source); });
   return {
     [self](const mesh::greet& x) -> caf::result<mesh::greeting> {
       auto out = self->state.keeper->greet(x);
@@ -25,22 +74,30 @@ mesh::door::behavior_type door(mesh::door::stateful_pointer<door_state> self, st
       }
       return std::move(*out);
     },
-    [self, admit](const mesh::knock_as_worker& x) -> caf::result<mesh::worker_handles> {
-      if (auto name = admit(x.knock, "worker"); !name)
-        return mesh::to_caf(name.error());
-      return self->state.worker;
+    [self](const mesh::knock_as_worker& x) {
+      auto open = [self](admitted_peer peer) {
+        return open_worker_facade(self->system(), std::move(peer), self->state.worker);
+      };
+      return let_in<mesh::worker_handles>(self, x.knock, "worker", open, [](auto& made) { return made.jobs; });
     },
-    [self, admit](const mesh::knock_as_gateway& x) -> caf::result<mesh::gateway_welcome> {
-      auto name = admit(x.knock, "gateway");
-      if (!name)
-        return mesh::to_caf(name.error());
-      spdlog::info("door: gateway {} has come in", *name);
-      return self->state.gateway;
+    [self](const mesh::knock_as_gateway& x) {
+      auto open = [self](admitted_peer peer) -> result<mesh::gateway_welcome> {
+        spdlog::info("door: gateway {} has come in", peer.name);
+        auto handles = open_gateway_facade(self->system(), std::move(peer), self->state.gateway.handles);
+        if (!handles)
+          return std::move(handles).error();
+        auto out = self->state.gateway;
+        out.handles = std::move(*handles);
+        return out;
+      };
+      return let_in<mesh::gateway_welcome>(self, x.knock, "gateway", open,
+                                           [](auto& made) { return made.handles.jobs; });
     },
-    [self, admit](const mesh::knock& x) -> caf::result<mesh::admin_handles> {
-      if (auto name = admit(x, "admin"); !name)
-        return mesh::to_caf(name.error());
-      return self->state.admin;
+    [self](const mesh::knock& x) {
+      auto open = [self](admitted_peer peer) {
+        return open_admin_facade(self->system(), std::move(peer), self->state.admin);
+      };
+      return let_in<mesh::admin_handles>(self, x, "admin", open, [](auto& made) { return made.jobs; });
     },
   };
 }

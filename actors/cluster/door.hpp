@@ -3,7 +3,10 @@
 #include "actors/cluster/gatekeeper.hpp"
 #include "protocol/mesh/registry.hpp"
 
+#include <array>
 #include <atomic>
+#include <deque>
+#include <map>
 #include <memory>
 
 namespace troupe::cluster {
@@ -11,15 +14,23 @@ namespace troupe::cluster {
 struct door_state {
   door_state() = default;
 
+  /// A role, a name and the process that has come in with them.
+  using peer_key = std::array<std::string, 3>;
+
   std::shared_ptr<gatekeeper> keeper;
   mesh::admin_handles admin;
   mesh::worker_handles worker;
   mesh::gateway_welcome gateway;
+  /// Facades that live, the oldest first.
+  std::map<peer_key, std::deque<caf::actor>> facades;
 };
 
-/// Role: the only actor that a coordinator publishes: hands a peer what its role may use, and nothing else, once its
+/// A process that comes in again and again has so many facades: earlier ones may still have answers under way.
+inline constexpr size_t most_facades = 4;
+
+/// Role: the only actor that a coordinator publishes: opens a facade for a peer of what its role may use, once its
 /// gatekeeper has let it in. Thread: a scheduler thread. Supervisor: the coordinator's, one_for_one, behind a stable
-/// address; a new door keeps the gatekeeper, which nothing else uses.
+/// address; a new door keeps the gatekeeper, which nothing else uses, and facades live on without their door.
 mesh::door::behavior_type door(mesh::door::stateful_pointer<door_state> self, std::shared_ptr<gatekeeper> keeper,
                                mesh::admin_handles admin, mesh::worker_handles worker, mesh::gateway_welcome gateway);
 

@@ -154,10 +154,43 @@ void grant_file(self_ptr self, const wanted_file& what, reply_type reply, MakeTi
   });
 }
 
-/// Of who asks at present.
-bool is_in_this_process(self_ptr self) {
-  auto& sender = self->current_sender();
-  return sender && sender->node() == self->node();
+/// Where the film of this job is; `row` is the job whose payload names it.
+void with_film(self_ptr self, const job& row, reply_type reply, std::function<void(const film_place&)> then) {
+  auto film = film_of(row);
+  if (!film) {
+    reply.deliver(mesh::to_caf(film.error()));
+    return;
+  }
+  if (!film->video)
+    return then(film->place);
+  auto& st = self->state;
+  self->request(st.peers.catalogue, st.config.timeout, mesh::get_video{film->video})
+    .then(
+      [=](const video_detail& x) {
+        then({x.item.library, x.item.path});
+      },
+      [=](caf::error& e) mutable { reply.deliver(std::move(e)); });
+}
+
+/// That this attempt may read the file.
+void when_readable(self_ptr self, const mesh::get_file& asked, const job& row, reply_type reply,
+                   std::function<void()> then) {
+  auto judge = [=](const result<void>& good) mutable {
+    if (good)
+      then();
+    else
+      reply.deliver(mesh::to_caf(good.error()));
+  };
+  if (!asked.library)
+    return judge(check_piece(asked));
+  auto compare = [=](const film_place& film) mutable { judge(check_film(asked, film)); };
+  const auto named_by = job_with_film(row);
+  if (named_by == row.id)
+    return with_film(self, row, reply, compare);
+  auto& st = self->state;
+  self->request(st.peers.jobs, st.config.timeout, mesh::get_job{named_by})
+    .then([=](const mesh::job_with_children& x) { with_film(self, x.item, reply, compare); },
+          [=](caf::error& e) mutable { reply.deliver(std::move(e)); });
 }
 
 } // namespace
@@ -167,16 +200,13 @@ mesh::file_desk::behavior_type file_desk_actor(self_ptr self, file_desk_config c
   self->state.peers = std::move(peers);
   return {
     [self](const mesh::get_file& x) {
-      // Before the promise, which takes the sender away.
-      const bool is_local = is_in_this_process(self);
       auto reply = self->make_response_promise<mesh::file_grant>();
-      if (auto good = check_readable(x); !good) {
-        reply.deliver(mesh::to_caf(good.error()));
-        return reply;
-      }
       with_attempt(self, x.token, x.worker, reply, [=](const known_attempt& of) {
-        grant_file(self, {x.library, x.path, of.node, x.token.str(), is_local}, reply,
-                   [=](const file_version& there, timestamp now) { return read_ticket(x, there, of.node, now); });
+        when_readable(self, x, of.row, reply, [=, node = of.node] {
+          const bool is_local = self->state.config.is_own_worker && self->state.config.is_own_worker(x.worker);
+          grant_file(self, {x.library, x.path, node, x.token.str(), is_local}, reply,
+                     [=](const file_version& there, timestamp now) { return read_ticket(x, there, node, now); });
+        });
       });
       return reply;
     },

@@ -25,12 +25,14 @@ struct file_desk_config {
   /// Tickets name the node that may use them.
   bool certificates = false;
   milliseconds timeout{5'000};
+  /// Is it the worker of this process? It reads by itself what this node sees. Empty: there is none. Any thread.
+  std::function<bool(worker_id)> is_own_worker{};
 };
 
 struct file_desk_peers {
   mesh::job_client jobs;
   mesh::librarian libraries;
-  /// Which version a file must have that this node does not see, and who has it.
+  /// Which film a job names, which version a file must have that this node does not see, and who has it.
   mesh::catalogue_reader catalogue;
   mesh::node_admin nodes;
 };

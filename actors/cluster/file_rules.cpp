@@ -1,5 +1,8 @@
 #include "actors/cluster/file_rules.hpp"
 
+#include "actors/media/chunk_payloads.hpp"
+#include "actors/media/payloads.hpp"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -10,10 +13,17 @@ namespace {
 
 constexpr std::string_view library_prefix = "library:";
 
-/// Folders of the data folder whose files attempts read.
-constexpr std::array<std::string_view, 5> readable{"pieces/", "uploads/", "downloads/", "renditions/", "artwork/"};
+/// Kinds that make a part of their parent's film.
+constexpr std::array<std::string_view, 2> kinds_of_parts{"encode_chunk", "encode_audio"};
 
-/// And those whose files clients are sent.
+template <class Payload>
+result<job_film> of_video(const result<Payload>& asked) {
+  if (!asked)
+    return asked.error();
+  return job_film{asked->video, {}};
+}
+
+/// Folders of the data folder whose files clients are sent.
 constexpr std::array<std::string_view, 4> served{"uploads/", "downloads/", "renditions/", "artwork/"};
 
 template <size_t N>
@@ -109,9 +119,37 @@ result<void> check_attempt(const job& row, const lease_token& token, worker_id w
           "attempt " + std::to_string(token.attempt) + " of job " + token.job.str() + " is not this worker's any more"};
 }
 
-result<void> check_readable(const mesh::get_file& asked) {
-  if (!asked.library && !begins_with_any(asked.path, readable))
-    return {errc::forbidden, asked.path + ": no file that attempts read"};
+job_id job_with_film(const job& row) {
+  const bool is_part = std::ranges::find(kinds_of_parts, row.spec.kind) != kinds_of_parts.end();
+  return is_part && row.spec.parent ? row.spec.parent : row.id;
+}
+
+result<job_film> film_of(const job& row) {
+  const auto& kind = row.spec.kind;
+  if (kind == "ingest") {
+    auto asked = work::decode_ingest_payload(row.spec.payload);
+    if (!asked)
+      return std::move(asked).error();
+    return job_film{{}, {asked->library, asked->relative_path}};
+  }
+  if (kind == "storyboard")
+    return of_video(work::decode_storyboard_payload(row.spec.payload));
+  if (kind == "transcode")
+    return of_video(work::decode_transcode_payload(row.spec.payload));
+  if (kind == "hls")
+    return of_video(work::decode_hls_payload(row.spec.payload));
+  return {errc::forbidden, "job " + row.id.str() + " reads no film"};
+}
+
+result<void> check_film(const mesh::get_file& asked, const film_place& film) {
+  if (!asked.library || asked.library != film.library || asked.path != film.path)
+    return {errc::forbidden, asked.path + ": not the film of job " + asked.token.job.str()};
+  return {};
+}
+
+result<void> check_piece(const mesh::get_file& asked) {
+  if (!asked.path.starts_with(work::pieces_folder(asked.token.job) + "/"))
+    return {errc::forbidden, asked.path + ": no piece that job " + asked.token.job.str() + " reads"};
   auto like = read_ticket(asked, {}, {}, timestamp{ticket_valid});
   return like ? result<void>{} : std::move(like).error();
 }

@@ -30,9 +30,29 @@ std::string just_before(std::string path);
 /// That it is the present attempt of a running job, held by this worker. errc::stale_lease.
 result<void> check_attempt(const job& row, const lease_token& token, worker_id worker);
 
-/// That the path stays in its root and is one that attempts read. errc::forbidden, errc::validation.
-result<void> check_readable(const mesh::get_file& asked);
-/// What the ticket for reading says. Of the data folder pieces, uploads, downloads and what jobs publish may be read.
+/// Where a film is: in which library, and there.
+struct film_place {
+  library_id library;
+  std::string path;
+};
+
+/// The film that a job is about. Its place is only known to the catalogue when `video` is set.
+struct job_film {
+  video_id video;
+  film_place place;
+};
+
+/// The job whose payload names the film that this one reads: its own, or that of the transcode it makes a part of.
+job_id job_with_film(const job& row);
+/// errc::forbidden for a kind that reads no film, errc::validation for a payload that names none.
+result<job_film> film_of(const job& row);
+
+/// That it is the film of the attempt's job. errc::forbidden.
+result<void> check_film(const mesh::get_file& asked, const film_place& film);
+/// For the data folder, of which an attempt reads the pieces that its own parts have made: that it is one of them.
+/// errc::forbidden, errc::validation.
+result<void> check_piece(const mesh::get_file& asked);
+/// What the ticket for reading says.
 result<file_ticket> read_ticket(const mesh::get_file& asked, const file_version& there, const std::string& node,
                                 timestamp now);
 /// The same for a gateway, for files that clients are sent: originals, and what jobs have published.

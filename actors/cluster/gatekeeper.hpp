@@ -38,6 +38,11 @@ public:
   /// otherwise.
   result<std::string> admit(const mesh::knock& x, std::string_view role);
 
+  /// Names are proven by certificates.
+  bool certifies() const noexcept {
+    return papers_.has_value();
+  }
+
   std::shared_ptr<const refusal_log> refusals() const noexcept {
     return refusals_;
   }

@@ -18,6 +18,8 @@ constexpr size_t max_hand_ins = 4;
 
 struct held_attempt {
   mesh::runner runner;
+  /// On which it came.
+  uint64_t connection = 0;
   /// No longer ours: nothing is handed in.
   bool revoked = false;
 };
@@ -334,13 +336,20 @@ void hand_in_soon(self_ptr self) {
     self->send(self, worker_timer{kind::flush, 0});
 }
 
+/// It could not ask the coordinator while that was away, which says nothing about the job.
+bool was_cut_off(const worker_state& s, const held_attempt& of, const attempt_outcome& x) {
+  const bool asked_in_vain = x.failure.code == errc::unavailable || x.failure.code == errc::timeout;
+  return x.end == attempt_end::failed && x.cls == error_class::transient && asked_in_vain
+         && (!s.joined || of.connection != s.connection);
+}
+
 void finish(self_ptr self, attempt_outcome outcome) {
   auto& s = self->state;
   auto node = s.attempts.extract(outcome.token);
   s.progress.erase(outcome.token);
   if (!node.empty() && !node.mapped().revoked) {
     // Stopped by a drain, not by a revocation: it burns no attempt.
-    if (outcome.end == attempt_end::cancelled && s.draining)
+    if ((outcome.end == attempt_end::cancelled && s.draining) || was_cut_off(s, node.mapped(), outcome))
       outcome.end = attempt_end::released;
     auto token = outcome.token;
     s.outcomes.emplace(token, std::move(outcome));
@@ -365,7 +374,7 @@ void start(self_ptr self, assignment what) {
   if (s.attempts.contains(token) || s.outcomes.contains(token))
     return;
   auto runner = s.runners.find(what.kind);
-  s.attempts.emplace(token, held_attempt{runner == s.runners.end() ? mesh::runner{} : runner->second});
+  s.attempts.emplace(token, held_attempt{runner == s.runners.end() ? mesh::runner{} : runner->second, s.connection});
   // It was on its way when that was said: nothing is lost, and nothing burnt.
   if (!takes_work(s)) {
     attempt_outcome released;

@@ -111,6 +111,8 @@ caf::result<library> put_library(librarian_ptr self, library what, bool is_new) 
     root = check_root(what.root, what.id, st.config.data_folder, st.pending);
   if (!root)
     return mesh::to_caf(root.error());
+  if (auto good = check_places(*root, st.config.private_places); !good)
+    return mesh::to_caf(good.error());
   what.root = *root;
   what.origin = library_origin::folder;
   if (is_new)

@@ -14,6 +14,9 @@ namespace troupe::catalogue {
 struct librarian_config {
   /// Holds the roots of the two built-in libraries: <data>/uploads and <data>/downloads.
   std::string data_folder;
+  /// What is no library's: absolute paths of this node's papers and configuration. The system's own folders are none
+  /// in any case.
+  std::vector<std::string> private_places;
   std::shared_ptr<ports::files> files;
   std::shared_ptr<const clock> time = std::make_shared<const system_clocks>();
   /// Called when catalogue rows have changed: caches forget what they made of them. Any thread; must not block.
@@ -119,5 +122,8 @@ librarian_self::behavior_type librarian(librarian_self::stateful_pointer<librari
 /// one. Does not touch the disk.
 result<std::string> check_root(std::string root, library_id own, const std::string& data_folder,
                                const std::unordered_map<library_id, library>& others);
+/// That no file in such a root is one that a library must not show: the system's own folders, and these absolute paths.
+/// `root` is what check_root answers. errc::forbidden.
+result<void> check_places(const std::string& root, const std::vector<std::string>& private_places);
 
 } // namespace troupe::catalogue

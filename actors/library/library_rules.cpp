@@ -1,5 +1,8 @@
 #include "actors/library/librarian.hpp"
 
+#include <algorithm>
+#include <array>
+
 namespace troupe::catalogue {
 
 namespace {
@@ -25,6 +28,11 @@ std::optional<std::string> normal_form(std::string_view path) {
   }
   return out.empty() ? "/" : out;
 }
+
+/// Where the system keeps what is nobody's film: secrets, devices, and files that are made while they are read.
+constexpr std::array<std::string_view, 5> system_folders{"/proc", "/sys", "/dev", "/etc", "/run"};
+/// But desktops mount disks in the one, and the other is a disk in memory.
+constexpr std::array<std::string_view, 2> open_folders{"/run/media/", "/dev/shm/"};
 
 bool within(std::string_view inner, std::string_view outer) {
   if (outer == "/")
@@ -54,6 +62,21 @@ result<std::string> check_root(std::string root, library_id own, const std::stri
                                 + "; every file must belong to one library"};
   }
   return *normal;
+}
+
+result<void> check_places(const std::string& root, const std::vector<std::string>& private_places) {
+  auto overlaps = [&](std::string_view place) { return within(root, place) || within(place, root); };
+  const bool open = std::ranges::any_of(open_folders, [&](auto place) { return root.starts_with(place); });
+  for (auto place : system_folders)
+    if (!open && overlaps(place))
+      return {errc::forbidden,
+              root + ": overlaps " + std::string{place} + ", which belongs to the system; choose a folder with films"};
+  for (auto& place : private_places)
+    if (auto normal = normal_form(place); normal && overlaps(*normal))
+      return {errc::forbidden, root
+                                 + ": holds certificates or the configuration of this node, or lies among them; "
+                                   "choose a folder beside them"};
+  return {};
 }
 
 } // namespace troupe::catalogue

@@ -6,6 +6,8 @@
 #include <caf/io/all.hpp>
 #include <caf/openssl/all.hpp>
 
+#include <future>
+
 namespace troupe::node {
 
 namespace {
@@ -24,6 +26,48 @@ result<Answer> ask(caf::scoped_actor& self, const Handle& whom, milliseconds lim
   self->request(whom, limit, std::move(message))
     .receive([&](Answer& x) { out = std::move(x); }, [&](caf::error& e) { out = mesh::from_caf(e); });
   return out;
+}
+
+caf::actor any_of(const mesh::worker_handles& x) {
+  return caf::actor_cast<caf::actor>(x.jobs);
+}
+caf::actor any_of(const mesh::admin_handles& x) {
+  return caf::actor_cast<caf::actor>(x.jobs);
+}
+caf::actor any_of(const mesh::gateway_welcome& x) {
+  return caf::actor_cast<caf::actor>(x.handles.jobs);
+}
+
+/// Knocks, and stays as long as what it was given: a door holds that for who knocked, and takes it back at its end. CAF
+/// keeps an actor that has written to another node until it ends.
+template <class Handles, class Message>
+caf::behavior visitor(caf::event_based_actor* self, const mesh::door& door, milliseconds limit, const Message& knock,
+                      const std::shared_ptr<std::promise<result<Handles>>>& answered) {
+  self->set_down_handler([self](const caf::down_msg&) { self->quit(); });
+  self->request(door, limit, knock)
+    .then(
+      [self, answered](Handles& x) {
+        if (auto given = any_of(x))
+          self->monitor(given);
+        answered->set_value(std::move(x));
+      },
+      [self, answered](caf::error& e) {
+        answered->set_value(mesh::from_caf(e));
+        self->quit();
+      });
+  return {[](const mesh::done&) {}};
+}
+
+/// Nobody waits for it at the end of the system.
+template <class Handles, class Message>
+result<Handles> send_visitor(caf::actor_system& system, const mesh::door& door, milliseconds limit, Message knock) {
+  auto answered = std::make_shared<std::promise<result<Handles>>>();
+  auto answer = answered->get_future();
+  system.spawn<caf::hidden>(visitor<Handles, Message>, door, limit, std::move(knock), answered);
+  // The question has the same limit: this is for a system that ends meanwhile.
+  if (answer.wait_for(limit + milliseconds{1'000}) != std::future_status::ready)
+    return {errc::timeout, "no answer"};
+  return answer.get();
 }
 
 } // namespace
@@ -125,7 +169,7 @@ result<Handles> mesh_access::enter(caf::actor_system& system, const mesh_place& 
   auto knock = introduce(self, *door, at.host, role, at.name, at.limit);
   if (!knock)
     return std::move(knock).error();
-  return ask<Handles>(self, *door, at.limit, message(std::move(*knock)));
+  return send_visitor<Handles>(system, *door, at.limit, message(std::move(*knock)));
 }
 
 result<mesh::worker_handles> mesh_access::enter_as_worker(caf::actor_system& system, const std::string& host,

@@ -155,6 +155,7 @@ supervisor_config library_concern(parts& p) {
     }));
   catalogue::librarian_config config;
   config.data_folder = p.folder->path();
+  config.private_places = private_places_of(p);
   config.files = p.files;
   config.catalogue_changed = forget_catalogue(p);
   config.libraries_changed = [samples = p.book->of<mesh::library_samples>("library_samples")] {
@@ -195,6 +196,7 @@ cluster::file_desk_config file_desk_settings(const parts& p) {
   c.port = p.files_port;
   c.node_name = p.settings.node_name();
   c.certificates = p.mesh->papers().has_value();
+  c.is_own_worker = [own = p.self_as_worker](worker_id x) { return own->is_it(x); };
   return c;
 }
 

@@ -42,9 +42,11 @@ void log_untold(const result<void>& told) {
     spdlog::error("service: {}", told.error().message);
 }
 
-int run(const config::settings& settings, const sigset_t& signals, const host::service_manager& manager) {
+int run(const config::settings& settings, const std::string& config_file, const sigset_t& signals,
+        const host::service_manager& manager) {
   node::parts parts;
   parts.settings = settings;
+  parts.config_file = config_file;
   auto started = node::start(parts);
   if (!started) {
     auto status = fail(started.error());
@@ -111,5 +113,5 @@ int main(int argc, char** argv) {
     log.file = settings->node.data + "/logs/trouped.log";
   if (auto ready = logging::set_up(log); !ready)
     return fail(ready.error());
-  return run(*settings, signals, *manager);
+  return run(*settings, sources.file, signals, *manager);
 }

@@ -274,6 +274,19 @@ result<void> start_roles(parts& p) {
 
 } // namespace
 
+std::vector<std::string> private_places_of(const parts& p) {
+  std::vector<std::string> out;
+  for (auto& path : {p.settings.mesh.identity, p.config_file}) {
+    if (path.empty())
+      continue;
+    std::error_code ignored;
+    // As it is called, and where it really is.
+    out.push_back(std::filesystem::absolute(path, ignored).lexically_normal().string());
+    out.push_back(absolute(path));
+  }
+  return out;
+}
+
 result<void> start(parts& p) {
   TROUPE_TRY(open_world(p));
   TROUPE_TRY(make_system(p));

@@ -27,15 +27,35 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 
 namespace troupe::node {
 
 class gateway_entry;
 
+/// Which worker this process is; none: it is none. Thread safe.
+class own_worker {
+public:
+  void is(worker_id id) {
+    std::lock_guard guard{mutex_};
+    id_ = id;
+  }
+  bool is_it(worker_id id) const {
+    std::lock_guard guard{mutex_};
+    return id && id == id_;
+  }
+
+private:
+  mutable std::mutex mutex_;
+  worker_id id_;
+};
+
 /// Everything that a node is made of, in the order in which it is made; taken apart in reverse. Only wiring: what a
 /// part does is written in its room.
 struct parts {
   config::settings settings;
+  /// Empty: none.
+  std::string config_file;
   system_clocks clocks;
   /// The coordinator's, locked by this process.
   std::optional<host::data_folder> folder;
@@ -73,6 +93,8 @@ struct parts {
   std::shared_ptr<coordinator_link> coordinator;
   /// nullptr on a node that is no worker.
   std::shared_ptr<cluster::mounted_libraries> mounted;
+  /// The worker of this process, since its last start.
+  std::shared_ptr<own_worker> self_as_worker = std::make_shared<own_worker>();
   std::optional<cache::node_cache> cache;
   health::health_board board;
   std::shared_ptr<gateway::near_files> near_files;
@@ -86,6 +108,9 @@ struct parts {
   uint16_t api_port = 0;
   uint16_t mesh_port = 0;
 };
+
+/// Absolute paths of what no client may ever read: certificates, keys, configuration.
+std::vector<std::string> private_places_of(const parts& p);
 
 /// Children of the root supervisor, by role. Each .cpp knows one concern.
 supervision::child_spec coordinator_children(parts& p);

@@ -236,6 +236,7 @@ cluster::worker_config worker_settings(parts& p, const std::shared_ptr<work::wor
   cluster::worker_config c;
   c.me.node_name = p.settings.node_name();
   c.me.id = worker_id{random_id()};
+  p.self_as_worker->is(c.me.id);
   c.me.kinds = {"ingest", "transcode", "encode_chunk", "encode_audio", "hls", "storyboard", "download", "scan", "noop"};
   if (p.database)
     c.me.kinds.push_back("scheduled_cleanup");

@@ -80,7 +80,7 @@ CAF_TEST(a peer that accepts and stays silent) {
 
 CAF_TEST(wrong usage) {
   for (auto arguments : {"", "nonsense", "jobs", "jobs show", "jobs show xyz", "-o yaml status", "queue limit video",
-                         "jobs ls --limit 0", "library add /nonexistent", "transcode good --profile none",
+                         "jobs ls --limit 0", "library add no/such/folder", "transcode good --profile none",
                          "jobs submit noop --payload [", "jobs submit nonsense"})
     CAF_CHECK_EQUAL(ask(arguments).status, 2);
 }

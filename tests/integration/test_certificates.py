@@ -3,11 +3,12 @@
 import json
 import pathlib
 import shutil
+import subprocess
 import tempfile
 
 from certificates import Authority, Stranger, troupe
 from namespaces import Here
-from support import Node, TestCase, synth, wait_until
+from support import BIN, Node, TestCase, synth, wait_until
 
 
 class Certificates(TestCase):
@@ -46,6 +47,36 @@ class Certificates(TestCase):
             self.assertEqual("ben", self.node.get(f"/api/jobs/{job}")["attemptHistory"][0]["worker"])
         finally:
             worker.close()
+
+    def test_a_certificate_opens_no_more_than_its_role(self):
+        host, port = self.node.mesh.rsplit(":", 1)
+
+        def attack(role, name, papers):
+            """What a peer asks for that its role is not for (tests/support/hostile_peer.cpp) → what came of it."""
+            program = BIN.parent / "tests/support/hostile_peer"
+            done = subprocess.run([program, host, port, papers, role, name, "somebody", self.anna],
+                                  capture_output=True, text=True, timeout=120)
+            self.assertEqual(0, done.returncode, done.stderr)
+            return dict(line.split(" ", 1) for line in done.stdout.splitlines())
+
+        def paused():
+            done = troupe("queue", "ls", "-o", "json", identity=self.laptop, node=self.node.mesh, check=True)
+            return [q["name"] for q in json.loads(done.stdout)["queues"] if q["paused"]]
+        # An administrator has been there: what it works with is nobody else's either.
+        self.assertEqual([], paused())
+        got = attack("worker", "ben", self.ben)
+        self.assertEqual("0", got.pop("guessed"))
+        # What only a worker that has joined may do has a code of its own.
+        self.assertEqual({"renew_leases": "unavailable", "get_file": "unavailable"},
+                         {what: code for what, code in got.items() if code != "forbidden"})
+        self.assertEqual([], paused())
+        got = attack("gateway", "gate", self.home.issue("gate", "gateway"))
+        # A gateway administers for its clients, but nobody makes a library of the coordinator's papers.
+        self.assertEqual("0", got.pop("guessed"))
+        self.assertEqual({"add_library", "get_tree", "renew_leases", "get_file", "hello"},
+                         {what for what, code in got.items() if code == "forbidden"}, got)
+        self.assertEqual(["video"], paused())
+        troupe("queue", "resume", "video", identity=self.laptop, node=self.node.mesh, check=True)
 
     def test_the_command_line_with_other_papers(self):
         def said(identity):

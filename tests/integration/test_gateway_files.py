@@ -300,7 +300,8 @@ class GatewayFiles(TestCase):
         self.same(f"{at}/stream")
         self.assertEqual(before + (self.films / "small.mp4").stat().st_size, self.sent())
         self.assertTrue((self.gina.folder / "kept").exists())
-        # A file that goes is gone here, too.
+        # A file that goes is gone here, too. (An empty folder would look like one whose disk is not mounted.)
+        (self.films / "notes.txt").write_text("left")
         (self.films / "small.mp4").unlink()
         time.sleep(2.5)
         self.assertEqual(404, self.gina.request("GET", f"{at}/stream").status)

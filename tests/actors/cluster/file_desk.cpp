@@ -2,6 +2,7 @@
 
 #include "actors/cluster/file_desk.hpp"
 
+#include "actors/media/payloads.hpp"
 #include "tests/support/actor_fixture.hpp"
 #include "tests/support/no_files.hpp"
 
@@ -34,6 +35,9 @@ struct world {
   std::map<std::string, file_version> catalogue{{"a/film.mkv", known}};
   video_state state = video_state::ready;
   std::vector<node_details> nodes;
+  /// The film of the job.
+  library_id library = films;
+  std::string path = "a/film.mkv";
 };
 
 mesh::job_client::behavior_type jobs(mesh::job_client::pointer, std::shared_ptr<world> w) {
@@ -49,6 +53,12 @@ mesh::job_client::behavior_type jobs(mesh::job_client::pointer, std::shared_ptr<
       row.lease_term = token.term;
       row.lease_worker = me;
       row.worker_name = w->worker_name;
+      row.spec.kind = "ingest";
+      work::ingest_payload asked;
+      asked.path = "/there/" + w->path;
+      asked.library = w->library;
+      asked.relative_path = w->path;
+      row.spec.payload = work::encode(asked);
       return out;
     },
     [](const mesh::explain_job&) { return mesh::job_explanation{}; },
@@ -95,6 +105,8 @@ struct fixture : actor_fixture {
   result<file_version> here{errc::not_found, "can't open /srv/films/a/film.mkv"};
   std::shared_ptr<const identity::ticket_issuer> issuer =
     std::make_shared<const identity::ticket_issuer>(*identity::ticket_issuer::create());
+  /// The worker is the one of this process.
+  bool asks_from_here = false;
   std::vector<caf::actor> alive;
   mesh::file_desk desk;
 
@@ -111,6 +123,7 @@ struct fixture : actor_fixture {
     c.port = std::make_shared<const std::atomic<uint16_t>>(uint16_t{3000});
     c.node_name = "anna";
     c.certificates = true;
+    c.is_own_worker = [this](worker_id x) { return asks_from_here && x == me; };
     auto both = sys.spawn(others, w);
     auto client = sys.spawn(jobs, w);
     file_desk_peers peers{client, caf::actor_cast<mesh::librarian>(both), caf::actor_cast<mesh::catalogue_reader>(both),
@@ -134,6 +147,8 @@ struct fixture : actor_fixture {
     return out;
   }
   result<mesh::file_grant> get(const std::string& path = "a/film.mkv", library_id library = films) {
+    w->library = library;
+    w->path = path;
     return ask(mesh::get_file{token, me, library, path});
   }
   file_ticket ticket_of(const mesh::file_grant& x) {
@@ -212,7 +227,7 @@ CAF_TEST(files of the data folder are of the coordinator alone) {
   w->nodes.front().capabilities.push_back(library_capability(uploads_library));
   w->catalogue["x/upload.mp4"] = known;
   CAF_CHECK_EQUAL(get("x/upload.mp4", uploads_library).error().code, errc::not_found);
-  CAF_CHECK_EQUAL(get("uploads/x/upload.mp4", {}).error().code, errc::not_found);
+  CAF_CHECK_EQUAL(get("uploads/x/upload.mp4", {}).error().code, errc::forbidden);
   CAF_CHECK_EQUAL(get("troupe.db", {}).error().code, errc::forbidden);
 }
 
@@ -223,8 +238,9 @@ CAF_TEST(what is never served is asked of nobody) {
 }
 
 CAF_TEST(a worker in this process could not read it here) {
-  // Requests of this test come from this process, too.
   here = seen_here;
+  CAF_CHECK_EQUAL(get()->node, "anna");
+  asks_from_here = true;
   w->nodes = {host("carl")};
   auto got = get();
   CAF_REQUIRE(got.has_value());

@@ -343,6 +343,34 @@ CAF_TEST(a data folder that comes back in a drain brings no work) {
   h.receive([](const mesh::done&) {}, [](const caf::error&) { CAF_FAIL("not drained"); });
 }
 
+CAF_TEST(what fails for want of a coordinator is given back) {
+  const auto fails = [this](uint64_t n, errc code) {
+    attempt_outcome out;
+    out.token = token(n);
+    out.end = attempt_end::failed;
+    out.failure = error{code};
+    caf::anon_send(work, out);
+    run();
+  };
+  assign({token(1), token(2), token(3), token(4)});
+  fails(1, errc::unavailable);
+  kill_dispatcher();
+  fails(2, errc::unavailable);
+  fails(3, errc::io);
+  jobs = sys.spawn(dispatcher, &script);
+  advance(10s);
+  // It began before that, and may have asked then.
+  fails(4, errc::timeout);
+  std::vector<attempt_end> in_order;
+  for (uint64_t n = 1; n <= 4; ++n)
+    for (auto& x : script.outcomes)
+      if (x.token == token(n))
+        in_order.push_back(x.end);
+  CAF_CHECK(in_order
+            == (std::vector<attempt_end>{attempt_end::failed, attempt_end::released, attempt_end::failed,
+                                         attempt_end::released}));
+}
+
 CAF_TEST(an assignment that comes twice runs once) {
   assign({token(1), token(1)});
   assign({token(1)});

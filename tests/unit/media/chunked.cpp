@@ -62,7 +62,9 @@ chunked_film encode_pieces(const exec::request& request, const std::string& sour
   }
   film.audio_path = prefix + "audio." + r.profile.extension;
   auto audio = media::encode_audio(in.get(), open_output(film.audio_path).get(), r, quiet_task());
-  if (taken(std::move(audio), "audio").nothing)
+  auto sound = taken(std::move(audio), "audio");
+  film.empty = sound.empty;
+  if (sound.nothing)
     film.audio_path.clear();
   return film;
 }
@@ -72,6 +74,7 @@ result<exec::transcode_answer> join_pieces(const chunked_film& film, const exec:
   auto r = request;
   r.pieces = film.pieces;
   r.has_audio = !film.audio_path.empty();
+  r.empty = film.empty;
   std::vector<media::owned_fd> files;
   std::vector<int> fds;
   for (auto& path : film.piece_paths) {

@@ -20,6 +20,8 @@ struct chunked_film {
   std::vector<std::string> piece_paths;
   /// Empty: the source has nothing beside its video.
   std::string audio_path;
+  /// Streams of the source of which no sound came.
+  std::vector<uint32_t> empty;
   troupe::exec::transcode_answer joined;
   std::string path;
 };

@@ -84,7 +84,8 @@ holed_outcome serve(executor_client& e, uint64_t operation,
       out.surprises += !out.coming.empty() && !told.covers({x.offset, x.offset + x.length});
       need(out.needs.back());
     } else if (f->type == frame_type::coming) {
-      for (auto& x : exec::decode_coming_notice(f->body)->spans) {
+      const auto notice = exec::decode_coming_notice(f->body);
+      for (auto& x : notice->spans) {
         out.coming.push_back(x);
         told.add(x);
       }

@@ -1,6 +1,7 @@
 #define CAF_SUITE cluster.file_rules
 
 #include "actors/cluster/file_rules.hpp"
+#include "actors/media/payloads.hpp"
 #include "tests/support/seeds.hpp"
 #include "tests/support/unit_test.hpp"
 
@@ -23,9 +24,23 @@ errc written(const std::string& path, job_id of = parent) {
   return ticket ? errc::none : ticket.error().code;
 }
 
-errc readable(library_id library, const std::string& path) {
-  auto good = check_readable({token, worker_id{{1, 1}}, library, path});
+errc piece(const std::string& path) {
+  auto good = check_piece({token, worker_id{{1, 1}}, {}, path});
   return good ? errc::none : good.error().code;
+}
+
+errc film(library_id library, const std::string& path, const film_place& of_job) {
+  auto good = check_film({token, worker_id{{1, 1}}, library, path}, of_job);
+  return good ? errc::none : good.error().code;
+}
+
+job job_of(std::string kind, std::string payload) {
+  job out;
+  out.id = token.job;
+  out.spec.kind = std::move(kind);
+  out.spec.payload = std::move(payload);
+  out.spec.parent = parent;
+  return out;
 }
 
 } // namespace
@@ -51,15 +66,22 @@ CAF_TEST(an attempt writes what carries its name and nothing else) {
   CAF_CHECK(ticket->token == token && ticket->node == "attic" && ticket->expires == now + ticket_valid);
 }
 
-CAF_TEST(an attempt reads films and what jobs have made) {
+CAF_TEST(an attempt reads the film of its job and no other file) {
   const library_id films{{4, 4}};
-  CAF_CHECK(readable(films, "a/b.mkv") == errc::none);
-  CAF_CHECK(readable({}, "pieces/x/y.mp4") == errc::none);
-  CAF_CHECK(readable({}, "uploads/x/y.mp4") == errc::none);
-  for (auto bad : {"troupe.db", "node.id", "logs/trouped.log", "lock", "tmp/x", "pieces", ""})
-    CAF_CHECK(readable({}, bad) != errc::none);
-  for (auto bad : {"../x", "a/../../x", "/etc/passwd", "a//b", ".", ""})
-    CAF_CHECK(readable(films, bad) != errc::none);
+  CAF_CHECK(film(films, "a/b.mkv", {films, "a/b.mkv"}) == errc::none);
+  CAF_CHECK(film(films, "a/c.mkv", {films, "a/b.mkv"}) == errc::forbidden);
+  CAF_CHECK(film(library_id{{4, 5}}, "a/b.mkv", {films, "a/b.mkv"}) == errc::forbidden);
+  CAF_CHECK(film({}, "a/b.mkv", {films, "a/b.mkv"}) == errc::forbidden);
+  // Nor one that a job without a library might name.
+  CAF_CHECK(film({}, "troupe.db", {{}, "troupe.db"}) == errc::forbidden);
+  const auto made_by = [](job_id x) { return "pieces/" + x.str() + "/y.mp4"; };
+  CAF_CHECK(piece(made_by(token.job)) == errc::none);
+  CAF_CHECK(piece(made_by(parent)) == errc::forbidden);
+  for (auto& bad :
+       std::vector<std::string>{"troupe.db", "node.id", "logs/trouped.log", "lock", "tmp/x", "pieces", "",
+                                "uploads/x/y.mp4", "pieces/" + token.job.str(),
+                                "pieces/" + token.job.str() + "/../../troupe.db", "pieces/" + token.job.str() + "/"})
+    CAF_CHECK(piece(bad) != errc::none);
   auto ticket = read_ticket({token, worker_id{{1, 1}}, films, "a/b.mkv"}, {5, 6, 7}, "attic", now);
   CAF_REQUIRE(ticket.has_value());
   CAF_CHECK_EQUAL(ticket->root, "library:" + films.str());
@@ -68,6 +90,35 @@ CAF_TEST(an attempt reads films and what jobs have made) {
   CAF_CHECK(!library_of_root("data")->has_value());
   for (auto bad : {"", "library:", "library:x", "data2"})
     CAF_CHECK(!library_of_root(bad));
+}
+
+CAF_TEST(jobs say which film they are about) {
+  const video_id id{{5, 6}};
+  const library_id films{{4, 4}};
+  work::ingest_payload found;
+  found.path = "/films/a/b.mkv";
+  found.video = id;
+  found.library = films;
+  found.relative_path = "a/b.mkv";
+  auto by_place = film_of(job_of("ingest", encode(found)));
+  CAF_REQUIRE(by_place.has_value());
+  CAF_CHECK(!by_place->video && by_place->place.library == films && by_place->place.path == "a/b.mkv");
+  auto rendition = encode(work::transcode_payload{id, *find_profile("web-720p")});
+  work::storyboard_payload board;
+  board.video = id;
+  for (auto& row : {job_of("transcode", rendition), job_of("storyboard", encode(board))}) {
+    auto of = film_of(row);
+    CAF_REQUIRE(of.has_value());
+    CAF_CHECK(of->video == id);
+    CAF_CHECK(job_with_film(row) == row.id);
+  }
+  for (auto part : {"encode_chunk", "encode_audio"})
+    CAF_CHECK(job_with_film(job_of(part, "{}")) == parent);
+  for (auto other : {"download", "scan", "noop", "scheduled_cleanup", "encode_chunk", "", "unheard of"})
+    CAF_CHECK(film_of(job_of(other, "{}")).error().code == errc::forbidden);
+  for (auto broken : {"", "{", "{}", "[]", R"({"videoId":"x"})"})
+    for (auto kind : {"transcode", "hls", "storyboard", "ingest"})
+      CAF_CHECK(!film_of(job_of(kind, broken)));
 }
 
 CAF_TEST(only the attempt that runs now gets anything) {

@@ -180,6 +180,22 @@ CAF_TEST(roots of libraries) {
   CAF_CHECK_EQUAL(*normal, "/x/y/z");
 }
 
+CAF_TEST(no library shows the system or the papers of its node) {
+  const std::vector<std::string> closed{"/home/me/troupe/papers", "/home/me/troupe/trouped.toml"};
+  auto code = [&](const std::string& root) {
+    auto x = check_places(root, closed);
+    return x ? errc::none : x.error().code;
+  };
+  for (auto good : {"/home/me/films", "/home/me/troupe/films", "/home/me/troupe/papers2", "/run/media/me/disk",
+                    "/dev/shm/films", "/devices", "/etcetera", "/srv/etc"})
+    CAF_CHECK(code(good) == errc::none);
+  for (auto bad : {"/", "/etc", "/etc/ssl", "/proc", "/proc/1", "/sys", "/dev", "/dev/shm", "/run", "/run/media",
+                   "/run/secrets", "/home/me/troupe/papers", "/home/me/troupe/papers/old", "/home/me/troupe", "/home",
+                   "/home/me/troupe/trouped.toml"})
+    CAF_CHECK(code(bad) == errc::forbidden);
+  CAF_CHECK(check_places("/home/me", {}).has_value());
+}
+
 CAF_TEST(payload of a scan and back) {
   scan_payload x{scan_id{{1, 2}}, library_id{{3, 4}}, "/a \"b\""};
   auto back = decode_scan_payload(encode(x));
