@@ -21,7 +21,7 @@ constexpr int most_tries = 16;
 
 error leads_out(const std::string& root, const std::string& path) {
   return {errc::unprocessable, root + "/" + path + " leads out of " + root
-                                 + " by a symbolic link, and other nodes are given only what is below it; put the file "
+                                 + " by a symbolic link, and only what is below it is read or given away; put the file "
                                    "itself there, or mount the folder where the link is"};
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 
-// Files that somebody else names: what is opened stays below a root, whatever symbolic links are there. ports::files
-// takes paths of this node's own making, and follows the links of their folders.
+// Files that somebody else names: what is opened stays below a root, whatever symbolic links are there. All other calls
+// of ports::files take paths of this node's own making, and follow the links of their folders.
 
 #include "protocol/model/result.hpp"
 #include "protocol/ports/files.hpp"

@@ -1,5 +1,6 @@
 #include "host/files.hpp"
 
+#include "host/beneath.hpp"
 #include "host/posix.hpp"
 #include "host/system_error.hpp"
 
@@ -109,6 +110,10 @@ result<ports::opened_file> files::open_source(const std::string& path) {
   if (!facts)
     return std::move(facts).error();
   return ports::opened_file{std::move(fd), version_from(*facts)};
+}
+
+result<ports::opened_file> files::open_below(const std::string& root, const std::string& path) {
+  return open_beneath(root, path);
 }
 
 result<file_version> files::version_of(const std::string& path) {
@@ -267,6 +272,16 @@ std::string link_target(const std::string& path) {
   return target;
 }
 
+/// The name of an open folder without links, and which one it is; empty and 0 where the system does not say.
+void identify(int folder, ports::folder_facts& out) {
+  out.real_path = link_target("/proc/self/fd/" + std::to_string(folder));
+  struct stat facts {};
+  if (::fstat(folder, &facts) == 0) {
+    out.device = facts.st_dev;
+    out.inode = facts.st_ino;
+  }
+}
+
 } // namespace
 
 result<ports::folder_facts> files::look_at_folder(const std::string& path) {
@@ -283,6 +298,9 @@ result<ports::folder_facts> files::look_at_folder(const std::string& path) {
       why.message = path + " is a symbolic link to " + out.link + ", which is not there";
     return why;
   }
+  identify(fd.get(), out);
+  if (out.real_path.empty())
+    out.real_path = path;
   fd.release();
   out.empty = true;
   for (errno = 0; auto entry = ::readdir(dir.get()); errno = 0) {

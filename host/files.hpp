@@ -17,6 +17,7 @@ namespace troupe::host {
 class files final : public ports::files {
 public:
   result<ports::opened_file> open_source(const std::string& path) override;
+  result<ports::opened_file> open_below(const std::string& root, const std::string& path) override;
   result<file_version> version_of(const std::string& path) override;
   result<unique_fd> create(const std::string& path) override;
   result<ports::opened_file> open_append(const std::string& path) override;

@@ -62,6 +62,10 @@ result<ports::opened_file> folder_files::open_source(const std::string& path) {
   return told(disk_.open_source(inside(path)));
 }
 
+result<ports::opened_file> folder_files::open_below(const std::string& root, const std::string& path) {
+  return told(disk_.open_below(inside(root), path));
+}
+
 result<file_version> folder_files::version_of(const std::string& path) {
   return told(disk_.version_of(inside(path)));
 }

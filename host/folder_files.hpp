@@ -19,6 +19,7 @@ public:
   result<void> check_writable(const std::string& path) const;
 
   result<ports::opened_file> open_source(const std::string& path) override;
+  result<ports::opened_file> open_below(const std::string& root, const std::string& path) override;
   result<file_version> version_of(const std::string& path) override;
   result<unique_fd> create(const std::string& path) override;
   result<ports::opened_file> open_append(const std::string& path) override;

@@ -1,7 +1,9 @@
 #pragma once
 
+#include "protocol/ports/files.hpp"
 #include "protocol/ports/source_cache.hpp"
 
+#include <functional>
 #include <memory>
 
 namespace troupe::host {
@@ -13,13 +15,20 @@ struct source_cache_options {
   uint64_t max_bytes = 0;
   /// The map of a file is written after so many bytes of marks, and when it is let go.
   uint64_t bytes_a_map = 64ull << 20U;
+  /// So much should stay free on the folder's disk, for others and for what is made of these files; of a small disk a
+  /// sixteenth. For it goes what nobody holds; what somebody needs may use it.
+  uint64_t reserve_bytes = 0;
+  /// For tests; empty: statvfs and fdatasync (0, or -1 with errno).
+  std::function<result<ports::disk_space>(const std::string& folder)> space{};
+  std::function<int(int fd)> sync{};
 };
 
 /// ports::source_cache in a folder. A key's file is "<xxh128 of the key>.data", with holes where nothing was fetched
 /// yet; "<…>.map" says what is there. A map is written beside and renamed, after the data that it speaks of was synced,
 /// and goes before its data: a map that survives a crash is true. What is left of a crash, and damaged maps with their
-/// data, are removed at opening; other names are left alone. Least recently used (opened or let go) goes first; a map's
-/// modification time keeps the order over a restart. The cache may go before what it has opened.
+/// data, are removed at opening; other names are left alone. A file that the disk could not sync is thrown away. Least
+/// recently used (opened or let go) goes first; a map's modification time keeps the order over a restart. The cache may
+/// go before what it has opened.
 result<std::unique_ptr<ports::source_cache>> open_source_cache(const source_cache_options& options);
 
 } // namespace troupe::host

@@ -93,7 +93,7 @@ error refusal(const certificate_facts& facts, int code) {
   case X509_V_ERR_CERT_HAS_EXPIRED:
     return {errc::forbidden, whose + "has expired on " + day(facts.not_after)
                                + "; make a new one with 'troupe cert renew " + facts.name
-                               + "' where the authority's key is"};
+                               + "' where the authority's key is, unless the clock of this machine is wrong"};
   case X509_V_ERR_CERT_NOT_YET_VALID:
     return {errc::forbidden,
             whose + "is valid from " + to_iso8601(facts.not_before) + " on; is the clock of this machine right?"};

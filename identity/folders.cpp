@@ -180,14 +180,15 @@ result<std::string> authority_folder::issue(const certificate_order& order, time
     fs::remove_all(*written, ignored);
     if (there)
       return {errc::conflict, "'" + order.name + "' has a certificate already; 'troupe cert renew " + order.name
-                                + "' makes a new one, 'troupe cert show' lists them"};
+                                + "' makes a new one, with other roles and hosts where --role and --host name them"};
     return why;
   }
   TROUPE_TRY(sync_folder(folder_ + "/nodes"));
   return place;
 }
 
-result<std::string> authority_folder::renew(const std::string& name, std::chrono::hours valid, timestamp now) {
+result<std::string> authority_folder::renew(certificate_order order, timestamp now) {
+  const auto& name = order.name;
   const auto place = place_of(name);
   auto old = is_node_name(name) ? read_file(place + "/node.pem", false) : result<std::string>{errc::not_found, {}};
   auto facts = old ? read_certificate(*old) : result<certificate_facts>{old.error()};
@@ -195,7 +196,11 @@ result<std::string> authority_folder::renew(const std::string& name, std::chrono
     return {errc::not_found, "there is no certificate of '" + name + "' in " + folder_
                                + "/nodes; 'troupe cert show' "
                                  "lists them"};
-  auto made = ca_.issue({name, facts->roles, facts->hosts, valid}, now);
+  if (order.roles.empty())
+    order.roles = facts->roles;
+  if (order.hosts.empty())
+    order.hosts = facts->hosts;
+  auto made = ca_.issue(order, now);
   if (!made)
     return std::move(made).error();
   auto written = write_papers(place, ca_.own().certificate, *made);

@@ -28,8 +28,9 @@ public:
 
   /// The folder with the new papers. errc::conflict when the node has some.
   result<std::string> issue(const certificate_order& order, timestamp now);
-  /// New key, new certificate with the name, roles and hosts of the old one. errc::not_found for an unknown node.
-  result<std::string> renew(const std::string& name, std::chrono::hours valid, timestamp now);
+  /// New key, new certificate for the same name; roles and hosts that the order leaves empty are those of the old one.
+  /// errc::not_found for an unknown node.
+  result<std::string> renew(certificate_order order, timestamp now);
   /// All certificates, the authority's own first, then by name. Those that can't be read are left out.
   result<std::vector<certificate_facts>> list() const;
 

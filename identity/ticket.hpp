@@ -8,8 +8,10 @@ namespace troupe::identity {
 
 using ticket = file_ticket;
 
-/// Bytes of a ticket as text, at most: it is part of an address.
-inline constexpr size_t max_ticket_text = 2048;
+/// Bytes of a ticket as text, at most: it is part of an address. Room for the longest path that Linux opens (4096
+/// bytes, a third more as base64url), with a node's name and all else; not for one whose names have to be escaped
+/// throughout.
+inline constexpr size_t max_ticket_text = 8192;
 
 /// Signs tickets: base64url of the ticket's JSON, '.', base64url of an ECDSA P-256 signature (SHA-256, DER) over the
 /// part before the dot. The key lives as long as this does and is never written anywhere: after a restart of the

@@ -117,6 +117,8 @@ private:
     auto* out = output_.add_stream();
     if (int code = avcodec_parameters_copy(out->codecpar, in.codecpar); code < 0)
       return av_error(code, "the output's stream can't be described");
+    // The piece may be a file of another kind: what that calls the codec is not for this one.
+    out->codecpar->codec_tag = container_tag(*output_.format()->oformat, *in.codecpar);
     out->time_base = in.time_base;
     out->avg_frame_rate = in.avg_frame_rate;
     out->sample_aspect_ratio = in.sample_aspect_ratio;

@@ -71,7 +71,7 @@ asio::awaitable<bool> connection::send_file(const file_part& part) {
   if (part.file->far)
     sent = co_await send_far(part);
   else
-    sent = co_await send_descriptor(part.file->fd.get(), part.offset, part.length);
+    sent = co_await send_descriptor(part.file->here->get(), part.offset, part.length);
   co_return sent;
 }
 

@@ -155,22 +155,12 @@ ports::wanted_file in_data(std::string path) {
 
 void with_file(exchange& x, ports::wanted_file what,
                std::function<void(const ticket&, const shared_file_ptr& file)> use) {
-  auto open = [self = x.hold(), use = std::move(use)](const ports::located_file& where) {
-    auto opened = open_located(where);
-    if (opened)
-      return use(self, *opened);
-    self.post([self, why = std::move(opened).error()] { self->answer_error(why); });
+  auto found = [self = x.hold(), use = std::move(use)](const result<ports::located_file>& where) {
+    if (!where)
+      return self.post([self, why = where.error()] { self->answer_error(why); });
+    self->app().run_blocking([self, use, file = share(*where)] { use(self, file); });
   };
-  x.app().run_blocking([self = x.hold(), what = std::move(what), open = std::move(open)]() mutable {
-    self->app().backend.find_file(std::move(what), [self, open](const result<ports::located_file>& found) {
-      if (!found)
-        self.post([self, why = found.error()] { self->answer_error(why); });
-      else if (found->far)
-        self->app().run_blocking([open, where = *found] { open(where); });
-      else
-        open(*found);
-    });
-  });
+  x.app().backend.find_file(std::move(what), std::move(found));
 }
 
 void open_and_serve(exchange& x, std::string key, ports::wanted_file what, std::string name, serve_function serve) {

@@ -24,7 +24,7 @@ void serve_negotiated_picture(exchange& x, const served_ptr& what);
 /// A file of the data folder.
 ports::wanted_file in_data(std::string path);
 
-/// Finds and opens the file on a file thread, keeps it under `key` and serves it. errc::not_found when there is none,
+/// Finds and opens the file, keeps it under `key` and serves it. errc::not_found when there is none,
 /// errc::unavailable when it is on another node that is away.
 void open_and_serve(exchange& x, std::string key, ports::wanted_file what, std::string name, serve_function serve);
 

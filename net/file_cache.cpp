@@ -1,32 +1,12 @@
 #include "net/file_cache.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-
-#include <cerrno>
+#include <cstdio>
 
 namespace troupe::net {
 
 using steady = std::chrono::steady_clock;
 
 namespace {
-
-error open_error() {
-  switch (errno) {
-  case ENOENT:
-  case ENOTDIR:
-  case ELOOP:
-    return {errc::not_found, "the file is not there any more"};
-  case EACCES:
-  case EPERM:
-    return {errc::internal, "the file can't be read: the server lacks the permission"};
-  case EMFILE:
-  case ENFILE:
-    return {errc::unavailable, "too many files are open, try again"};
-  default:
-    return {errc::io, "the file can't be read"};
-  }
-}
 
 /// The same for a file on whichever node it was asked for.
 std::string tag_of(const file_version& version) {
@@ -38,32 +18,15 @@ std::string tag_of(const file_version& version) {
 
 } // namespace
 
-result<shared_file_ptr> open_shared(const std::string& path) {
+shared_file_ptr share(const ports::located_file& where) {
   auto out = std::make_shared<shared_file>();
-  out->fd = unique_fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)};
-  if (!out->fd)
-    return open_error();
-  struct stat st;
-  if (::fstat(out->fd.get(), &st) != 0)
-    return open_error();
-  if (!S_ISREG(st.st_mode))
-    return {errc::not_found, "there is no regular file"};
-  out->size = static_cast<uint64_t>(st.st_size);
-  out->modified = st.st_mtim.tv_sec;
-  out->etag = tag_of({out->size, int64_t{st.st_mtim.tv_sec} * 1'000'000'000 + st.st_mtim.tv_nsec, st.st_ino});
-  return shared_file_ptr{std::move(out)};
-}
-
-result<shared_file_ptr> open_located(const ports::located_file& where) {
-  if (!where.far)
-    return open_shared(where.path);
-  auto out = std::make_shared<shared_file>();
+  out->here = where.here;
   out->far = where.far;
-  auto& version = where.far->version();
+  auto& version = where.far ? where.far->version() : where.version;
   out->size = version.size;
   out->modified = static_cast<std::time_t>(version.mtime_ns / 1'000'000'000);
   out->etag = tag_of(version);
-  return shared_file_ptr{std::move(out)};
+  return out;
 }
 
 std::shared_ptr<const served_file> file_cache::find(const std::string& key) {

@@ -17,7 +17,7 @@ namespace troupe::net {
 
 struct shared_file {
   /// Of a file of this node.
-  unique_fd fd;
+  std::shared_ptr<const unique_fd> here;
   /// Of another one, instead.
   std::shared_ptr<ports::far_file> far;
   uint64_t size = 0;
@@ -26,13 +26,9 @@ struct shared_file {
   std::string etag;
 };
 
-/// Opens a regular file for reading; never follows a link in the last component, never waits on a FIFO. Blocks.
-/// errc::not_found, forbidden, io; messages don't name the path.
-result<shared_file_ptr> open_shared(const std::string& path);
-
-/// The same of a file wherever it is. One of another node is not asked for here: whether its bytes can be had shows
-/// when the first of them are sent.
-result<shared_file_ptr> open_located(const ports::located_file& where);
+/// A file wherever it is. One of another node is not asked for here: whether its bytes can be had shows when the first
+/// of them are sent.
+shared_file_ptr share(const ports::located_file& where);
 
 /// What a stream or thumbnail request resolved to.
 struct served_file {

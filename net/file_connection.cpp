@@ -27,6 +27,10 @@ constexpr milliseconds linger_deadline{2'000};
 constexpr milliseconds turn_look{100};
 /// A TLS record; what the write deadline is for.
 constexpr size_t write_step = 16 * 1024;
+/// Told with 503.
+constexpr std::chrono::seconds come_again{5};
+/// Of a root's name: no root is called so.
+constexpr const char* whole_files = " (whole files)";
 
 std::string_view phrase(int status) {
   switch (status) {
@@ -41,6 +45,20 @@ std::string_view phrase(int status) {
   }
 }
 
+/// The part of an address that is one caller's.
+std::string network_of(const tcp::socket& socket) {
+  boost::system::error_code ec;
+  const auto address = socket.remote_endpoint(ec).address();
+  if (ec)
+    return "gone";
+  if (address.is_v4())
+    return address.to_string();
+  if (address.to_v6().is_v4_mapped())
+    return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).to_string();
+  const auto bytes = address.to_v6().to_bytes();
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size() / 2};
+}
+
 } // namespace
 
 void file_connection::start(file_core& shared, tcp::socket socket) {
@@ -51,8 +69,9 @@ void file_connection::start(file_core& shared, tcp::socket socket) {
 }
 
 file_connection::file_connection(file_core& shared, tcp::socket socket) :
-  core_(shared), stream_(std::move(socket), shared.tls),
-  parser_({shared.options.max_header_bytes, shared.options.max_header_count}), buffer_(initial_buffer) {
+  core_(shared), id_(shared.next_id()), address_(network_of(socket)), stream_(std::move(socket), shared.tls),
+  answered_signal_(shared.context), parser_({shared.options.max_header_bytes, shared.options.max_header_count}),
+  buffer_(initial_buffer) {
 }
 
 void file_connection::sweep(steady::time_point now) {
@@ -68,6 +87,15 @@ void file_connection::drain() {
 void file_connection::abort() {
   ended_ = true;
   stream_.abort();
+  answered_signal_.cancel();
+}
+
+const std::string& file_connection::caller() const noexcept {
+  return stream_.peer().empty() ? address_ : stream_.peer();
+}
+
+std::optional<steady::time_point> file_connection::idle_since() const noexcept {
+  return taken_in_ && phase_ == phase::idle && !ended_ ? std::optional{idle_since_} : std::nullopt;
 }
 
 asio::awaitable<void> file_connection::run() {
@@ -91,16 +119,20 @@ asio::awaitable<bool> file_connection::serve_one() {
   parser_.reset();
   phase_ = phase::idle;
   head_size_ = 0;
+  writing_ = false;
   ticket_.reset();
   answered_ = close_after_ = false;
   refusal_status_ = 0;
   refusal_fields_.clear();
+  left_behind_ = false;
   auto complete = co_await read_head();
   if (!complete)
     co_return false;
   phase_ = phase::working;
   deadline_ = steady::time_point::max();
-  auto outcome = co_await admit();
+  if (!taken_in_)
+    taken_in_ = core_.take_in(*this);
+  result<void> outcome = taken_in_ ? admit() : result<void>{one_too_many()};
   if (outcome)
     outcome = co_await serve();
   auto cut = !outcome && (answered_ || ended_);
@@ -110,7 +142,7 @@ asio::awaitable<bool> file_connection::serve_one() {
   if (cut)
     co_return false;
   // What is left of the body would be taken for the next request.
-  if (!parser_.done() || !request_.keep_alive || core_.draining)
+  if (!parser_.done() || !request_.keep_alive || core_.draining || !taken_in_)
     close_after_ = true;
   if (!outcome) {
     auto sent = co_await send_error(outcome.error());
@@ -127,7 +159,8 @@ asio::awaitable<bool> file_connection::serve_one() {
 }
 
 asio::awaitable<bool> file_connection::read_head() {
-  deadline_ = steady::now() + core_.options.idle_deadline;
+  idle_since_ = steady::now();
+  deadline_ = idle_since_ + (taken_in_ ? core_.options.idle_deadline : core_.options.header_deadline);
   for (;;) {
     if (filled_ > 0) {
       if (phase_ == phase::idle) {
@@ -166,27 +199,32 @@ asio::awaitable<bool> file_connection::read_head() {
   }
 }
 
-asio::awaitable<result<void>> file_connection::admit() {
+error file_connection::one_too_many() {
+  refusal_status_ = 503;
+  error out{errc::unavailable, (stream_.peer().empty() ? "this address" : "node " + stream_.peer()) + " has "
+                                 + std::to_string(core_.options.max_connections_each)
+                                 + " connections here, which is the most: use those, or try again in a moment"};
+  out.retry_after = come_again;
+  return out;
+}
+
+result<void> file_connection::admit() {
   constexpr std::string_view prefix = "/files/";
   if (request_.version != 11)
-    co_return error{errc::validation, "only HTTP/1.1 is spoken here"};
+    return {errc::validation, "only HTTP/1.1 is spoken here"};
   if (!request_.path.starts_with(prefix))
-    co_return error{errc::not_found, "there is nothing here but files"};
+    return {errc::not_found, "there is nothing here but files"};
   auto rest = request_.path.substr(prefix.size());
   auto slash = rest.find('/');
-  ticket_text_ = rest.substr(0, slash);
   name_ = slash == std::string::npos ? std::string{} : rest.substr(slash + 1);
   if (slash != std::string::npos && !exec::valid_output_name(name_))
-    co_return error{errc::validation, "this is no name of a file in a folder"};
-  std::function<result<void>()> check = [this]() -> result<void> {
-    auto x = core_.hooks.check(ticket_text_);
-    if (!x)
-      return std::move(x).error();
-    ticket_ = std::move(*x);
-    return {};
-  };
-  auto checked = co_await on_file_thread(check);
-  co_return checked ? check_use() : std::move(checked);
+    return {errc::validation, "this is no name of a file in a folder"};
+  // Before anything of a disk is asked for, and without one.
+  auto ticket = core_.hooks.check(rest.substr(0, slash));
+  if (!ticket)
+    return std::move(ticket).error();
+  ticket_ = std::move(*ticket);
+  return check_use();
 }
 
 result<void> file_connection::check_use() const {
@@ -219,47 +257,80 @@ asio::awaitable<result<void>> file_connection::serve() {
   return request_.method == verb::post ? serve_publish() : serve_patch();
 }
 
-void file_connection::start_work(worker_pool& where, file_work& x, const std::function<result<void>()>& what) {
-  x.done = false;
-  where.run([core = &core_, &x, &what] {
-    try {
-      x.outcome = what();
-    } catch (const std::exception&) {
-      x.outcome = error{errc::unavailable, "the node is out of memory, try again in a moment"};
-    }
-    asio::post(core->context, [&x] {
-      x.done = true;
-      x.done_signal.cancel();
-    });
-  });
-}
-
-asio::awaitable<void> file_connection::finish_work(file_work& x) {
-  // Always to its end: it uses what the coroutine owns.
-  while (!x.done) {
-    x.done_signal.expires_at(steady::time_point::max());
-    co_await x.done_signal.async_wait(no_throw);
+asio::awaitable<bool> file_connection::wait_for(const bool& answered, steady::time_point until) {
+  while (!answered && !(ended_ && core_.draining) && steady::now() < until) {
+    answered_signal_.expires_at(until);
+    co_await answered_signal_.async_wait(no_throw);
   }
+  co_return answered;
 }
 
-asio::awaitable<result<void>> file_connection::on_file_thread(const std::function<result<void>()>& what) {
-  file_work work{core_.context};
-  start_work(core_.pool, work, what);
-  co_await finish_work(work);
-  co_return std::move(work.outcome);
+result<std::shared_ptr<file_connection::file_work>> file_connection::start_work(step which, const std::string& root,
+                                                                                const disk_task& what) {
+  auto out = std::make_shared<file_work>();
+  auto task = [what = disk_task{what}, tell = answering(out)]() mutable {
+    result<std::monostate> outcome{std::monostate{}};
+    try {
+      if (auto done = what(); !done)
+        outcome = std::move(done).error();
+    } catch (const std::exception&) {
+      outcome = error{errc::unavailable, "the node is out of memory, try again in a moment"};
+    }
+    // First what it holds: whoever hears of the end may come again at once.
+    what = nullptr;
+    tell(std::move(outcome));
+  };
+  auto& threads = *core_.threads;
+  auto begun = which == step::first ? threads.begin(root, std::move(task)) : threads.go_on(root, std::move(task));
+  if (begun)
+    return out;
+  return no_answer(begun.error().message);
 }
 
-asio::awaitable<result<void>> file_connection::long_work(const std::function<result<void>()>& what) {
-  file_work work{core_.context};
-  start_work(core_.long_pool, work, what);
-  for (bool sent = true; sent && !work.done;) {
-    work.done_signal.expires_after(core_.options.still_at_work);
-    co_await work.done_signal.async_wait(no_throw);
-    if (!work.done)
+asio::awaitable<result<void>> file_connection::finish_work(const std::shared_ptr<file_work>& x) {
+  auto answered = co_await wait_for(x->answered, steady::now() + core_.options.disk_deadline);
+  if (answered)
+    co_return x->outcome ? result<void>{} : std::move(x->outcome).error();
+  left_behind_ = true;
+  if (ended_)
+    co_return error{errc::io, "the client is gone"};
+  co_return no_answer("its disk has not answered for " + std::to_string(core_.options.disk_deadline.count() / 1000)
+                      + " s: see whether the mount is well, and try again in a moment");
+}
+
+asio::awaitable<result<void>> file_connection::on_disk(step which, const disk_task& what) {
+  auto work = start_work(which, ticket_->root, what);
+  if (!work)
+    co_return std::move(work).error();
+  auto outcome = co_await finish_work(*work);
+  co_return outcome;
+}
+
+asio::awaitable<result<void>> file_connection::long_work(const disk_task& what) {
+  // What takes minutes has threads of its own, or nobody could read meanwhile.
+  auto work = start_work(step::next, ticket_->root + whole_files, what);
+  if (!work)
+    co_return std::move(work).error();
+  const auto until = steady::now() + core_.options.whole_file_deadline;
+  for (bool sent = true; sent && !(*work)->answered && steady::now() < until;) {
+    const auto sign = std::min<steady::time_point>(until, steady::now() + core_.options.still_at_work);
+    auto answered = co_await wait_for((*work)->answered, sign);
+    sent = !ended_;
+    if (!answered && sent)
       sent = co_await send("HTTP/1.1 102 Processing\r\n\r\n");
   }
-  co_await finish_work(work);
-  co_return std::move(work.outcome);
+  if (!(*work)->answered && !ended_)
+    co_return no_answer("its disk is not done with the file after "
+                        + std::to_string(core_.options.whole_file_deadline.count() / 60'000) + " minutes");
+  auto outcome = co_await finish_work(*work);
+  co_return outcome;
+}
+
+error file_connection::no_answer(std::string why) {
+  refusal_status_ = 503;
+  error out{errc::unavailable, "this node can't use " + ticket_->root + " at present: " + std::move(why)};
+  out.retry_after = come_again;
+  return out;
 }
 
 asio::awaitable<bool> file_connection::send_answer(const answer& what) {

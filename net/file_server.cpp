@@ -55,16 +55,50 @@ void file_core::count(std::string_view action, std::string_view outcome) {
 
 void file_core::opened(file_connection& x) {
   connections.insert(&x);
+  {
+    std::lock_guard guard{mutex};
+    ++figures.connections;
+    ++open;
+  }
+  const unfinished_handshakes::limits allowed{options.max_unfinished, options.max_unfinished_each};
+  auto gone = strangers.began(x.id(), x.address(), allowed, steady::now());
+  auto oldest = gone ? std::ranges::find(connections, *gone, &file_connection::id) : connections.end();
+  if (oldest == connections.end())
+    return;
+  (*oldest)->abort();
   std::lock_guard guard{mutex};
-  ++figures.connections;
-  ++open;
+  ++figures.refused_connections;
+}
+
+bool file_core::take_in(file_connection& x) {
+  // Who is refused stays a stranger until it has gone.
+  auto& have = callers[x.caller()];
+  if (have >= options.max_connections_each)
+    return false;
+  ++have;
+  strangers.ended(x.id());
+  return true;
 }
 
 void file_core::closed(file_connection& x) {
   connections.erase(&x);
+  strangers.ended(x.id());
+  auto known = x.is_taken_in() ? callers.find(x.caller()) : callers.end();
+  if (known != callers.end() && --known->second == 0)
+    callers.erase(known);
   std::lock_guard guard{mutex};
   --open;
   none_left.notify_all();
+}
+
+bool file_core::end_an_idle_one() {
+  file_connection* longest = nullptr;
+  for (auto* x : connections)
+    if (x->idle_since() && (!longest || *x->idle_since() < *longest->idle_since()))
+      longest = x;
+  if (longest)
+    longest->abort();
+  return longest != nullptr;
 }
 
 bool file_core::wait_for_none(steady::time_point until) {
@@ -73,8 +107,10 @@ bool file_core::wait_for_none(steady::time_point until) {
 }
 
 struct file_server::impl {
-  impl(file_server_options o, file_server_hooks h, ports::files& d) :
-    core(std::move(o), std::move(h), d), work(asio::make_work_guard(core.context)), sweep_timer(core.context) {
+  impl(file_server_options o, file_server_hooks h, std::shared_ptr<ports::files> d,
+       std::shared_ptr<ports::root_threads> t) :
+    core(std::move(o), std::move(h), std::move(d), std::move(t)),
+    work(asio::make_work_guard(core.context)), sweep_timer(core.context) {
   }
 
   result<uint16_t> listen();
@@ -96,8 +132,9 @@ struct file_server::impl {
   bool stopped = false;
 };
 
-file_server::file_server(file_server_options options, file_server_hooks hooks, ports::files& disk) :
-  impl_(std::make_unique<impl>(std::move(options), std::move(hooks), disk)) {
+file_server::file_server(file_server_options options, file_server_hooks hooks, std::shared_ptr<ports::files> disk,
+                         std::shared_ptr<ports::root_threads> threads) :
+  impl_(std::make_unique<impl>(std::move(options), std::move(hooks), std::move(disk), std::move(threads))) {
 }
 
 file_server::~file_server() {
@@ -151,7 +188,7 @@ asio::awaitable<void> file_server::impl::accept_loop() {
 }
 
 void file_server::impl::take(tcp::socket socket) {
-  if (core.connections.size() >= core.options.max_connections) {
+  if (core.connections.size() >= core.options.max_connections && !core.end_an_idle_one()) {
     std::lock_guard guard{core.mutex};
     ++core.figures.refused_connections;
     return;
@@ -220,9 +257,6 @@ void file_server::stop() {
     if (x.core.wait_for_none(std::min(until, steady::now() + milliseconds{50})))
       break;
   }
-  // The file threads first: their tasks point into coroutines of the I/O thread.
-  x.core.pool.stop();
-  x.core.long_pool.stop();
   asio::post(x.core.context, [&x] {
     x.work.reset();
     x.sweep_timer.cancel();
@@ -230,6 +264,8 @@ void file_server::stop() {
   if (x.has_ended.wait_for(end_grace) != std::future_status::ready)
     x.core.context.stop();
   x.thread.join();
+  // What a disk has kept may come back whenever it likes.
+  x.core.gate->close();
 }
 
 void file_server::set_limit(uint64_t bytes_per_second) {

@@ -57,8 +57,10 @@ struct file_uploads::paths {
   std::string published;
 };
 
-file_uploads::file_uploads(ports::files& disk, std::function<result<upload_place>(const file_ticket&)> place) :
-  disk_(disk), place_(std::move(place)) {
+file_uploads::file_uploads(std::shared_ptr<ports::files> disk,
+                           std::function<result<upload_place>(const file_ticket&)> place) :
+  disk_(std::move(disk)),
+  place_(std::move(place)) {
 }
 
 result<file_uploads::paths> file_uploads::paths_of(const file_ticket& ticket, const std::string& name) const {
@@ -84,10 +86,10 @@ result<std::unique_ptr<file_uploads::upload>> file_uploads::open(const file_tick
     busy.retry_after = std::chrono::seconds{2};
     return busy;
   }
-  std::unique_ptr<upload> out{new upload{*this, key, ticket}};
+  std::unique_ptr<upload> out{new upload{shared_from_this(), key, ticket}};
   // Published as a whole, or complete and waiting for that.
   for (auto& complete : {where->published, where->target})
-    if (auto there = disk_.open_source(complete)) {
+    if (auto there = disk_->open_source(complete)) {
       out->target_ = complete;
       out->fd_ = std::move(there->fd);
       out->offset_ = there->version.size;
@@ -117,8 +119,8 @@ result<void> file_uploads::publish_folder(const file_ticket& ticket) {
   }
   auto target = where->published.substr(0, where->published.size() - 1);
   auto publish = [&]() -> result<void> {
-    auto parts = disk_.list(base + ".parts");
-    auto files = disk_.list(base + ".files");
+    auto parts = disk_->list(base + ".parts");
+    auto files = disk_->list(base + ".files");
     if (!parts || !files)
       return !parts ? std::move(parts).error() : std::move(files).error();
     if (!parts->empty())
@@ -129,7 +131,7 @@ result<void> file_uploads::publish_folder(const file_ticket& ticket) {
         return {};
       return {errc::conflict, "no file of the folder was sent"};
     }
-    TROUPE_TRY(disk_.publish_folder(base + ".files", target));
+    TROUPE_TRY(disk_->publish_folder(base + ".files", target));
     ::rmdir((base + ".parts").c_str());
     ::rmdir(where->folder.c_str());
     return {};
@@ -172,18 +174,18 @@ upload_hash file_uploads::take(const std::string& key) {
   return out;
 }
 
-file_uploads::upload::upload(file_uploads& all, std::string key, const file_ticket& ticket) :
-  all_(all), key_(std::move(key)), most_bytes_(ticket.most_bytes) {
+file_uploads::upload::upload(std::shared_ptr<file_uploads> all, std::string key, const file_ticket& ticket) :
+  all_(std::move(all)), key_(std::move(key)), most_bytes_(ticket.most_bytes) {
 }
 
 file_uploads::upload::~upload() {
   if (!complete_ && fd_ && hash_.bytes > 0)
-    all_.keep(key_, std::move(hash_));
-  all_.unlock(key_);
+    all_->keep(key_, std::move(hash_));
+  all_->unlock(key_);
 }
 
 result<void> file_uploads::upload::open(const std::string& partial, const std::string& target) {
-  auto file = all_.disk_.open_append(partial);
+  auto file = all_->disk_->open_append(partial);
   if (!file)
     return std::move(file).error();
   partial_ = partial;
@@ -191,7 +193,7 @@ result<void> file_uploads::upload::open(const std::string& partial, const std::s
   fd_ = std::move(file->fd);
   offset_ = file->version.size;
   flushed_ = offset_;
-  hash_ = all_.take(key_);
+  hash_ = all_->take(key_);
   // Somebody has made it anew meanwhile.
   if (hash_.bytes > offset_)
     hash_ = {};
@@ -235,18 +237,18 @@ result<void> file_uploads::upload::finish(std::string_view digest) {
   if (complete_)
     return same ? result<void>{} : result<void>{errc::conflict, "there is another file under this name already"};
   if (!same) {
-    TROUPE_TRY(all_.disk_.remove(partial_));
+    TROUPE_TRY(all_->disk_->remove(partial_));
     fd_.reset();
     return {errc::io, "what has arrived is not what was sent, send it again from its start"};
   }
-  if (auto published = all_.disk_.publish(partial_, target_); !published) {
-    auto there = all_.disk_.open_source(target_);
+  if (auto published = all_->disk_->publish(partial_, target_); !published) {
+    auto there = all_->disk_->open_source(target_);
     if (published.error().code != errc::conflict || !there)
       return published;
     // Somebody was faster: with the same file, or with another one.
     upload_hash other;
     TROUPE_TRY(read_into(other, there->fd.get(), there->version.size));
-    TROUPE_TRY(all_.disk_.remove(partial_));
+    TROUPE_TRY(all_->disk_->remove(partial_));
     if (!has_digest(digest, other.sum.field()))
       return {errc::conflict, "there is another file under this name already"};
   }

@@ -30,11 +30,11 @@ struct upload_hash {
 };
 
 /// Partial files are "<partial>/in-<hash of the ticket's path>…": a file, or a folder of complete files beside one of
-/// those that are not. Nothing is visible before all of it is there, agrees with its digest, and is synced.
-class file_uploads {
+/// those that are not. Nothing is visible before all of it is there, agrees with its digest, and is synced. Always
+/// owned by a std::shared_ptr.
+class file_uploads : public std::enable_shared_from_this<file_uploads> {
 public:
-  /// `disk` outlives it.
-  file_uploads(ports::files& disk, std::function<result<upload_place>(const file_ticket&)> place);
+  file_uploads(std::shared_ptr<ports::files> disk, std::function<result<upload_place>(const file_ticket&)> place);
 
   /// One file that is being written by one connection; destroying it lets the next one in. One thread at a time.
   class upload {
@@ -59,11 +59,11 @@ public:
 
   private:
     friend class file_uploads;
-    upload(file_uploads& all, std::string key, const file_ticket& ticket);
+    upload(std::shared_ptr<file_uploads> all, std::string key, const file_ticket& ticket);
 
     result<void> open(const std::string& partial, const std::string& target);
 
-    file_uploads& all_;
+    std::shared_ptr<file_uploads> all_;
     /// Of the lock and the hash that is kept.
     std::string key_;
     uint64_t most_bytes_;
@@ -91,7 +91,7 @@ private:
   void keep(const std::string& key, upload_hash hash);
   upload_hash take(const std::string& key);
 
-  ports::files& disk_;
+  const std::shared_ptr<ports::files> disk_;
   std::function<result<upload_place>(const file_ticket&)> place_;
   std::mutex mutex_;
   std::set<std::string> locked_;

@@ -50,7 +50,7 @@ void read_text_file(services& app, const shared_file_ptr& file, uint64_t most,
   if (file->far && file->size > 0)
     return gather(std::make_shared<gathering>(
       gathering{app, file, std::move(done), file->far->read({0, file->size}), std::string{}}));
-  if (!file->far && !read_into(text, file->fd.get(), 0, file->size))
+  if (!file->far && !read_into(text, file->here->get(), 0, file->size))
     return done(unreadable);
   done(std::move(text));
 }

@@ -103,7 +103,8 @@ catalogue_writer::catalogue_writer(soci::session& sql, const engine& eng) :
                       key_and_version),
   put_storyboard_(sql, eng, put_sql<storyboard_row>("storyboards", "video") + newest_storyboard, every_column),
   remove_storyboard_(sql, eng, "DELETE FROM storyboards WHERE video = :video", key_only),
-  put_scan_(sql, eng, put_sql<scan_row>("scans"), every_column), has_video_(sql), has_content_(sql) {
+  put_scan_(sql, eng, put_sql<scan_row>("scans"), every_column), has_video_(sql), has_content_(sql),
+  is_elsewhere_(sql) {
   has_video_.exchange(soci::into(video_count_));
   has_video_.exchange(soci::use(wanted_video_, "id"));
   has_video_.alloc();
@@ -119,6 +120,21 @@ catalogue_writer::catalogue_writer(soci::session& sql, const engine& eng) :
   has_content_.prepare("SELECT count(*) FROM videos WHERE id = :id AND size = :size AND mtime_ns = :mtime_ns"
                        " AND inode = :inode AND state <> 'removed'");
   has_content_.define_and_bind();
+  is_elsewhere_.exchange(soci::into(video_count_));
+  is_elsewhere_.exchange(soci::use(wanted_video_, "id"));
+  is_elsewhere_.exchange(soci::use(claimed_library_, "library"));
+  is_elsewhere_.alloc();
+  is_elsewhere_.prepare("SELECT count(*) FROM videos WHERE id = :id AND library <> :library");
+  is_elsewhere_.define_and_bind();
+}
+
+bool catalogue_writer::is_elsewhere(video_id id, library_id library) {
+  wanted_video_ = id.str();
+  claimed_library_ = library.str();
+  is_elsewhere_.execute(true);
+  bool found = video_count_ > 0;
+  while (is_elsewhere_.fetch()) {}
+  return found;
 }
 
 bool catalogue_writer::has_video(video_id id) {

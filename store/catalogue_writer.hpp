@@ -10,6 +10,8 @@ public:
   catalogue_writer(soci::session& sql, const engine& eng);
 
   void apply(const ports::catalogue_changes& x);
+  /// There, as a video of another library.
+  bool is_elsewhere(video_id id, library_id library);
 
 private:
   void remove(const ports::catalogue_changes& x);
@@ -45,6 +47,8 @@ private:
   soci::statement has_video_;
   video_row wanted_content_;
   soci::statement has_content_;
+  std::string claimed_library_;
+  soci::statement is_elsewhere_;
 };
 
 } // namespace troupe::store

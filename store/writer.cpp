@@ -51,13 +51,17 @@ public:
   result<std::vector<ports::purged_job>> purge_history(timestamp older_than, uint32_t limit) override;
 
 private:
-  /// A unit can fail alone by its fence only, and that is asked before anything is applied: no savepoint is needed.
-  /// Whatever else goes wrong throws, and rolls all of them back.
+  /// A unit can fail alone by its fence and by what it claims only, and these are asked before anything is applied: no
+  /// savepoint is needed. Whatever else goes wrong throws, and rolls all of them back.
   result<void> apply(const ports::unit_of_work& unit) {
     if (unit.fence.job && !statements_->jobs.holds(unit.fence))
       return {errc::stale_lease, "job " + unit.fence.job.str() + " is not running with attempt "
                                    + std::to_string(unit.fence.attempt) + " of term " + std::to_string(unit.fence.term)
                                    + " any more: what it wanted to write is dropped"};
+    for (auto id : unit.claimed.ids)
+      if (statements_->catalogue.is_elsewhere(id, unit.claimed.library))
+        return {errc::forbidden, "video " + id.str() + " is not of library " + unit.claimed.library.str()
+                                   + ": what was to be written is dropped"};
     statements_->jobs.apply(unit);
     if (!unit.catalogue.empty())
       statements_->catalogue.apply(unit.catalogue);

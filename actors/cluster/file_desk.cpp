@@ -4,7 +4,7 @@ namespace troupe::cluster {
 
 namespace {
 
-using self_ptr = mesh::file_desk::stateful_pointer<file_desk_state>;
+using self_ptr = local_file_desk::stateful_pointer<file_desk_state>;
 using reply_type = caf::typed_response_promise<mesh::file_grant>;
 
 /// Whose attempt it is: the job, and the name of its worker's node.
@@ -121,35 +121,92 @@ void with_host(self_ptr self, const wanted_file& what, const error& why, reply_t
 
 /// Why nobody gets the file. Where the library is here, the file is gone; else it may be back in a minute, with a mount
 /// or a node.
-error nobody_has(const file_desk_config& config, const std::string& root, error why) {
-  auto folder = config.files->look_at_folder(root);
-  if (folder && !folder->empty)
+error nobody_has(const file_desk_config& config, const std::string& root, bool root_is_there, error why) {
+  if (root_is_there)
     return why;
   return {errc::unavailable, why.message + "; node " + config.node_name
                                + " can't read it and no other node serves it: mount " + root
                                + " there, or set files.serve = true on a worker that has the library"};
 }
 
+// -- what this node has
+// ------------------------------------------------------------------------------------------------
+
+/// Holds nothing but what it shares: it may hang, and outlive the desk.
+file_looked_at look_at(const decltype(file_desk_config::look)& look, ports::files& files, const std::string& root,
+                       const std::string& path) {
+  file_looked_at out;
+  out.there = look(root, path);
+  if (!out.there) {
+    auto folder = files.look_at_folder(root);
+    out.root_is_there = folder && !folder->empty;
+  }
+  return out;
+}
+
+error not_in_time(const file_desk_config& config, const std::string& root, const std::string& why) {
+  return {errc::unavailable, root + " can't be read on node " + config.node_name + " at present: " + why};
+}
+
+void with_look(self_ptr self, library_id library, const std::string& root, const std::string& path,
+               std::function<void(const file_looked_at&)> then) {
+  auto& st = self->state;
+  const auto id = ++st.last_look;
+  // Not the actor itself: a look that hangs must not keep it alive.
+  auto work = [look = st.config.look, files = st.config.files, root, path, id, address = self->address()] {
+    auto found = look_at(look, *files, root, path);
+    found.look = id;
+    if (auto to = caf::actor_cast<local_file_desk>(address))
+      caf::anon_send(to, std::move(found));
+  };
+  auto begun = st.config.disks->begin(root_name(library), std::move(work));
+  if (!begun)
+    return then({id, not_in_time(st.config, root, begun.error().message), false});
+  auto late = not_in_time(st.config, root,
+                          "it has not answered for " + std::to_string(st.config.look_limit.count() / 1000) + " s");
+  st.looks.emplace(id, [then = std::move(then), late = std::move(late)](const file_looked_at& x) {
+    // Of one that is late nothing is known.
+    then(x.look != 0 ? x : file_looked_at{0, late, false});
+  });
+  self->delayed_send(self, st.config.look_limit, file_look_late{id});
+}
+
+void on_looked_at(self_ptr self, uint64_t look, const file_looked_at& found) {
+  auto who = self->state.looks.extract(look);
+  if (!who.empty())
+    who.mapped()(found);
+}
+
 // -- what is granted --------------------------------------------------------------------------------------------------
+
+void deliver(reply_type reply, const error& why) {
+  reply.deliver(mesh::to_caf(why));
+}
+
+template <class MakeTicket>
+void grant_elsewhere(self_ptr self, const wanted_file& what, const error& why, reply_type reply, MakeTicket ticket) {
+  with_known_version(self, what, why, reply, [=](const file_version& known) {
+    with_host(self, what, why, reply, [=](const file_host& at) {
+      grant(self, ticket(known, self->state.config.time->wall()), known, at, reply);
+    });
+  });
+}
 
 /// `ticket`: of a version and the time, for reading the file. This node serves what it sees itself.
 template <class MakeTicket>
 void grant_file(self_ptr self, const wanted_file& what, reply_type reply, MakeTicket ticket) {
-  with_root(self, what.library, reply, [=](const std::string& root) mutable {
-    auto& config = self->state.config;
-    auto there = config.look(root, what.path);
-    if (there && !what.is_local)
-      return grant(self, ticket(*there, config.time->wall()), *there, this_node(config), reply);
-    auto why = there ? error{errc::forbidden, root + "/" + what.path + ": this node may not read it"} : there.error();
-    if (!what.library || is_built_in(what.library) || why.code == errc::unprocessable) {
-      reply.deliver(mesh::to_caf(why));
-      return;
-    }
-    why = nobody_has(config, root, std::move(why));
-    with_known_version(self, what, why, reply, [=](const file_version& known) {
-      with_host(self, what, why, reply, [=](const file_host& at) {
-        grant(self, ticket(known, self->state.config.time->wall()), known, at, reply);
-      });
+  with_root(self, what.library, reply, [=](const std::string& root) {
+    with_look(self, what.library, root, what.path, [=](const file_looked_at& found) {
+      auto& config = self->state.config;
+      auto& there = found.there;
+      if (there && !what.is_local)
+        return grant(self, ticket(*there, config.time->wall()), *there, this_node(config), reply);
+      auto why = there ? error{errc::forbidden, root + "/" + what.path + ": this node may not read it"} : there.error();
+      if (what.library && !is_built_in(what.library) && why.code != errc::unprocessable)
+        grant_elsewhere(self, what, nobody_has(config, root, there || found.root_is_there, std::move(why)), reply,
+                        ticket);
+      else
+        deliver(reply, why);
     });
   });
 }
@@ -195,7 +252,7 @@ void when_readable(self_ptr self, const mesh::get_file& asked, const job& row, r
 
 } // namespace
 
-mesh::file_desk::behavior_type file_desk_actor(self_ptr self, file_desk_config config, file_desk_peers peers) {
+local_file_desk::behavior_type file_desk_actor(self_ptr self, file_desk_config config, file_desk_peers peers) {
   self->state.config = std::move(config);
   self->state.peers = std::move(peers);
   return {
@@ -227,6 +284,8 @@ mesh::file_desk::behavior_type file_desk_actor(self_ptr self, file_desk_config c
       });
       return reply;
     },
+    [self](const file_looked_at& x) { on_looked_at(self, x.look, x); },
+    [self](const file_look_late& x) { on_looked_at(self, x.look, {}); },
   };
 }
 

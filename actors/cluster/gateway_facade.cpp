@@ -1,73 +1,28 @@
 #include "actors/cluster/gateway_facade.hpp"
 
-#include "actors/cluster/listening_facade.hpp"
+#include "actors/cluster/client_facade.hpp"
 
 namespace troupe::cluster {
 
 namespace {
 
-class gateway_facade final : public listening_facade {
+class gateway_facade final : public client_facade {
 public:
-  gateway_facade(caf::actor_config& config, admitted_peer peer, mesh::gateway_handles behind) :
-    listening_facade(config, std::move(peer), "gateway_facade", behind.events), behind_(std::move(behind)) {
+  gateway_facade(caf::actor_config& config, admitted_peer peer, const mesh::gateway_handles& behind) :
+    client_facade(config, std::move(peer), "gateway_facade", desks_of(behind, behind.events)), files_(behind.files) {
   }
 
 protected:
-  caf::message_handler handlers() override {
-    depend_on(caf::actor_cast<caf::actor>(behind_.jobs));
-    return job_handlers().or_else(node_handlers()).or_else(library_handlers()).or_else(event_handlers());
+  caf::message_handler own_handlers() override {
+    return {[this](mesh::read_file& x) {
+      if (peer().certified)
+        x.node = peer().name;
+      return ask<mesh::file_grant>(files_, std::move(x));
+    }};
   }
 
 private:
-  caf::message_handler job_handlers() {
-    auto& to = behind_;
-    return {
-      passes<mesh::submit_jobs, mesh::submitted>(to.jobs),
-      passes<mesh::act_on_job, job>(to.jobs),
-      passes<mesh::get_job, mesh::job_with_children>(to.jobs),
-      passes<mesh::explain_job, mesh::job_explanation>(to.jobs),
-      passes<mesh::get_queues, mesh::queue_list>(to.queues),
-      passes<mesh::change_queue, mesh::queue_list>(to.queues),
-      passes<mesh::get_workers, mesh::worker_list>(to.queues),
-      passes<job_query, job_page>(to.queues),
-    };
-  }
-
-  caf::message_handler node_handlers() {
-    auto& to = behind_;
-    return {
-      passes<mesh::get_nodes, mesh::node_list>(to.nodes),
-      passes<mesh::change_node, mesh::node_list>(to.nodes),
-      passes<mesh::get_status, mesh::node_status>(to.node),
-      passes<mesh::get_profiles, mesh::profile_list>(to.node),
-      passes<mesh::get_refusals, mesh::refusal_list>(to.node),
-      [this](mesh::read_file& x) {
-        if (peer().certified)
-          x.node = peer().name;
-        return ask<mesh::file_grant>(behind_.files, std::move(x));
-      },
-    };
-  }
-
-  caf::message_handler library_handlers() {
-    auto& to = behind_;
-    return {
-      passes<mesh::get_libraries, mesh::library_list>(to.librarian),
-      passes<mesh::add_library, library>(to.librarian),
-      passes<mesh::edit_library, library>(to.librarian),
-      passes<mesh::remove_library, mesh::done>(to.librarian),
-      passes<mesh::scan_library, scan>(to.librarian),
-      passes<mesh::get_scans, mesh::scan_list>(to.librarian),
-      passes<mesh::get_scan, scan>(to.librarian),
-      passes<mesh::remove_video, mesh::done>(to.librarian),
-      passes<mesh::edit_video, video_detail>(to.librarian),
-      passes<video_query, video_page>(to.catalogue),
-      passes<mesh::get_video, video_detail>(to.catalogue),
-      passes<mesh::get_categories, mesh::category_list>(to.catalogue),
-    };
-  }
-
-  const mesh::gateway_handles behind_;
+  const mesh::file_reader files_;
 };
 
 } // namespace
@@ -78,14 +33,8 @@ result<mesh::gateway_handles> open_gateway_facade(caf::actor_system& system, adm
   if (!made)
     return std::move(made).error();
   mesh::gateway_handles out;
-  // It knows less than the types say: what a gateway asks.
-  out.jobs = caf::actor_cast<mesh::job_client>(*made);
-  out.queues = caf::actor_cast<mesh::job_admin>(*made);
-  out.librarian = caf::actor_cast<mesh::librarian>(*made);
-  out.catalogue = caf::actor_cast<mesh::catalogue_reader>(*made);
+  set_desks(out, *made);
   out.events = caf::actor_cast<mesh::event_source>(*made);
-  out.nodes = caf::actor_cast<mesh::node_admin>(*made);
-  out.node = caf::actor_cast<mesh::node_info>(*made);
   out.files = caf::actor_cast<mesh::file_reader>(*made);
   return out;
 }

@@ -12,10 +12,6 @@ namespace {
 
 constexpr size_t most_bytes = 4096;
 
-std::string name_of(const mesh::sampled_library& lib) {
-  return "library \"" + lib.name + "\" (" + lib.root + "): ";
-}
-
 /// "/srv/films=/mnt/films" in worker.mounts
 std::string entry(const mesh::sampled_library& lib, const std::string& here) {
   return "\"" + mount_entry{lib.root, here}.str() + "\" in worker.mounts";
@@ -30,6 +26,10 @@ std::string known(uint64_t files) {
 }
 
 } // namespace
+
+std::string name_of(const mesh::sampled_library& lib) {
+  return "library " + lib.id.str() + " \"" + lib.name + "\" (" + lib.root + "): ";
+}
 
 result<void> library_proof::check(const mesh::sampled_library& lib) const {
   const auto root = how_.mounts.here(lib.root);
@@ -61,6 +61,8 @@ result<void> library_proof::check_samples(const mesh::sampled_library& lib, cons
 
 result<void> library_proof::compare(const mesh::library_sample& sample, const std::string& root) const {
   const auto path = root + "/" + sample.path;
+  // Wherever links lead: it is compared and not given away, and one folder that was linked elsewhere is no other
+  // library.
   auto file = files_->open_source(path);
   if (!file)
     return std::move(file).error();

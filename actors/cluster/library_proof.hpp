@@ -8,6 +8,10 @@
 
 namespace troupe::cluster {
 
+/// "library 01k… "films" (/srv/films): ": how every sentence about a library on a node begins. Who explains why a job
+/// waits finds those about its library by the id.
+std::string name_of(const mesh::sampled_library& lib);
+
 /// Checks libraries as this node sees them. Actor-free; thread safe, as `files` is. Every check blocks, on a broken
 /// mount for ever.
 class library_proof {

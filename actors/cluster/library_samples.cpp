@@ -1,5 +1,8 @@
 #include "actors/cluster/library_samples.hpp"
 
+#include "actors/cluster/file_rules.hpp"
+#include "actors/media/in_time.hpp"
+
 #include <algorithm>
 #include <array>
 #include <unistd.h>
@@ -13,17 +16,19 @@ constexpr uint64_t sample_bytes = 256;
 /// Looked at in each part of the catalogue until one of them can be read.
 constexpr uint32_t candidates = 4;
 
-/// A piece of the file, or nothing when it can't be read or holds nothing.
-std::optional<mesh::library_sample> read_sample(ports::files& files, const library& home, const video& item,
-                                                const std::function<uint64_t()>& random) {
-  auto file = files.open_source(home.root + "/" + item.path);
+using sample_result = result<std::optional<mesh::library_sample>>;
+
+/// A piece of the file, or nothing when it can't be read or holds nothing. `place`: of the piece, at random.
+std::optional<mesh::library_sample> read_sample(ports::files& files, const std::string& root, const std::string& path,
+                                                uint64_t place) {
+  auto file = files.open_below(root, path);
   if (!file || file->version.size == 0)
     return std::nullopt;
   mesh::library_sample out;
-  out.path = item.path;
+  out.path = path;
   out.size = file->version.size;
   const auto wanted = std::min(sample_bytes, out.size);
-  out.offset = random() % (out.size - wanted + 1);
+  out.offset = place % (out.size - wanted + 1);
   std::array<char, sample_bytes> buffer;
   const auto n = ::pread(file->fd.get(), buffer.data(), wanted, static_cast<off_t>(out.offset));
   if (n != static_cast<ssize_t>(wanted))
@@ -32,12 +37,13 @@ std::optional<mesh::library_sample> read_sample(ports::files& files, const libra
   return out;
 }
 
+/// What a library can be told by: pieces of up to three of its ready files, chosen at random over the whole catalogue.
+/// Only of files that this node can read; when it can't read the root itself, their sizes as the catalogue has them.
+/// Blocks, but not for ever. Errors are the store's.
 class sampler {
 public:
-  sampler(ports::store_reader& store, ports::files& files, const library& home,
-          const std::function<uint64_t()>& random) :
-    store_(store),
-    files_(files), home_(home), random_(random) {
+  sampler(ports::store_reader& store, const library_samples_config& config, const library& home) :
+    store_(store), config_(config), home_(home) {
   }
 
   result<mesh::sampled_library> run() {
@@ -51,14 +57,13 @@ public:
     auto ready = page("ready", 1, 1);
     if (!ready)
       return std::move(ready).error();
-    const auto root = files_.look_at_folder(home_.root);
-    const bool readable = root && !root->empty;
+    readable_ = is_readable();
     const auto pages = (ready->total + candidates - 1) / candidates;
     for (auto n : some_pages(pages)) {
       auto part = page("ready", n, candidates);
       if (!part)
         return std::move(part).error();
-      if (auto sample = readable ? one_of(part->videos) : unread(part->videos))
+      if (auto sample = readable_ ? one_of(part->videos) : unread(part->videos))
         out.samples.push_back(std::move(*sample));
     }
     return out;
@@ -79,29 +84,53 @@ private:
     std::set<uint32_t> out;
     const auto last = std::min<uint64_t>(pages, UINT32_MAX);
     while (out.size() < std::min<uint64_t>(last, most_samples))
-      out.insert(static_cast<uint32_t>(1 + random_() % last));
+      out.insert(static_cast<uint32_t>(1 + config_.random() % last));
     return out;
   }
 
+  /// On a thread of the root.
+  template <class T>
+  result<T> ask_disk(std::function<result<T>(ports::files&)> ask) {
+    if (!config_.disks)
+      return ask(*config_.files);
+    return work::in_time<T>(*config_.disks, root_name(home_.id), config_.read_limit,
+                            [files = config_.files, ask = std::move(ask)] { return ask(*files); },
+                            {errc::timeout, home_.root + " does not answer"});
+  }
+
+  bool is_readable() {
+    auto root =
+      ask_disk<ports::folder_facts>([path = home_.root](ports::files& files) { return files.look_at_folder(path); });
+    return root && !root->empty;
+  }
+
   std::optional<mesh::library_sample> one_of(const std::vector<video>& videos) {
-    const auto first = random_();
-    for (size_t i = 0; i < videos.size(); ++i)
-      if (auto sample = read_sample(files_, home_, videos[(first + i) % videos.size()], random_))
-        return sample;
+    const auto first = config_.random();
+    for (size_t i = 0; i < videos.size() && readable_; ++i) {
+      auto& path = videos[(first + i) % videos.size()].path;
+      auto sample = ask_disk<std::optional<mesh::library_sample>>(
+        [root = home_.root, path, place = config_.random()](ports::files& files) -> sample_result {
+          return read_sample(files, root, path, place);
+        });
+      // One that has begun to hang is not waited for again and again.
+      readable_ = sample.has_value();
+      if (sample && *sample)
+        return std::move(*sample);
+    }
     return std::nullopt;
   }
 
   std::optional<mesh::library_sample> unread(const std::vector<video>& videos) {
     if (videos.empty())
       return std::nullopt;
-    auto& item = videos[random_() % videos.size()];
+    auto& item = videos[config_.random() % videos.size()];
     return mesh::library_sample{item.path, item.version.size, 0, {}};
   }
 
   ports::store_reader& store_;
-  ports::files& files_;
+  const library_samples_config& config_;
   const library& home_;
-  const std::function<uint64_t()>& random_;
+  bool readable_ = true;
 };
 
 using self_ptr = mesh::library_samples::stateful_pointer<library_samples_state>;
@@ -119,7 +148,7 @@ result<mesh::library_sample_list> sample_all(library_samples_state& st) {
     return std::move(libraries).error();
   mesh::library_sample_list out;
   for (auto& home : *libraries) {
-    auto sampled = sample_library(*st.reader, *config.files, home, config.random);
+    auto sampled = sampler{*st.reader, config, home}.run();
     if (!sampled)
       return std::move(sampled).error();
     out.libraries.push_back(std::move(*sampled));
@@ -144,11 +173,6 @@ caf::result<mesh::library_sample_list> answer(self_ptr self, const mesh::get_lib
 }
 
 } // namespace
-
-result<mesh::sampled_library> sample_library(ports::store_reader& store, ports::files& files, const library& home,
-                                             const std::function<uint64_t()>& random) {
-  return sampler{store, files, home, random}.run();
-}
 
 mesh::library_samples::behavior_type library_samples_actor(self_ptr self, library_samples_config config) {
   self->state.config = std::move(config);

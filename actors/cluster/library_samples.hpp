@@ -3,6 +3,7 @@
 #include "protocol/mesh/registry.hpp"
 #include "protocol/model/growing_delay.hpp"
 #include "protocol/ports/files.hpp"
+#include "protocol/ports/root_threads.hpp"
 #include "protocol/ports/store.hpp"
 
 #include <functional>
@@ -11,15 +12,13 @@
 
 namespace troupe::cluster {
 
-/// What the library can be told by: pieces of up to three of its ready files, chosen at random over the whole
-/// catalogue. Only of files that this node can read; when it can't read the root itself, their sizes as the catalogue
-/// has them. Blocks. Errors are the store's.
-result<mesh::sampled_library> sample_library(ports::store_reader& store, ports::files& files, const library& home,
-                                             const std::function<uint64_t()>& random);
-
 struct library_samples_config {
   std::shared_ptr<ports::database> database;
   std::shared_ptr<ports::files> files;
+  /// Reads them: one library whose mount hangs is none that can't be read. nullptr: in place.
+  std::shared_ptr<ports::root_threads> disks{};
+  /// For what is read of one library at a time.
+  milliseconds read_limit{3'000};
   std::shared_ptr<const clock> time = std::make_shared<const system_clocks>();
   std::function<uint64_t()> random = machine_random();
   /// However young an answer is wanted, the files are not read more often than this.

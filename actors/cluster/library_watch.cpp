@@ -96,7 +96,7 @@ result<void> run_check(const library_proof& proof, const mesh::sampled_library& 
   try {
     return proof.check(lib);
   } catch (const std::exception& e) {
-    return {errc::internal, "library \"" + lib.name + "\": it could not be looked at: " + e.what()};
+    return {errc::internal, name_of(lib) + "it could not be looked at: " + e.what()};
   }
 }
 

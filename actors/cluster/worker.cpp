@@ -1,7 +1,7 @@
 #include "actors/cluster/worker.hpp"
 
-#include "actors/cluster/mounted_libraries.hpp"
-#include "protocol/model/encoders.hpp"
+#include "actors/cluster/kept_outcomes.hpp"
+#include "actors/cluster/worker_offer.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -12,9 +12,6 @@ namespace troupe::cluster {
 namespace {
 
 using kind = worker_timer::kind;
-
-/// Hand-ins that wait for their commit at one time: with more than one the next is decided while the last is written.
-constexpr size_t max_hand_ins = 4;
 
 struct held_attempt {
   mesh::runner runner;
@@ -33,32 +30,23 @@ struct worker_state {
   std::map<std::string, mesh::runner> runners;
   /// Raised by every attempt to connect, so that answers and timers of an older one are void.
   uint64_t connection = 0;
+  /// Why nobody was found, as it was told last: each reason is told once.
+  std::string told;
   mesh::job_worker jobs;
   bool joined = false;
   milliseconds lease{15'000};
   std::optional<growing_delay> delay;
   uint32_t missed_renewals = 0;
   std::map<lease_token, held_attempt> attempts;
-  /// Not acknowledged yet.
-  std::map<lease_token, attempt_outcome> outcomes;
-  /// Of `outcomes`, in order of their ends: not under way to the dispatcher.
-  std::vector<lease_token> unsent;
-  size_t hand_ins = 0;
-  /// After a hand-in that failed, until its timer.
-  bool hand_in_paused = false;
+  kept_outcomes outcomes;
   bool flush_queued = false;
   std::map<lease_token, job_progress> progress;
   mono_time last_progress{};
   bool progress_set = false;
-  offer_changed offer;
-  /// Tested ones; and why they could not be.
-  std::vector<std::string> encoders;
-  std::string untested;
-  /// Of the data folder; empty: it is there.
-  std::string data_problem;
-  /// As the last hello said it: see takes_work.
+  /// Of config.me.
+  worker_offer offer{config.me};
+  /// As the last hello said it.
   bool said_to_take_work = true;
-  bool draining = false;
   bool leaving = false;
   std::vector<caf::typed_response_promise<mesh::done>> drained;
 
@@ -67,8 +55,8 @@ struct worker_state {
     for (auto& [token, x] : attempts)
       if (!x.revoked)
         out.push_back(token);
-    for (auto& [token, x] : outcomes)
-      out.push_back(token);
+    auto ended = outcomes.tokens();
+    out.insert(out.end(), ended.begin(), ended.end());
     return out;
   }
 };
@@ -101,7 +89,7 @@ void finish_drain(self_ptr self) {
 
 void leave_when_empty(self_ptr self) {
   auto& s = self->state;
-  if (!s.draining || s.leaving || !s.attempts.empty() || !s.outcomes.empty())
+  if (!s.offer.draining() || s.leaving || !s.attempts.empty() || !s.outcomes.empty())
     return;
   s.leaving = true;
   if (!s.joined)
@@ -113,7 +101,7 @@ void leave_when_empty(self_ptr self) {
 void revoke(self_ptr self, const std::vector<lease_token>& leases) {
   auto& s = self->state;
   for (auto& token : leases) {
-    s.outcomes.erase(token);
+    s.outcomes.forget(token);
     s.progress.erase(token);
     if (auto found = s.attempts.find(token); found != s.attempts.end() && !found->second.revoked) {
       found->second.revoked = true;
@@ -123,60 +111,26 @@ void revoke(self_ptr self, const std::vector<lease_token>& leases) {
   leave_when_empty(self);
 }
 
-/// The configured capabilities and those that were found since.
-std::vector<std::string> capabilities(const worker_state& s) {
-  auto out = s.config.me.capabilities;
-  out.insert(out.end(), s.offer.capabilities.begin(), s.offer.capabilities.end());
-  for (auto& name : s.encoders)
-    out.push_back(encoder_capability(name));
-  if (!s.data_problem.empty())
-    std::erase(out, data_capability);
-  return out;
-}
-
-std::vector<std::string> problems(const worker_state& s) {
-  auto out = s.offer.problems;
-  if (!s.untested.empty())
-    out.push_back("it can't encode: " + s.untested);
-  if (!s.data_problem.empty())
-    out.insert(out.begin(), s.data_problem);
-  return out;
-}
-
-bool takes_work(const worker_state& s) {
-  return !s.draining && s.data_problem.empty();
-}
-
-/// What it takes at once as it is now.
-std::vector<queue_slots> credit(const worker_state& s) {
-  auto out = s.config.me.credit;
-  if (!takes_work(s))
-    for (auto& slots : out)
-      slots.slots = 0;
-  return out;
-}
-
 void send_offer(self_ptr self) {
   auto& s = self->state;
   if (s.joined)
-    self->send(s.jobs, mesh::change_offer{s.config.me.id, capabilities(s), problems(s)});
+    self->send(s.jobs, mesh::change_offer{s.config.me.id, s.offer.capabilities(), s.offer.problems()});
 }
 
 void send_credit(self_ptr self) {
   auto& s = self->state;
   if (s.joined)
-    self->send(s.jobs, mesh::change_credit{s.config.me.id, credit(s)});
+    self->send(s.jobs, mesh::change_credit{s.config.me.id, s.offer.credit()});
 }
 
-void on_data_folder(self_ptr self, data_folder_found x) {
+void on_data_folder(self_ptr self, const data_folder_found& x) {
   auto& s = self->state;
-  if (x.problem == s.data_problem)
+  if (!s.offer.change(x))
     return;
   if (x.problem.empty())
     spdlog::info("worker {}: the coordinator's data folder is there again", s.config.me.node_name);
   else
     spdlog::error("worker {}: it takes no work: {}", s.config.me.node_name, x.problem);
-  s.data_problem = std::move(x.problem);
   // An attempt that ends now frees no slot for another that would end as it did.
   send_credit(self);
   send_offer(self);
@@ -193,23 +147,19 @@ void welcome(self_ptr self, const worker_welcome& x) {
   }
   spdlog::info("worker {}: joined, term {}, {} attempts go on", s.config.me.node_name, x.term, s.attempts.size());
   s.joined = true;
+  s.told.clear();
   s.delay->reset();
   s.missed_renewals = 0;
   s.lease = std::max(x.lease, milliseconds{30});
   revoke(self, x.revoked);
   timer(self, kind::renew, s.lease / 3);
   // It may have changed since the hello, which says nothing of problems.
-  if (takes_work(s) != s.said_to_take_work)
+  if (s.offer.takes_work() != s.said_to_take_work)
     send_credit(self);
   send_offer(self);
   if (s.config.joined)
     s.config.joined(x);
-  // What was under way on an earlier connection may have been lost with it.
-  s.hand_ins = 0;
-  s.hand_in_paused = false;
-  s.unsent.clear();
-  for (auto& [token, outcome] : s.outcomes)
-    s.unsent.push_back(token);
+  s.outcomes.start_again();
   hand_in(self);
 }
 
@@ -221,9 +171,9 @@ void greet(self_ptr self, mesh::job_worker jobs) {
   self->monitor(s.jobs);
   auto hello = s.config.me;
   hello.held = s.held();
-  hello.capabilities = capabilities(s);
-  hello.credit = credit(s);
-  s.said_to_take_work = takes_work(s);
+  hello.capabilities = s.offer.capabilities();
+  hello.credit = s.offer.credit();
+  s.said_to_take_work = s.offer.takes_work();
   auto link = caf::actor_cast<mesh::worker_link>(self);
   self->request(s.jobs, s.config.request_timeout, std::move(hello), std::move(link))
     .then(
@@ -281,8 +231,7 @@ void renew(self_ptr self) {
 
 void acknowledged(self_ptr self, const std::vector<lease_token>& sent, const mesh::handed_in& x) {
   auto& s = self->state;
-  for (auto& token : sent)
-    s.outcomes.erase(token);
+  s.outcomes.acknowledged(sent);
   for (auto& token : x.stale)
     spdlog::warn("worker {}: the outcome of {} came too late and changed nothing", s.config.me.node_name, token.str());
   s.delay->reset();
@@ -293,40 +242,29 @@ void acknowledged(self_ptr self, const std::vector<lease_token>& sent, const mes
 void not_acknowledged(self_ptr self, const std::vector<lease_token>& sent, const caf::error& e) {
   auto& s = self->state;
   spdlog::warn("worker {}: outcomes are not acknowledged yet: {}", s.config.me.node_name, mesh::from_caf(e).message);
-  s.unsent.insert(s.unsent.begin(), sent.begin(), sent.end());
-  if (std::exchange(s.hand_in_paused, true))
-    return;
-  timer(self, kind::hand_in, s.delay->next());
+  if (s.outcomes.failed(sent))
+    timer(self, kind::hand_in, s.delay->next());
 }
 
 void hand_in(self_ptr self) {
   auto& s = self->state;
-  if (!s.joined || s.hand_in_paused || s.hand_ins >= max_hand_ins)
+  if (!s.joined)
     return;
-  auto sent = std::exchange(s.unsent, {});
-  // Some may have been revoked meanwhile.
-  std::erase_if(sent, [&](auto& token) { return !s.outcomes.contains(token); });
-  if (sent.empty())
+  mesh::hand_in message{s.config.me.id, s.outcomes.next()};
+  if (message.outcomes.empty())
     return;
-  ++s.hand_ins;
-  mesh::hand_in message{s.config.me.id, {}};
-  message.outcomes.reserve(sent.size());
-  for (auto& token : sent)
-    message.outcomes.push_back(s.outcomes.find(token)->second);
-  auto tokens = std::make_shared<const std::vector<lease_token>>(std::move(sent));
+  auto sent = std::make_shared<std::vector<lease_token>>();
+  for (auto& x : message.outcomes)
+    sent->push_back(x.token);
   self->request(s.jobs, s.config.request_timeout, std::move(message))
     .then(
-      [self, tokens, c = s.connection](const mesh::handed_in& x) {
-        if (c != self->state.connection)
-          return;
-        --self->state.hand_ins;
-        acknowledged(self, *tokens, x);
+      [self, sent, c = s.connection](const mesh::handed_in& x) {
+        if (c == self->state.connection)
+          acknowledged(self, *sent, x);
       },
-      [self, tokens, c = s.connection](const caf::error& e) {
-        if (c != self->state.connection)
-          return;
-        --self->state.hand_ins;
-        not_acknowledged(self, *tokens, e);
+      [self, sent, c = s.connection](const caf::error& e) {
+        if (c == self->state.connection)
+          not_acknowledged(self, *sent, e);
       });
 }
 
@@ -349,11 +287,9 @@ void finish(self_ptr self, attempt_outcome outcome) {
   s.progress.erase(outcome.token);
   if (!node.empty() && !node.mapped().revoked) {
     // Stopped by a drain, not by a revocation: it burns no attempt.
-    if ((outcome.end == attempt_end::cancelled && s.draining) || was_cut_off(s, node.mapped(), outcome))
+    if ((outcome.end == attempt_end::cancelled && s.offer.draining()) || was_cut_off(s, node.mapped(), outcome))
       outcome.end = attempt_end::released;
-    auto token = outcome.token;
-    s.outcomes.emplace(token, std::move(outcome));
-    s.unsent.push_back(token);
+    s.outcomes.add(std::move(outcome));
     hand_in_soon(self);
   }
   leave_when_empty(self);
@@ -371,12 +307,12 @@ attempt_outcome failed(const lease_token& token, error why, error_class cls) {
 void start(self_ptr self, assignment what) {
   auto& s = self->state;
   auto token = what.token;
-  if (s.attempts.contains(token) || s.outcomes.contains(token))
+  if (s.attempts.contains(token) || s.outcomes.has(token))
     return;
   auto runner = s.runners.find(what.kind);
   s.attempts.emplace(token, held_attempt{runner == s.runners.end() ? mesh::runner{} : runner->second, s.connection});
   // It was on its way when that was said: nothing is lost, and nothing burnt.
-  if (!takes_work(s)) {
+  if (!s.offer.takes_work()) {
     attempt_outcome released;
     released.token = token;
     released.end = attempt_end::released;
@@ -421,8 +357,8 @@ void take_progress(self_ptr self, progress_report x) {
 
 void drain(self_ptr self, milliseconds grace) {
   auto& s = self->state;
-  if (!s.draining) {
-    s.draining = true;
+  if (!s.offer.draining()) {
+    s.offer.drain();
     send_credit(self);
     self->delayed_send(self, grace, worker_timer{kind::grace_over, 0});
     self->delayed_send(self, grace + s.config.release_timeout, worker_timer{kind::give_up, 0});
@@ -458,7 +394,7 @@ void on_timer(self_ptr self, const worker_timer& x) {
     self->state.flush_queued = false;
     return hand_in(self);
   case kind::hand_in:
-    self->state.hand_in_paused = false;
+    self->state.outcomes.resume();
     return hand_in(self);
   case kind::grace_over:
     return release_rest(self);
@@ -496,24 +432,24 @@ worker::behavior_type behavior(self_ptr self, worker_config config) {
       return promise;
     },
     [self](offer_changed& x) {
-      self->state.offer = std::move(x);
+      self->state.offer.change(std::move(x));
       send_offer(self);
     },
     [self](encoders_tested& x) {
-      auto& s = self->state;
-      s.encoders = *x.encoders ? **x.encoders : std::vector<std::string>{};
-      s.untested = *x.encoders ? std::string{} : x.encoders->error().message;
+      self->state.offer.change(x);
       send_offer(self);
     },
-    [self](data_folder_found& x) { on_data_folder(self, std::move(x)); },
+    [self](data_folder_found& x) { on_data_folder(self, x); },
     [self](const worker_timer& x) { on_timer(self, x); },
     [self](dispatcher_found& x) {
       if (x.connection != self->state.connection)
         return;
       if (*x.handle)
-        greet(self, **x.handle);
-      else
-        connect_later(self);
+        return greet(self, **x.handle);
+      auto& s = self->state;
+      if (auto& why = x.handle->error().message; why != s.told)
+        spdlog::warn("worker {}: {}; it is tried again", s.config.me.node_name, s.told = why);
+      connect_later(self);
     },
   };
 }

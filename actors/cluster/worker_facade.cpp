@@ -2,6 +2,8 @@
 
 #include "actors/cluster/mounted_libraries.hpp"
 
+#include <spdlog/spdlog.h>
+
 #include <set>
 
 namespace troupe::cluster {
@@ -52,15 +54,23 @@ private:
       [this](worker_hello& x, const mesh::worker_link& link) { return hello(x, link); },
       passes_own<mesh::renew_leases, mesh::leases_renewed>(behind_.jobs),
       [this](mesh::report_progress& x) { tell_own(x); },
-      passes_own<mesh::hand_in, mesh::handed_in>(behind_.jobs),
+      [this](mesh::hand_in& x) { return hand_in(x); },
       [this](mesh::change_credit& x) { tell_own(x); },
       [this](mesh::change_offer& x) {
         drop_reserved(x.capabilities);
         tell_own(x);
       },
       passes_own<mesh::leave, mesh::done>(behind_.jobs),
-      [this](mesh::assign& x) { send(link_, std::move(x)); },
-      [this](mesh::revoke& x) { send(link_, std::move(x)); },
+      [this](mesh::assign& x) {
+        for (auto& one : x.jobs)
+          held_.insert(one.token);
+        send(link_, std::move(x));
+      },
+      [this](mesh::revoke& x) {
+        for (auto& token : x.leases)
+          held_.erase(token);
+        send(link_, std::move(x));
+      },
     };
   }
 
@@ -74,8 +84,7 @@ private:
         for (auto& one : listeners_)
           send(one, x);
       },
-      // Under the fence of its token.
-      passes<mesh::scan_batch, mesh::done>(behind_.librarian),
+      [this](mesh::scan_batch& x) { return take_batch(x); },
       passes<mesh::get_video, video_detail>(behind_.catalogue),
       passes<mesh::get_known_files, mesh::known_file_list>(behind_.catalogue),
       passes_own<mesh::get_file, mesh::file_grant>(behind_.files),
@@ -108,14 +117,37 @@ private:
     x.embedded = false;
     drop_reserved(x.capabilities);
     auto reply = make_response_promise<worker_welcome>();
+    auto held = x.held;
     request(behind_.jobs, caf::infinite, std::move(x), caf::actor_cast<mesh::worker_link>(this))
       .then(
-        [this, id, reply](worker_welcome& welcome) mutable {
+        [this, id, reply, held = std::move(held)](worker_welcome& welcome) mutable {
           joined_ = id;
+          held_.insert(held.begin(), held.end());
+          for (auto& token : welcome.revoked)
+            held_.erase(token);
           reply.deliver(std::move(welcome));
         },
         [reply](caf::error& e) mutable { reply.deliver(std::move(e)); });
     return reply;
+  }
+
+  caf::typed_response_promise<mesh::handed_in> hand_in(mesh::hand_in& x) {
+    if (is_own(x.worker))
+      for (auto& outcome : x.outcomes)
+        held_.erase(outcome.token);
+    return passes_own<mesh::hand_in, mesh::handed_in>(behind_.jobs)(x);
+  }
+
+  /// The librarian fences it by its token, which others may have heard of.
+  caf::typed_response_promise<mesh::done> take_batch(mesh::scan_batch& x) {
+    if (held_.contains(x.token))
+      return ask<mesh::done>(behind_.librarian, std::move(x));
+    spdlog::warn("door: '{}' sends what a scan has found as job {}, which is not its own: refused", peer().name,
+                 x.token.str());
+    return refuse<mesh::done>({errc::stale_lease, "job " + x.token.job.str() + " is not an attempt of a worker of '"
+                                                    + peer().name
+                                                    + "', or not any more: what its scan found is "
+                                                      "dropped"});
   }
 
   void listen(const mesh::library_listener& who) {
@@ -132,6 +164,8 @@ private:
   /// Who said hello, and who was welcomed after that: one and the same.
   worker_id claimed_;
   worker_id joined_;
+  /// Its attempts, as the dispatcher has said.
+  std::set<lease_token> held_;
   std::set<mesh::library_listener> listeners_;
 };
 

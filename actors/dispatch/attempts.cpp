@@ -43,8 +43,11 @@ bool job_queue::progress(worker_id worker, const progress_report& report) {
   e->row.progress = std::move(p);
   if (new_stage)
     q.outbox.touch(*e, true);
-  if (auto* parent = q.delegating_parent(*e))
+  if (auto* parent = q.delegating_parent(*e)) {
+    if (!known)
+      q.splits[parent->row.id].pace.begin(q.clk.mono());
     q.update_joint_progress(*parent, e, known ? by : 0);
+  }
   return true;
 }
 
@@ -112,7 +115,7 @@ void job_queue::tick() {
                    error{errc::worker_lost, "worker " + e->row.worker_name + " did not renew its lease"}, nullptr);
   }
   while (!q.delays.empty() && q.delays.begin()->first <= now)
-    q.queue(*q.delays.begin()->second);
+    q.queue(*q.find(q.delays.begin()->second));
   while (auto* w = q.silence.front()) {
     if (w->last_seen + q.config.lease > now)
       break;

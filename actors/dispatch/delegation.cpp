@@ -123,7 +123,7 @@ const std::vector<double>& job_queue::impl::lanes_for(const entry& e) {
 std::vector<double> job_queue::impl::count_lanes(const kind_state& part, const queue_state* queue) const {
   std::map<std::string_view, const node_record*> lanes;
   for (auto& [_, w] : workers)
-    if (w.assignable() && w.node->open && std::binary_search(w.kinds.begin(), w.kinds.end(), part.name)
+    if (w.assignable() && std::binary_search(w.kinds.begin(), w.kinds.end(), part.name)
         && std::any_of(w.slots.begin(), w.slots.end(), [&](auto& s) { return s.queue == queue && s.slots > 0; }))
       lanes.emplace(w.node_name, w.node);
   std::vector<double> out;
@@ -235,8 +235,9 @@ void job_queue::impl::recover_split(entry& parent) {
   mark_copies(children);
   // Rows are not written for progress alone: the parts know more than the parent's.
   update_joint_progress(parent);
+  // How fast they are is counted from when the first one is heard of: their workers are on their way back.
   if (std::any_of(children.begin(), children.end(), [](auto* x) { return x->row.state == job_state::running; }))
-    part_changed(parent);
+    look_later(parent);
 }
 
 void job_queue::impl::forget_split(const entry& parent) {

@@ -5,6 +5,7 @@
 #include "actors/dispatch/journal.hpp"
 #include "actors/dispatch/node_news.hpp"
 #include "actors/dispatch/output_check.hpp"
+#include "actors/dispatch/worker_names.hpp"
 #include "protocol/mesh/registry.hpp"
 
 #include <atomic>
@@ -133,6 +134,7 @@ struct dispatcher_state {
   bool purging = false;
   /// By job, in order of arrival: of each only one read is under way, so that what is decided on it is decided once.
   std::unordered_map<job_id, std::vector<archived_action>> archived_actions;
+  worker_names names;
   std::unordered_map<worker_id, mesh::worker_link> links;
   std::unordered_map<caf::actor_addr, worker_id> link_owners;
 };

@@ -73,6 +73,21 @@ caf::result<mesh::job_with_children> on_get(dispatcher_ptr self, const mesh::get
   return reply;
 }
 
+caf::result<job_page> on_list(dispatcher_ptr self, const job_query& x) {
+  auto reply = self->make_response_promise<job_page>();
+  self->request(self->state.peers.history, caf::infinite, x)
+    .then(
+      [=](job_page& page) mutable {
+        auto& st = self->state;
+        for (auto& listed : page.jobs)
+          if (auto* found = st.queue ? st.queue->find(listed.id) : nullptr; found && found->state == listed.state)
+            listed.progress = found->progress;
+        reply.deliver(std::move(page));
+      },
+      [=](caf::error& e) mutable { reply.deliver(std::move(e)); });
+  return reply;
+}
+
 caf::result<mesh::job_explanation> on_explain(dispatcher_ptr self, const mesh::explain_job& x) {
   auto& st = self->state;
   if (!st.queue)

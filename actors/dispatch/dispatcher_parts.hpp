@@ -53,6 +53,8 @@ error job_moved(job_id id);
 /// it.
 void read_history(dispatcher_ptr self, std::vector<job_id> ids, std::function<void(result<std::vector<job>>)> then);
 caf::result<mesh::job_with_children> on_get(dispatcher_ptr self, const mesh::get_job& x);
+/// Lists are the reader's work; how far a job is, is in memory only.
+caf::result<job_page> on_list(dispatcher_ptr self, const job_query& x);
 caf::result<mesh::job_explanation> on_explain(dispatcher_ptr self, const mesh::explain_job& x);
 
 /// Removes what has ended longer ago than the history goes back, and comes again after the interval.

@@ -55,12 +55,15 @@ void publish(dispatcher_ptr self, const job& item, attempt_outcome& outcome) {
   append(st.catalogue, std::move(made->catalogue));
 }
 
-/// Of a worker that is here. Ids are made at random, but who has heard of one must not get what its worker holds.
-std::string node_of(const dispatcher_state& st, worker_id id) {
-  if (st.links.contains(id))
-    for (auto& one : st.queue->workers())
-      if (one.id == id)
-        return one.node_name;
+/// Ids are made at random, but who has heard of one must not get what its worker holds, or held and comes back with.
+result<void> check_name(dispatcher_state& st, const worker_hello& hello) {
+  auto theirs = st.queue->node_of(hello.id);
+  if (theirs.empty())
+    theirs = st.names.of(hello.id);
+  if (!theirs.empty() && theirs != hello.node_name)
+    return {errc::conflict, "worker " + hello.id.str() + " is one of node " + theirs + ", not of " + hello.node_name
+                              + "; start it anew"};
+  st.names.note(hello.id, hello.node_name);
   return {};
 }
 
@@ -77,9 +80,10 @@ caf::result<worker_welcome> on_hello(dispatcher_ptr self, const worker_hello& he
     return mesh::to_caf({errc::protocol, "worker " + hello.node_name + " said hello without a handle to answer to"});
   if (!st.queue)
     return mesh::to_caf(not_now(self->state));
-  if (auto theirs = node_of(st, hello.id); !theirs.empty() && theirs != hello.node_name)
-    return mesh::to_caf({errc::conflict, "worker " + hello.id.str() + " is one of node " + theirs + ", not of "
-                                           + hello.node_name + "; start it anew"});
+  if (auto good = check_name(st, hello); !good) {
+    spdlog::warn("dispatcher: {}: refused", good.error().message);
+    return mesh::to_caf(good.error());
+  }
   if (auto old = st.links.find(hello.id); old != st.links.end())
     st.link_owners.erase(old->second.address());
   st.links[hello.id] = link;

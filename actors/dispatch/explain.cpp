@@ -22,19 +22,24 @@ std::string duration(milliseconds t) {
   return std::to_string(s / 3600) + " h";
 }
 
-/// Which of the worker's problems may be why it does not offer the capability: those of its sort ("library "films" …"
-/// for "library:<id>"), and only those that name it where there are some.
+/// Thousandths of a core as people count them: "2", "0.25".
+std::string cores_text(uint32_t thousandths) {
+  auto rest = std::to_string(1'000 + thousandths % 1'000).substr(1);
+  rest.erase(rest.find_last_not_of('0') + 1);
+  return std::to_string(thousandths / 1'000) + (rest.empty() ? "" : "." + rest);
+}
+
+/// Those of the worker's problems that are about what it does not offer, in whose words they begin: "library 01k… " for
+/// the capability "library:01k…".
 std::vector<std::string_view> problems_with(const worker_record& w, std::string_view capability) {
-  auto colon = std::min(capability.find(':'), capability.size());
-  auto name = capability.substr(std::min(colon + 1, capability.size()));
-  std::vector<std::string_view> of_sort, named;
+  std::string words{capability.substr(0, capability.find_last_not_of(':') + 1)};
+  std::ranges::replace(words, ':', ' ');
+  words += ' ';
+  std::vector<std::string_view> out;
   for (std::string_view text : w.problems)
-    if (text.starts_with(capability.substr(0, colon)) && text.substr(colon).starts_with(' ')) {
-      of_sort.push_back(text);
-      if (text.find(name) != std::string_view::npos)
-        named.push_back(text);
-    }
-  return named.empty() ? of_sort : named;
+    if (text.starts_with(words))
+      out.push_back(text);
+  return out;
 }
 
 class explainer {
@@ -177,12 +182,13 @@ private:
         continue;
       }
       ++x.capable;
-      if (w.suspect)
+      if (w.suspect) {
         ++x.silent;
-      else if (!w.node->open)
-        x.closed.push_back(w.node);
-      else
+      } else if (w.node->open) {
         look_at(w, x);
+      } else if (std::ranges::find(x.closed, w.node) == x.closed.end()) {
+        x.closed.push_back(w.node);
+      }
     }
     return x;
   }
@@ -288,19 +294,20 @@ private:
     }
   }
 
-  /// "2000 of 4000 thousandths of a core" for each that lacks.
+  /// "2 cores, of which 0 of 3 are free" for each that lacks.
   void tokens(const worker_record& w) {
     std::string text;
-    auto add = [&](uint32_t cost, uint32_t of, uint32_t used, const char* unit) {
+    auto add = [&](uint32_t cost, uint32_t of, uint32_t used, const char* unit, auto number) {
       if (of == 0 || cost == 0 || uint64_t{used} + cost <= of)
         return;
-      text += (text.empty() ? "" : "; ") + std::to_string(cost) + " " + unit + ", of which "
-              + std::to_string(used < of ? of - used : 0) + " of " + std::to_string(of) + " are free";
+      text += (text.empty() ? "" : "; ") + number(cost) + " " + unit + ", of which " + number(used < of ? of - used : 0)
+              + " of " + number(of) + " are free";
     };
+    auto whole = [](uint32_t x) { return std::to_string(x); };
     auto& c = e_.row.spec.cost;
-    add(c.cores, w.tokens.cores, w.in_use.cores, "thousandths of a core");
-    add(c.memory_mib, w.tokens.memory_mib, w.in_use.memory_mib, "MiB of memory");
-    add(c.gpu_sessions, w.tokens.gpu_sessions, w.in_use.gpu_sessions, "GPU sessions");
+    add(c.cores, w.tokens.cores, w.in_use.cores, "cores", cores_text);
+    add(c.memory_mib, w.tokens.memory_mib, w.in_use.memory_mib, "MiB of memory", whole);
+    add(c.gpu_sessions, w.tokens.gpu_sessions, w.in_use.gpu_sessions, "GPU sessions", whole);
     say("no worker with a free slot has room for it; on " + w.node_name + " it needs " + text);
     if (e_.needs->reserved)
       say("worker " + e_.needs->reserved->node_name + " gets no other work until there is room for it");

@@ -162,6 +162,8 @@ public:
   /// Name of a known queue or "kind:<known kind>", else errc::not_found.
   result<void> change_queue(const queue_settings& settings);
   result<queue_settings> settings_of(const std::string& name) const;
+  /// The node of a worker that is here, or is away and holds leases; empty for any other.
+  std::string node_of(worker_id worker) const;
   /// Connected ones, without housekeepers: those are a part of their coordinator.
   std::vector<worker_info> workers() const;
   /// Rules of a node, also of one that is away, from now on. errc::validation for what they can't be. What runs on it

@@ -36,7 +36,7 @@ entry* job_queue::impl::held_by(worker_id worker, const lease_token& token) noex
   auto* e = find(token.job);
   if (!e || !e->holder)
     return nullptr;
-  bool holds = e->holder->id == worker && e->row.token() == token;
+  bool holds = e->holder->id == worker && e->row.worker_name == e->holder->node_name && e->row.token() == token;
   return holds || config.unfenced ? e : nullptr;
 }
 
@@ -52,8 +52,10 @@ limit_group* job_queue::impl::group(const std::string& name) {
 
 queue_state& job_queue::impl::queue_of(const std::string& name) {
   auto [i, fresh] = queues.try_emplace(name);
-  if (fresh)
+  if (fresh) {
     i->second.name = i->second.settings.name = name;
+    i->second.index = static_cast<uint32_t>(queues.size() - 1);
+  }
   return i->second;
 }
 

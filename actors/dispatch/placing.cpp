@@ -18,8 +18,8 @@ double share_of(const resources& cost) noexcept {
 }
 
 /// Gives an element of a set of (turn, T*) another turn. Often it is the only one, and stays where it is.
-template <class T>
-void rekey(std::set<std::pair<turn, T*>>& set, const turn& from, T* element, const turn& to) {
+template <class T, class Less>
+void rekey(std::set<std::pair<turn, T*>, Less>& set, const turn& from, T* element, const turn& to) {
   if (set.size() == 1) {
     const_cast<turn&>(set.begin()->first) = to;
     return;
@@ -192,7 +192,9 @@ bool ready_index::waits_for_preferred(requirement& r, uint32_t best_free) {
   auto& first = *head(r).line.front();
   if (best_free >= best || to_ms(first.row.created) <= r.held_enough)
     return false;
-  auto worth = expected(first) / 10;
+  // Where nothing is known of how long it takes, no node is kept idle on a guess.
+  bool guessed = first.row.spec.work > 0 && speeds.median(first.kind->index) <= 0;
+  auto worth = guessed ? milliseconds{0} : expected(first) / 10;
   r.least_rank = best;
   r.hold_until = clk_.mono() + std::clamp(worth, rules_.least_locality_wait, rules_.longest_locality_wait);
   held_.insert({r.hold_until, &r});

@@ -86,7 +86,7 @@ struct job_queue::impl {
   dispatch::outbox outbox;
   /// All leases last equally long, so the order of renewal is the order of their ends.
   intrusive_list<entry, &entry::lease_hook> leases;
-  std::set<std::pair<mono_time, entry*>> delays;
+  std::set<std::pair<mono_time, job_id>> delays;
   /// Workers by when they were last heard; those that are suspect are not in it unless they hold nothing.
   intrusive_list<worker_record, &worker_record::silence_hook> silence;
   ended_jobs recently_archived;

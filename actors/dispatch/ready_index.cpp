@@ -45,6 +45,7 @@ void ready_index::bind(entry& e) {
     learn(std::get<1>(key));
     learn(std::get<2>(key));
     auto r = std::make_unique<requirement>();
+    r->number = ++numbers_;
     r->wants = wants;
     r->needs = std::get<1>(key);
     r->prefers = std::get<2>(key);
@@ -284,6 +285,7 @@ lane& ready_index::lane_of(profile& p, const demand& d) {
   if (all == active_.end())
     all = active_.insert(active_.end(), active_lanes{d.queue, {}});
   auto l = std::make_unique<lane>();
+  l->number = ++numbers_;
   l->wants = d;
   l->group = &p;
   l->all = &*all;
@@ -401,7 +403,7 @@ uint64_t ready_index::jobs_of_others_before(const entry& e, uint64_t most) const
 const entry* ready_index::oldest(const limit_group& group) const {
   const entry* found = nullptr;
   auto older = [&](const entry* e) {
-    if (!found || e->row.created < found->row.created)
+    if (!found || std::pair{e->row.created, e->row.id} < std::pair{found->row.created, found->row.id})
       found = e;
   };
   auto of_group = [&](const requirement& r) {

@@ -20,6 +20,7 @@
 #include <list>
 #include <memory>
 #include <optional>
+#include <tuple>
 
 namespace troupe::dispatch {
 
@@ -32,6 +33,18 @@ struct turn {
 
   auto operator<=>(const turn&) const = default;
 };
+
+/// (when, what) of things that have numbers. What is due at the same moment goes in the order in which it was made: by
+/// their addresses two runs of the same would differ.
+struct in_order {
+  template <class When, class T>
+  bool operator()(const std::pair<When, T*>& a, const std::pair<When, T*>& b) const noexcept {
+    return a.first != b.first ? a.first < b.first : a.second->number < b.second->number;
+  }
+};
+
+template <class When, class T>
+using ordered = std::set<std::pair<When, T*>, in_order>;
 
 /// The queued jobs of one owner and priority that require the same.
 struct flow {
@@ -57,7 +70,10 @@ struct demand {
   kind_state* kind = nullptr;
   resources cost;
 
-  auto operator<=>(const demand&) const = default;
+  bool operator==(const demand&) const = default;
+  auto operator<=>(const demand& x) const noexcept {
+    return std::tie(queue->index, kind->index, cost) <=> std::tie(x.queue->index, x.kind->index, x.cost);
+  }
 };
 
 /// A lane of a requirement.
@@ -69,6 +85,8 @@ struct way {
 
 /// The queued jobs that require the same.
 struct requirement {
+  /// Among all that were made.
+  uint64_t number = 0;
   demand wants;
   /// Sorted, each once.
   std::vector<std::string> needs;
@@ -76,6 +94,7 @@ struct requirement {
   /// Its jobs go on with what they have handed on.
   bool goes_on = false;
   std::map<std::pair<uint8_t, account*>, flow> flows;
+  /// No two have the same turn.
   std::set<std::pair<turn, flow*>> order;
   /// Those whose workers may run it.
   std::vector<way> ways;
@@ -116,10 +135,12 @@ struct free_worker {
 
 struct active_lanes {
   queue_state* queue = nullptr;
-  std::set<std::pair<turn, lane*>> lanes;
+  ordered<turn, lane> lanes;
 };
 
 struct lane {
+  /// Among all that were made.
+  uint64_t number = 0;
   demand wants;
   profile* group = nullptr;
   active_lanes* all = nullptr;
@@ -129,7 +150,7 @@ struct lane {
   size_t users = 0;
   std::set<free_worker> free;
   /// One entry for each requirement in `posted`.
-  std::set<std::pair<turn, requirement*>> heads;
+  ordered<turn, requirement> heads;
   std::unordered_map<requirement*, turn> posted;
   bool active = false;
   turn active_as;
@@ -263,10 +284,12 @@ private:
   std::vector<requirement*> thirsty_;
   /// Retries that wait for another node, by the end of their wait.
   std::set<std::tuple<mono_time, job_id, entry*>> aside_;
-  std::set<std::pair<mono_time, requirement*>> held_;
-  std::set<std::pair<mono_time, requirement*>> overtaken_;
+  ordered<mono_time, requirement> held_;
+  ordered<mono_time, requirement> overtaken_;
   size_t sweep_at_ = 1024;
   uint64_t offers_ = 0;
+  /// Requirements and lanes that were made.
+  uint64_t numbers_ = 0;
 };
 
 } // namespace troupe::dispatch

@@ -92,6 +92,8 @@ struct kind_state : limit_group {
 
 struct queue_state : limit_group {
   std::string name;
+  /// Among all queues.
+  uint32_t index = 0;
 };
 
 /// A waiting job as the job that it waits for sees it. Entries whose job left `waiting` meanwhile are skipped.

@@ -65,7 +65,7 @@ void job_queue::impl::restore_states(std::vector<entry*>& all) {
       break;
     case job_state::delayed:
       e->due = clk.mono() + remaining_delay(e->row, clk.wall());
-      delays.insert({e->due, e});
+      delays.insert({e->due, e->row.id});
       break;
     case job_state::queued:
       ready.add(*e);

@@ -84,7 +84,7 @@ const worker_record* job_queue::impl::idle_worker_for(const entry& part,
     if (w.node == part.holder->node || taken.contains(&w) || !ready_index::able(w, part) || s->used >= s->slots
         || !w.has_tokens(part.row.spec.cost) || (w.reserved_for && w.reserved_for->wants != part.needs->wants))
       continue;
-    if (!best || speed(w) > speed(*best))
+    if (!best || speed(w) > speed(*best) || (speed(w) == speed(*best) && w.id < best->id))
       best = &w;
   }
   return best;

@@ -157,13 +157,16 @@ void submission_call::check_cycles() {
 }
 
 result<void> submission_call::check_room() const {
-  std::unordered_map<const limit_group*, uint64_t> wanted;
+  // By name: of several that are full always the same one is told.
+  std::map<std::string_view, uint64_t> of_queue, of_kind;
   for (auto& [_, i] : fresh_) {
-    ++wanted[&q_.queues.find(specs_[i].queue)->second];
-    ++wanted[&q_.kinds.find(specs_[i].kind)->second];
+    ++of_queue[specs_[i].queue];
+    ++of_kind[specs_[i].kind];
   }
-  for (auto& [g, n] : wanted)
-    TROUPE_TRY(job_queue::impl::check_room(*g, n));
+  for (auto& [name, n] : of_queue)
+    TROUPE_TRY(job_queue::impl::check_room(q_.queues.find(name)->second, n));
+  for (auto& [name, n] : of_kind)
+    TROUPE_TRY(job_queue::impl::check_room(q_.kinds.find(name)->second, n));
   return {};
 }
 

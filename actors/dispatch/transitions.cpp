@@ -64,7 +64,7 @@ void job_queue::impl::leave_state(entry& e) {
     stop_waiting(e);
     break;
   case job_state::delayed:
-    delays.erase({e.due, &e});
+    delays.erase({e.due, e.row.id});
     e.row.run_at = {};
     break;
   case job_state::queued:
@@ -99,7 +99,7 @@ void job_queue::impl::delay(entry& e, milliseconds wait) {
   e.due = clk.mono() + wait;
   e.row.run_at = clk.wall() + wait;
   set_state(e, job_state::delayed);
-  delays.insert({e.due, &e});
+  delays.insert({e.due, e.row.id});
 }
 
 void job_queue::impl::make_pending(entry& e) {
@@ -115,7 +115,7 @@ void job_queue::impl::make_pending(entry& e) {
     left = remaining_delay(e.row, clk.wall());
     e.due = clk.mono() + left;
     set_state(e, job_state::delayed);
-    delays.insert({e.due, &e});
+    delays.insert({e.due, e.row.id});
     return;
   }
   set_state(e, job_state::queued);

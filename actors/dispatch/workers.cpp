@@ -195,6 +195,11 @@ void job_queue::unreachable(worker_id worker) {
   q.spare_the_last();
 }
 
+std::string job_queue::node_of(worker_id worker) const {
+  auto i = impl_->workers.find(worker);
+  return i == impl_->workers.end() ? std::string{} : i->second.node_name;
+}
+
 std::vector<worker_info> job_queue::workers() const {
   auto now = impl_->clk.mono();
   std::vector<worker_info> out;

@@ -315,25 +315,39 @@ void mesh_backend::find_scan(scan_id id, ports::completion<scan> done) {
 // -- files and uploads ------------------------------------------------------------------------------------------------
 
 void mesh_backend::find_file(ports::wanted_file what, ports::completion<ports::located_file> done) {
-  auto found = config_.files->find(what);
-  if (found)
-    done(ports::located_file{*std::move(found)});
-  else if (config_.far && found.error().code == errc::unavailable)
-    find_far_file(std::move(what), std::move(done));
-  else
-    done(for_outside(std::move(found).error()));
+  once<ports::located_file> answer{std::move(done)};
+  // A look that hangs may outlive this object: the way back is the actor, if it is still there.
+  auto elsewhere = [this, what, answer, has_far = config_.far != nullptr, to = address_.address()](error why) {
+    auto actor = caf::actor_cast<caf::actor>(to);
+    if (!has_far || why.code != errc::unavailable || !actor)
+      return answer(for_outside(std::move(why)));
+    auto ask = [this, what, answer](act_self) { find_far_file(what, answer); };
+    caf::anon_send(actor, posted{std::make_shared<std::function<void(act_self)>>(std::move(ask))});
+  };
+  auto look = [files = config_.files, what, answer, elsewhere] {
+    auto found = files->find(what);
+    if (found)
+      answer(std::move(found));
+    else
+      elsewhere(std::move(found).error());
+  };
+  if (!config_.disks)
+    return look();
+  auto begun = config_.disks->begin(what.library ? "library:" + what.library.str() : std::string{"data"}, look);
+  if (!begun)
+    elsewhere(begun.error());
 }
 
 void mesh_backend::find_far_file(ports::wanted_file what, ports::completion<ports::located_file> done) {
   mesh::read_file message{config_.certified_name, what.library, what.path};
   auto answered = [this, what, done = std::move(done)](result<far_grant> x) {
     if (x)
-      return done(ports::located_file{{}, config_.far->open(what.library, what.path, what.version, *x)});
+      return done(ports::located_file{{}, {}, config_.far->open(what.library, what.path, what.version, *x)});
     // What of it is kept here can be sent without anybody's help.
     auto last =
       is_away(x.error()) || x.error().code == errc::timeout ? config_.far->last(what.library, what.path) : nullptr;
     if (last)
-      return done(ports::located_file{{}, std::move(last)});
+      return done(ports::located_file{{}, {}, std::move(last)});
     done(std::move(x).error());
   };
   ask_coordinator<mesh::file_grant>(peers_.file_desk, std::move(message), ports::completion<far_grant>{answered},

@@ -8,6 +8,7 @@
 #include "actors/media/executor_pool.hpp"
 #include "protocol/mesh/local.hpp"
 #include "protocol/ports/backend.hpp"
+#include "protocol/ports/root_threads.hpp"
 
 #include <atomic>
 #include <functional>
@@ -52,6 +53,8 @@ struct gateway_config {
   const clock* time = nullptr;
   /// What this node's file server has moved, without a message. May be empty.
   std::function<std::optional<ports::file_traffic>()> traffic{};
+  /// What looks for near ones, which a mount that hangs may keep; nullptr: in place.
+  std::shared_ptr<ports::root_threads> disks{};
   /// Files that are not near; nullptr: there are none.
   std::shared_ptr<far_reader> far{};
   /// This node's, for the addresses of those; empty without certificates.

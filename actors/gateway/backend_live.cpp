@@ -153,6 +153,14 @@ void mesh_backend::joined(const mesh::gateway_welcome& welcome) {
   }
   forget_catalogue();
   refollow();
+  if (!welcome.handles.node)
+    return;
+  auto told = [files = config_.files](result<mesh::node_status> x) {
+    if (x)
+      files->coordinators_gateway(x->node_name, x->api_url);
+  };
+  ask<mesh::node_status>(welcome.handles.node, mesh::get_status{}, ports::completion<mesh::node_status>{told},
+                         [](mesh::node_status& x) { return std::move(x); });
 }
 
 // -- what was missed --------------------------------------------------------------------------------------------------

@@ -67,7 +67,7 @@ result<std::shared_ptr<work::remote_sources>> far_pieces::sources() {
   return sources_;
 }
 
-result<std::string> far_pieces::address(known_file& file, std::string& used, bool begun) const {
+result<work::file_address> far_pieces::address(known_file& file, std::string& used, bool begun) const {
   const bool away = config_.away();
   auto known = file.address(used, config_.time->mono());
   // No code that passes: who waits for its first byte is told now, not when it was waited for in vain.
@@ -83,7 +83,7 @@ result<std::string> far_pieces::address(known_file& file, std::string& used, boo
     file.granted(*fresh, config_.time->mono() + config_.address_fresh);
   }
   used = known;
-  return known;
+  return work::file_address{known};
 }
 
 result<std::unique_ptr<work::remote_source>> far_pieces::open(const std::shared_ptr<known_file>& file, uint64_t piece,

@@ -67,7 +67,7 @@ public:
 
 private:
   result<std::shared_ptr<work::remote_sources>> sources();
-  result<std::string> address(known_file& file, std::string& used, bool begun) const;
+  result<work::file_address> address(known_file& file, std::string& used, bool begun) const;
 
   const far_reader_config config_;
   std::mutex mutex_;

@@ -22,9 +22,15 @@ public:
   /// What the coordinator says of its data folder. Returns a sentence for the log when it is not mounted here. Blocks.
   result<void> coordinator_is(std::string data_folder, std::string data_id);
 
-  /// Its path on this node. errc::unavailable: it is on another one. Blocks.
-  result<std::string> find(const ports::wanted_file& what) const;
-  /// Where uploads are written on this node, or errc::unavailable. Blocks.
+  /// Of the gateway on the coordinator's own node, "http://HOST:PORT", which takes uploads in any case; empty: it has
+  /// none.
+  void coordinators_gateway(const std::string& node, const std::string& url);
+
+  /// Opens it, if it is on this node; of a library nothing but what is below its root. errc::unavailable: it is on
+  /// another one; errc::not_found, and what else opening it says. Blocks, for ever where a mount hangs: it touches
+  /// nothing but what it shares.
+  result<ports::located_file> find(const ports::wanted_file& what) const;
+  /// Where uploads are written on this node, or errc::unavailable with who takes them instead. Blocks.
   result<std::string> uploads() const;
   /// The same folder as the coordinator sees it: in the jobs that are made of them.
   std::string coordinators_uploads() const;
@@ -38,6 +44,9 @@ private:
   facts present() const;
   /// The data folder on this node.
   result<std::string> data() const;
+  result<ports::located_file> find_in_data(const std::string& path) const;
+  /// Why a library's file can't be opened: no other node is asked for it.
+  bool is_final(const error& why, const std::string& root, const ports::wanted_file& what, bool in_data) const;
 
   const std::shared_ptr<ports::files> files_;
   /// The coordinator is in this process.
@@ -45,6 +54,8 @@ private:
   std::string mounted_at_;
   mutable std::mutex mutex_;
   facts facts_;
+  /// Who takes uploads, for people.
+  std::string elsewhere_ = "a gateway that has it";
 };
 
 } // namespace troupe::gateway

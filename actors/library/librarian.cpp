@@ -2,6 +2,7 @@
 
 #include "actors/library/blocking.hpp"
 #include "actors/library/librarian_parts.hpp"
+#include "actors/library/real_roots.hpp"
 #include "protocol/model/json.hpp"
 
 #include <spdlog/spdlog.h>
@@ -90,7 +91,52 @@ void keep_elsewhere(librarian_ptr self, const library& what, const error& proble
   });
 }
 
-/// Checks name and root, then the folder itself (blocking), then writes the row.
+/// What its folder is looked at for.
+root_question question_of(const librarian_state& st, const library& what) {
+  root_question out;
+  out.root = what.root;
+  out.data_folder = st.config.data_folder;
+  out.private_places = st.config.private_places;
+  out.limit = st.config.look_limit;
+  for (auto* known : {&st.libraries, &st.pending})
+    for (auto& [id, other] : *known)
+      if (id != what.id)
+        out.others.push_back(other);
+  return out;
+}
+
+/// Looks at the folder (blocking), and writes the row when it is a good one.
+void look_and_write(librarian_ptr self, const library& what, bool is_new, caf::typed_response_promise<library> reply) {
+  auto& st = self->state;
+  auto old = st.libraries.find(what.id);
+  const bool moved = is_new || old == st.libraries.end() || old->second.root != what.root;
+  // The folder is there, but can't be had.
+  auto taken = std::make_shared<error>(errc::none, std::string{});
+  run_blocking(
+    self, st.config.detached,
+    [files = st.config.files, question = question_of(st, what), moved, taken]() -> error {
+      auto facts = look_at_root(files, question);
+      if (!facts)
+        return facts.error();
+      if (auto good = moved ? check_real_root(files, question, *facts) : result<void>{}; !good)
+        *taken = good.error();
+      return {errc::none, {}};
+    },
+    [self, reply, what, is_new, taken](const error& problem) mutable {
+      if (taken->code != errc::none) {
+        self->state.pending.erase(what.id);
+        reply.deliver(mesh::to_caf(*taken));
+      } else if (problem.code == errc::none) {
+        write_library(self, what, reply);
+      } else if (is_new) {
+        add_elsewhere(self, what, problem, reply);
+      } else {
+        keep_elsewhere(self, what, problem, reply);
+      }
+    });
+}
+
+/// Checks name and root, then the folder itself, then writes the row.
 caf::result<library> put_library(librarian_ptr self, library what, bool is_new) {
   auto& st = self->state;
   if (!st.loaded)
@@ -128,26 +174,7 @@ caf::result<library> put_library(librarian_ptr self, library what, bool is_new) 
     return mesh::to_caf({errc::conflict, "library \"" + what.name + "\" is being changed; try again in a moment"});
   st.pending[what.id] = what;
   auto reply = self->make_response_promise<library>();
-  auto files = st.config.files;
-  run_blocking(
-    self, self->state.config.detached,
-    [files, path = what.root]() -> error {
-      auto names = files->list(path);
-      if (!names)
-        return names.error();
-      auto space = files->space(path);
-      return space ? error{errc::none, {}}
-                   : error{errc::validation, path
-                                               + ": not a folder that this node can read; check the path and its "
-                                                 "rights"};
-    },
-    [self, reply, what, is_new](const error& problem) mutable {
-      if (problem.code == errc::none)
-        return write_library(self, what, reply);
-      if (is_new)
-        return add_elsewhere(self, what, problem, reply);
-      keep_elsewhere(self, what, problem, reply);
-    });
+  look_and_write(self, what, is_new, reply);
   return reply;
 }
 

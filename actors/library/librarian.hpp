@@ -30,6 +30,8 @@ struct librarian_config {
   };
   /// So long does a library that this node does not see wait for a worker that has it, before it is refused.
   milliseconds elsewhere_limit{6'000};
+  /// A folder that has not answered for so long is one that this node does not see.
+  milliseconds look_limit{5'000};
   /// While videos change, "library_update" goes out at most this often a category.
   milliseconds update_interval{250};
   /// So long does a batch of a scan wait for room in the queue; then its scanner is told to come back.
@@ -118,8 +120,10 @@ struct librarian_state {
 librarian_self::behavior_type librarian(librarian_self::stateful_pointer<librarian_state> self, librarian_config config,
                                         librarian_peers peers);
 
+/// Is `inner` this folder, or below it? Of absolute paths as check_root answers them.
+bool is_within(std::string_view inner, std::string_view outer);
 /// Why this folder can't be a library's root, if so: not absolute, inside another root or the data folder, or around
-/// one. Does not touch the disk.
+/// one. Does not touch the disk: real_roots.hpp does.
 result<std::string> check_root(std::string root, library_id own, const std::string& data_folder,
                                const std::unordered_map<library_id, library>& others);
 /// That no file in such a root is one that a library must not show: the system's own folders, and these absolute paths.

@@ -2,6 +2,7 @@
 
 #include "actors/library/blocking.hpp"
 #include "actors/library/librarian_parts.hpp"
+#include "actors/media/in_time.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -38,10 +39,10 @@ void ask_nodes(librarian_ptr self, std::function<void(const std::vector<node_det
           });
 }
 
-/// What is wrong on each worker, as library_proof says it: it begins with the library's name.
+/// What is wrong on each worker, as library_proof says it: it begins with the library's id.
 error nobody_has(const library& what, const error& problem, const std::vector<node_details>& nodes) {
   error out{errc::validation, problem.message + ". No worker has the folder either"};
-  const auto mark = "library \"" + what.name + "\" (";
+  const auto mark = "library " + what.id.str() + " ";
   size_t told = 0;
   for (auto& x : nodes)
     for (auto& said : x.problems)
@@ -125,11 +126,11 @@ void ask_elsewhere(librarian_ptr self, const library& what, std::function<void(b
   ask_nodes(self, [self, what, then](const std::vector<node_details>& nodes) {
     if (!is_offered(nodes, what.id))
       return then(false);
-    auto files = self->state.config.files;
     run_blocking(
       self, self->state.config.detached,
-      [files, root = what.root]() -> error {
-        auto folder = files->look_at_folder(root);
+      [files = self->state.config.files, limit = self->state.config.look_limit, root = what.root]() -> error {
+        auto folder = work::in_time<ports::folder_facts>(limit, [files, root] { return files->look_at_folder(root); },
+                                                         {errc::unavailable, root + " does not answer"});
         return folder ? error{errc::none, {}} : folder.error();
       },
       [then](const error& problem) { then(problem.code == errc::not_found); });

@@ -2,6 +2,8 @@
 #include "actors/library/payloads.hpp"
 #include "actors/library/publication.hpp"
 
+#include <spdlog/spdlog.h>
+
 namespace troupe::catalogue {
 
 namespace {
@@ -153,35 +155,70 @@ void submit_held(librarian_ptr self) {
       });
 }
 
+namespace {
+
+/// Where it belongs. That the attempt is the one that runs says the fence; that it is who sends it, the facade.
+result<const library*> home_of(const librarian_state& st, const mesh::scan_batch& x) {
+  auto i = st.scans.find(x.scan);
+  if (i == st.scans.end() || x.token.job != i->second.job)
+    return {errc::conflict, "scan " + x.scan.str() + " has ended, or its library was removed"};
+  auto& own = i->second.item.library;
+  if (x.library != own) {
+    spdlog::warn("librarian: job {} scans library {}, but sent files of {}: refused", x.token.job.str(), own.str(),
+                 x.library.str());
+    return {errc::forbidden, "scan " + x.scan.str() + " is of library " + own.str() + ", not of " + x.library.str()
+                               + ": what it found is dropped"};
+  }
+  auto home = st.libraries.find(own);
+  if (home == st.libraries.end())
+    return {errc::conflict, "scan " + x.scan.str() + " has ended, or its library was removed"};
+  return &home->second;
+}
+
+/// The videos that it knows of, as it says.
+ports::claimed_videos claimed_by(const mesh::scan_batch& x) {
+  ports::claimed_videos out{x.library, x.missing};
+  for (auto& f : x.changed)
+    if (f.id)
+      out.ids.push_back(f.id);
+  return out;
+}
+
+} // namespace
+
 caf::result<mesh::done> take_scan_batch(librarian_ptr self, mesh::scan_batch x) {
   auto& st = self->state;
   if (!st.loaded)
     return mesh::to_caf(loading_error);
-  auto i = st.scans.find(x.scan);
-  auto home = st.libraries.find(x.library);
-  if (i == st.scans.end() || home == st.libraries.end() || x.token.job != i->second.job)
-    return mesh::to_caf({errc::conflict, "scan " + x.scan.str() + " has ended, or its library was removed"});
+  auto found_home = home_of(st, x);
+  if (!found_home)
+    return mesh::to_caf(found_home.error());
+  auto& home = **found_home;
+  auto& active = st.scans.at(x.scan);
   ports::unit_of_work unit;
   unit.fence = x.token;
+  unit.claimed = claimed_by(x);
   held_submission held;
   held.scan = x.scan;
   for (auto& f : x.changed) {
-    auto v = video_of_found(home->second, f, now());
-    held.jobs.specs.push_back(ingest_spec(home->second, v, i->second.job));
+    auto v = video_of_found(home, f, now());
+    held.jobs.specs.push_back(ingest_spec(home, v, active.job));
     unit.catalogue.found.push_back(std::move(v));
   }
   for (auto id : x.missing)
     unit.catalogue.states.push_back({id, video_state::missing, now()});
   // Memory takes it only when the fence held: a scanner whose lease is lost changes nothing that anybody sees.
-  auto row = i->second.item;
+  auto row = active.item;
   take_counters(row, x);
   unit.catalogue.scans.push_back(std::move(row));
   auto reply = self->make_response_promise<mesh::done>();
   held.reply = reply;
-  auto category = home->second.category;
+  auto category = home.category;
   bool changes = !x.changed.empty() || !x.missing.empty();
   commit(self, std::move(unit), [self, held, category, changes, x = std::move(x)](const error* err) mutable {
     if (err) {
+      if (err->code == errc::forbidden)
+        spdlog::warn("librarian: job {}: {}", x.token.job.str(), err->message);
       held.reply.deliver(mesh::to_caf(*err));
       return;
     }

@@ -34,13 +34,13 @@ constexpr std::array<std::string_view, 5> system_folders{"/proc", "/sys", "/dev"
 /// But desktops mount disks in the one, and the other is a disk in memory.
 constexpr std::array<std::string_view, 2> open_folders{"/run/media/", "/dev/shm/"};
 
-bool within(std::string_view inner, std::string_view outer) {
+} // namespace
+
+bool is_within(std::string_view inner, std::string_view outer) {
   if (outer == "/")
     return true;
   return inner.starts_with(outer) && (inner.size() == outer.size() || inner[outer.size()] == '/');
 }
-
-} // namespace
 
 result<std::string> check_root(std::string root, library_id own, const std::string& data_folder,
                                const std::unordered_map<library_id, library>& others) {
@@ -50,14 +50,14 @@ result<std::string> check_root(std::string root, library_id own, const std::stri
     err.fields.emplace_back("path", "must be an absolute path without '..'");
     return err;
   }
-  if (within(*normal, data_folder) || within(data_folder, *normal))
+  if (is_within(*normal, data_folder) || is_within(data_folder, *normal))
     return {errc::conflict, *normal + ": overlaps Troupe's own data folder; choose a folder beside it"};
   for (auto& [id, other] : others) {
     if (id == own || other.origin != library_origin::folder)
       continue;
     if (*normal == other.root)
       return {errc::conflict, *normal + ": is the root of library \"" + other.name + "\" (" + id.str() + ") already"};
-    if (within(*normal, other.root) || within(other.root, *normal))
+    if (is_within(*normal, other.root) || is_within(other.root, *normal))
       return {errc::conflict, *normal + ": overlaps library \"" + other.name + "\" at " + other.root
                                 + "; every file must belong to one library"};
   }
@@ -65,7 +65,7 @@ result<std::string> check_root(std::string root, library_id own, const std::stri
 }
 
 result<void> check_places(const std::string& root, const std::vector<std::string>& private_places) {
-  auto overlaps = [&](std::string_view place) { return within(root, place) || within(place, root); };
+  auto overlaps = [&](std::string_view place) { return is_within(root, place) || is_within(place, root); };
   const bool open = std::ranges::any_of(open_folders, [&](auto place) { return root.starts_with(place); });
   for (auto place : system_folders)
     if (!open && overlaps(place))

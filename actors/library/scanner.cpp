@@ -122,7 +122,7 @@ private:
   bool is_text(const std::string& path) {
     if (!may_name_text(path) || diff_.knows(path))
       return false;
-    auto opened = config_.files->open_source(payload_.root + "/" + path);
+    auto opened = config_.files->open_below(payload_.root, path);
     if (!opened)
       return false;
     std::array<char, text_head_size> head;

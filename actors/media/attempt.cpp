@@ -76,8 +76,9 @@ scratch_folder::~scratch_folder() {
     spdlog::warn("temporary files are left: {}", removed.error().message);
 }
 
-result<source> open_source(const workshop& shop, const std::string& path) {
-  auto file = shop.files->open_source(path);
+namespace {
+
+result<source> source_of(result<ports::opened_file> file, const std::string& path) {
   if (!file)
     return std::move(file).error();
   if (file->version.size == 0)
@@ -88,6 +89,12 @@ result<source> open_source(const workshop& shop, const std::string& path) {
                 extension_of(path),
                 nullptr,
                 file->version};
+}
+
+} // namespace
+
+result<source> open_source(const workshop& shop, const std::string& path) {
+  return source_of(shop.files->open_source(path), path);
 }
 
 bool may_be_a_mount(errc code) noexcept {
@@ -121,10 +128,30 @@ void blame_the_mount(attempt& a, const workshop& shop, errc code) {
     a.cls = error_class::transient;
 }
 
+/// Where the library's own part of a path begins: what both have at their ends. Before that is its root, or a mount in
+/// it. npos: they have nothing in common.
+size_t begin_of_own(const std::string& path, const std::string& relative) {
+  const auto ends = std::mismatch(path.rbegin(), path.rend(), relative.rbegin(), relative.rend());
+  const auto same = static_cast<size_t>(ends.first - path.rbegin());
+  auto begin = path.size() - same;
+  if (same == relative.size() && begin > 0 && path[begin - 1] == '/')
+    return begin;
+  const auto slash = path.find('/', begin);
+  return slash == std::string::npos ? slash : slash + 1;
+}
+
+/// Whatever became of the folders of the library: nothing outside of it is read.
+result<source> open_below_root(const workshop& shop, const located& where) {
+  const auto begin = where.relative.empty() ? std::string::npos : begin_of_own(where.path, where.relative);
+  if (begin == std::string::npos || begin < 2)
+    return open_source(shop, where.path);
+  return source_of(shop.files->open_below(where.path.substr(0, begin - 1), where.path.substr(begin)), where.path);
+}
+
 result<source> open_anywhere(attempt& a, const workshop& shop, const located& where) {
   if (!where.here && shop.far)
     return shop.far->open(a, where);
-  auto here = open_source(shop, where.path);
+  auto here = open_below_root(shop, where);
   if (here || !may_be_a_mount(here.error().code))
     return here;
   if (shop.far)
@@ -153,8 +180,8 @@ result<void> publish_file(attempt& a, const workshop& shop, const std::string& f
 namespace {
 
 result<void> compare(const workshop& shop, const source& src) {
-  if (src.file.supply)
-    return {};
+  if (src.remote)
+    return src.remote->check_kept();
   auto now = shop.files->version_of(src.path);
   if (!now && now.error().code == errc::not_found)
     return {errc::not_found, src.path

@@ -1,6 +1,9 @@
 #pragma once
 
 #include "actors/media/remote_source.hpp"
+#include "actors/media/transfer_retries.hpp"
+
+#include <atomic>
 
 namespace troupe::work {
 
@@ -10,6 +13,8 @@ struct far_file {
   /// The node's name, for people.
   std::string node;
   file_version version;
+  /// That is the coordinator: nobody else has it.
+  bool at_coordinator = false;
 };
 
 /// Who gives addresses of files (the coordinator's file desk). Calls block, on any thread.
@@ -17,14 +22,21 @@ struct far_desk {
   /// `library` none: of the data folder.
   std::function<result<far_file>(const lease_token&, library_id library, const std::string& path)> to_read;
   std::function<result<far_file>(const lease_token&, const std::string& path, bool folder)> to_write;
+  /// Whoever asked last got no answer from the coordinator; whatever it answers, it is there. Empty: never. Never
+  /// waits. Any thread.
+  std::function<bool()> away;
 };
 
 /// What a worker does instead of opening files that it has not mounted and, without the coordinator's data folder,
 /// instead of renaming what it has made. Used by attempts, on their own threads, where it blocks. Thread safe.
+///
+/// Where the link fails, or the coordinator is away, it tries again until the attempt is stopped (transfer_retries):
+/// the worker is told of a lease that was lost as soon as it can be, and stops the attempt then.
 class far_files {
 public:
   far_files(far_desk desk, std::shared_ptr<remote_sources> sources, std::shared_ptr<ports::peer_files> peers,
-            std::shared_ptr<ports::files> disk);
+            std::shared_ptr<ports::files> disk, transfer_retries::settings retries = {},
+            std::function<uint64_t()> random = machine_random());
 
   /// Read as it is needed.
   result<source> open(attempt& a, const located& where);
@@ -37,14 +49,25 @@ public:
                            const std::string& path);
 
 private:
+  /// How a try ended, and whose word that is.
+  struct outcome {
+    result<void> how;
+    said_by whom = said_by::node;
+  };
+  using address_function = std::function<result<std::string>()>;
+
   result<source> open(attempt& a, library_id library, const std::string& path, const std::string& name);
-  result<void> push_to(attempt& a, const std::string& from, const std::function<result<std::string>()>& address);
-  result<void> again(attempt& a, const std::string& name, const std::function<result<void>()>& step);
+  outcome push_to(attempt& a, const std::string& from, const address_function& address, std::atomic<uint64_t>& there);
+  result<void> push_until_there(attempt& a, const std::string& from, const std::string& name,
+                                const address_function& address);
+  result<void> again(attempt& a, const std::string& name, const std::function<outcome(transfer_retries&)>& step);
 
   far_desk desk_;
   std::shared_ptr<remote_sources> sources_;
   std::shared_ptr<ports::peer_files> peers_;
   std::shared_ptr<ports::files> disk_;
+  transfer_retries::settings retries_;
+  std::function<uint64_t()> random_;
 };
 
 } // namespace troupe::work

@@ -6,8 +6,8 @@
 
 namespace troupe::work {
 
-remote_source::remote_source(std::shared_ptr<shared_source> from, address_source address) :
-  from_(std::move(from)), holder_(from_->hold(std::move(address))) {
+remote_source::remote_source(std::shared_ptr<shared_source> from, address_source address, std::string name) :
+  from_(std::move(from)), holder_(from_->hold(std::move(address))), name_(std::move(name)) {
 }
 
 remote_source::~remote_source() {
@@ -21,6 +21,13 @@ result<operation_file> remote_source::file(uint64_t expected) {
   return operation_file{std::make_shared<const unique_fd>(std::move(*fd)), from_->read(holder_, expected)};
 }
 
+result<void> remote_source::check_kept() {
+  auto& file = *from_->file();
+  // What could not be written down, and is not lost, is fetched again one day.
+  (void)file.sync();
+  return file.lost() ? result<void>{not_kept(name_)} : result<void>{};
+}
+
 remote_sources::remote_sources(std::shared_ptr<ports::source_cache> cache, std::shared_ptr<ports::peer_files> peers,
                                const clock& clk, std::function<uint64_t()> random, remote_settings how) :
   cache_(std::move(cache)),
@@ -32,7 +39,8 @@ result<std::unique_ptr<remote_source>> remote_sources::open(const remote_file& w
   std::erase_if(open_, [](auto& entry) { return entry.second.expired(); });
   auto& known = open_[what.key];
   auto shared = known.lock();
-  if (!shared) {
+  // Those who read what is lost go on until they find out.
+  if (!shared || shared->file()->lost()) {
     auto file = cache_->open(what.key, what.size);
     if (!file)
       return std::move(file).error();
@@ -44,7 +52,7 @@ result<std::unique_ptr<remote_source>> remote_sources::open(const remote_file& w
     }
     known = shared;
   }
-  return std::make_unique<remote_source>(std::move(shared), std::move(address));
+  return std::make_unique<remote_source>(std::move(shared), std::move(address), what.name);
 }
 
 } // namespace troupe::work

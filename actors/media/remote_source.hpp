@@ -11,9 +11,17 @@
 
 namespace troupe::work {
 
-/// A fresh address of a file for one attempt (ports::range_fetch::url). Blocks; what it says when there is none ends
-/// the reading, unless it is about something that passes (errc::unavailable, timeout, io, rate_limited).
-using address_source = std::function<result<std::string>()>;
+/// Where a file is for one attempt.
+struct file_address {
+  /// ports::range_fetch::url.
+  std::string url;
+  /// It is at the coordinator, and nowhere else: an attempt waits for it as long as it may.
+  bool at_coordinator = false;
+};
+
+/// A fresh address. Blocks; what it says when there is none ends the reading, unless it is about something that passes
+/// (errc::unavailable, timeout, io, rate_limited).
+using address_source = std::function<result<file_address>()>;
 
 class shared_source;
 
@@ -21,7 +29,8 @@ class shared_source;
 /// to read next comes while they compute. All calls from the attempt's thread.
 class remote_source {
 public:
-  remote_source(std::shared_ptr<shared_source> from, address_source address);
+  /// `name`: of the file, for people.
+  remote_source(std::shared_ptr<shared_source> from, address_source address, std::string name);
   /// What is on its way for it is cancelled; waits for a call of the address source to return.
   ~remote_source();
   remote_source(const remote_source&) = delete;
@@ -31,15 +40,21 @@ public:
   /// bytes it is going to read, rather too many than too few: behind them nothing is fetched ahead. 0: not known.
   /// errc::io, errc::unavailable when there is no descriptor.
   result<operation_file> file(uint64_t expected = 0);
+  /// That this node's disk has kept all of it that was read: after the last operation. errc::io. Blocks.
+  result<void> check_kept();
 
 private:
   std::shared_ptr<shared_source> from_;
   uint64_t holder_;
+  const std::string name_;
 };
 
 struct remote_settings {
-  /// No byte for so long while one is needed: the operation fails.
+  /// No byte for so long while one is needed: the operation fails. Time in which the coordinator is waited for does not
+  /// count: no other attempt could do better, and this one is told when its lease is lost.
   milliseconds give_up{60'000};
+  /// It could not be asked just now; empty: all time counts. Never waits. Any thread.
+  std::function<bool()> coordinator_away{};
   /// Between tries.
   growing_delay::settings delay{milliseconds{200}, milliseconds{10'000}, 2, 0.25};
   read_ahead::settings reading{};

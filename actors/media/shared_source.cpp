@@ -1,41 +1,16 @@
 #include "actors/media/shared_source.hpp"
 
+#include "actors/media/source_fetches.hpp"
+
 #include <algorithm>
-#include <atomic>
 
 namespace troupe::work {
 
 namespace {
 
-/// Failures in a row, each without one confirmed byte: a peer that sends what does not fit its own hashes.
+/// Failures in a row, each without one confirmed byte, of a peer that can be reached: what it sends does not fit its
+/// own hashes.
 constexpr int most_failures = 30;
-
-uint64_t bytes_of(const std::vector<byte_span>& pieces) noexcept {
-  uint64_t out = 0;
-  for (auto& x : pieces)
-    out += x.end - x.begin;
-  return out;
-}
-
-/// What transfers tell, on the client's thread, which may outlive everything else.
-struct inbox {
-  struct ended_fetch {
-    uint64_t id = 0;
-    ports::peer_files::fetched how;
-  };
-
-  void push(ended_fetch x) {
-    std::lock_guard guard{mutex};
-    ended.push_back(std::move(x));
-    changed.notify_all();
-  }
-
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::deque<ended_fetch> ended;
-  /// When a byte came last: who reads it may have slept since.
-  std::atomic<mono_time> moved{mono_time{}};
-};
 
 } // namespace
 
@@ -43,6 +18,7 @@ class shared_source::core {
 public:
   core(remote_file what, std::shared_ptr<ports::cached_source> file, parts with) :
     what_(std::move(what)), file_(std::move(file)), with_(std::move(with)),
+    fetches_(inbox_, file_, what_.begin, with_.cache, with_.peers, *with_.time),
     plan_(what_.size, file_->present(), with_.how.reading), delay_(with_.how.delay, with_.random),
     alive_(with_.time->mono()) {
   }
@@ -85,14 +61,8 @@ public:
         readers.push_back(reader);
     for (auto reader : readers)
       forget(reader);
-    std::vector<std::shared_ptr<ports::transfer>> transfers;
-    for (auto& [id, x] : fetches_)
-      if (x.holder == holder && x.transfer)
-        transfers.push_back(x.transfer);
     answer_all(lock);
-    lock.unlock();
-    for (auto& x : transfers)
-      x->cancel();
+    fetches_.cancel(lock, holder);
   }
 
   void need(uint64_t reader, byte_span wanted, std::function<void(result<byte_span>)> answer) {
@@ -103,6 +73,8 @@ public:
       replies_.push_back({std::move(answer), error{errc::cancelled}});
     } else if (holder->second.broken) {
       replies_.push_back({std::move(answer), *holder->second.broken});
+    } else if (file_->lost()) {
+      replies_.push_back({std::move(answer), not_kept(what_.name)});
     } else {
       needs_.emplace(++last_id_, waiting_need{reader, wanted, with_.time->mono(), std::move(answer)});
       plan_.need(reader, last_id_, wanted);
@@ -126,7 +98,9 @@ public:
         finish_one(lock);
       else if (refuse_late(); !replies_.empty())
         answer_all(lock);
-      else if (auto next = with_.time->mono() < next_try_ ? std::nullopt : plan_.next())
+      else if (file_->lost() && !needs_.empty())
+        lose();
+      else if (auto next = with_.time->mono() < next_try_ || file_->lost() ? std::nullopt : plan_.next())
         start(lock, *next);
       else
         wait(lock);
@@ -142,14 +116,11 @@ public:
   /// After run() has returned: nothing of the world is held any more.
   void leave() {
     std::unique_lock lock{inbox_->mutex};
-    auto fetches = std::exchange(fetches_, {});
     for (auto& [id, x] : std::exchange(needs_, {}))
       replies_.push_back({std::move(x.answer), error{errc::cancelled}});
     answer_all(lock);
+    fetches_.leave(lock);
     lock.unlock();
-    for (auto& [id, x] : fetches)
-      if (x.transfer)
-        x.transfer->cancel();
     with_.cache.reset();
     with_.peers.reset();
     file_.reset();
@@ -159,6 +130,8 @@ private:
   struct holder_state {
     address_source address;
     std::string url;
+    /// As it was said last.
+    bool at_coordinator = false;
     /// Its address source is being called.
     bool asking = false;
     bool released = false;
@@ -172,18 +145,12 @@ private:
     mono_time since;
     std::function<void(result<byte_span>)> answer;
   };
-  struct running_fetch {
-    uint64_t holder = 0;
-    std::vector<byte_span> what;
-    std::string url;
-    std::shared_ptr<ports::transfer> transfer;
-  };
   struct reply {
     std::function<void(result<byte_span>)> answer;
     result<byte_span> what;
   };
 
-  using lock_type = std::unique_lock<std::mutex>;
+  using lock_type = source_fetches::lock_type;
 
   /// Callers may do anything in an answer but wait for us.
   void answer_all(lock_type& lock) {
@@ -226,6 +193,13 @@ private:
     return found == holders_.end() || found->second.released ? nullptr : &found->second;
   }
 
+  /// However long that takes.
+  bool waits_for_coordinator() const {
+    if (with_.how.coordinator_away && with_.how.coordinator_away())
+      return true;
+    return std::any_of(holders_.begin(), holders_.end(), [](auto& x) { return x.second.at_coordinator; });
+  }
+
   mono_time limit_of(const waiting_need& x) const {
     return std::max(x.since, alive_) + with_.how.give_up;
   }
@@ -243,7 +217,7 @@ private:
 
   void refuse_late() {
     const auto now = with_.time->mono();
-    alive_ = std::max(alive_, inbox_->moved.load());
+    alive_ = waits_for_coordinator() ? now : std::max(alive_, inbox_->moved.load());
     refuse_if([&](auto& x) { return limit_of(x) <= now; },
               {errc::unavailable, what_.name + ": node " + what_.node + " has sent nothing of it for "
                                     + std::to_string(with_.how.give_up.count() / 1000) + " s"
@@ -255,32 +229,12 @@ private:
     const auto whose = readers_.at(next.reader);
     if (auto ready = prepare(lock, whose, next.what); !ready) {
       plan_.ended(next.id, 0);
-      return failed({whose, next.what, {}, nullptr}, ready.error());
+      return failed({whose, next.what, {}}, ready.error());
     }
-    ports::range_fetch asked;
-    asked.url = holder_of(whose)->url;
-    fetches_[next.id] = {whose, next.what, asked.url, nullptr};
-    asked.ranges = next.what;
-    for (auto& range : asked.ranges) {
-      range.begin += what_.begin;
-      range.end += what_.begin;
-    }
-    asked.base = what_.begin;
-    asked.descriptor = file_->descriptor();
-    lock.unlock();
-    // They hold the file, which has to be open until the end, and nothing else of us.
-    auto transfer = with_.peers->fetch(
-      std::move(asked), [box = inbox_, time = with_.time](uint64_t) { box->moved = time->mono(); },
-      [box = inbox_, file = file_, id = next.id](ports::peer_files::fetched how) {
-        box->push({id, std::move(how)});
-      });
-    lock.lock();
-    fetches_[next.id].transfer = transfer;
-    if (holder_of(whose))
-      return;
-    lock.unlock();
-    transfer->cancel();
-    lock.lock();
+    fetches_.start(lock, next.id, {whose, next.what, holder_of(whose)->url});
+    // Released meanwhile, and so not cancelled with the others.
+    if (!holder_of(whose))
+      fetches_.cancel(lock, whose);
   }
 
   /// An address and room for the bytes.
@@ -293,59 +247,39 @@ private:
       lock.lock();
       h->asking = false;
       inbox_->changed.notify_all();
+      h->at_coordinator = url && url->at_coordinator;
       if (!url)
         return url.error();
-      h->url = std::move(*url);
+      h->url = std::move(url->url);
     }
-    lock.unlock();
-    auto room = with_.cache->make_room(bytes_of(what));
-    lock.lock();
-    if (!room)
-      return room;
+    TROUPE_TRY(fetches_.make_room(lock, bytes_of(what)));
     if (!holder_of(whose))
       return error{errc::cancelled};
     return {};
   }
 
   void finish_one(lock_type& lock) {
-    auto [id, how] = std::move(inbox_->ended.front());
-    inbox_->ended.pop_front();
-    auto node = fetches_.extract(id);
-    if (node.empty())
+    const auto ended = fetches_.take_ended(lock);
+    if (!ended)
       return;
-    const auto& x = node.mapped();
-    const auto length = bytes_of(x.what);
-    auto bytes = std::min(how.bytes, length);
-    if (bytes > 0) {
-      lock.unlock();
-      auto marked = mark(x.what, bytes);
-      lock.lock();
-      if (!marked) {
-        bytes = 0;
-        how.failure = std::move(marked).error();
-      }
-    }
-    plan_.ended(id, bytes);
-    if (bytes > 0) {
+    plan_.ended(ended->id, ended->bytes);
+    if (ended->bytes > 0) {
       alive_ = with_.time->mono();
       failures_ = 0;
     }
+    if (file_->lost())
+      return lose();
     collect();
-    if (bytes == length)
-      succeeded(x.holder);
-    else
-      failed(x, how.failure.code != errc::none ? how.failure : error{errc::io, "the transfer broke off"});
+    if (ended->failure.code == errc::none)
+      succeeded(ended->of.holder);
+    else if (!(ended->failure.code == errc::storage_full && fetches_.made_room(lock, bytes_of(ended->of.what))))
+      failed(ended->of, ended->failure);
   }
 
-  /// The first so many bytes of the pieces are here.
-  result<void> mark(const std::vector<byte_span>& pieces, uint64_t bytes) {
-    for (auto& piece : pieces) {
-      const auto here = std::min(bytes, piece.end - piece.begin);
-      if (here > 0)
-        TROUPE_TRY(file_->mark({piece.begin, piece.begin + here}));
-      bytes -= here;
-    }
-    return {};
+  /// Who reads it has read what is wrong, perhaps.
+  void lose() {
+    for (auto& [id, h] : holders_)
+      give_up(id, not_kept(what_.name));
   }
 
   void succeeded(uint64_t whose) {
@@ -356,7 +290,7 @@ private:
   }
 
   /// What is to be done about it: another address, another try, or nothing.
-  void failed(const running_fetch& x, const error& why) {
+  void failed(const source_fetches::order& x, const error& why) {
     auto* h = holder_of(x.holder);
     // Who needed the same bytes gets them with its own address.
     if (!h)
@@ -392,7 +326,7 @@ private:
   void try_later(const error& why) {
     why_ = why.message;
     next_try_ = with_.time->mono() + std::max(delay_.next(), std::min(why.retry_after, with_.how.give_up));
-    if (++failures_ < most_failures)
+    if (is_of_link(why.code) || ++failures_ < most_failures)
       return;
     failures_ = 0;
     refuse_if([](auto&) { return true; },
@@ -408,8 +342,9 @@ private:
   const remote_file what_;
   std::shared_ptr<ports::cached_source> file_;
   parts with_;
-  const std::shared_ptr<inbox> inbox_ = std::make_shared<inbox>();
+  const std::shared_ptr<source_fetches::inbox> inbox_ = std::make_shared<source_fetches::inbox>();
   // All below is guarded by the inbox's mutex.
+  source_fetches fetches_;
   read_ahead plan_;
   growing_delay delay_;
   /// When a byte came last.
@@ -424,7 +359,6 @@ private:
   /// Reader → holder.
   std::map<uint64_t, uint64_t> readers_;
   std::map<uint64_t, waiting_need> needs_;
-  std::map<uint64_t, running_fetch> fetches_;
   /// To be told when nothing is locked.
   std::vector<reply> replies_;
 };

@@ -223,6 +223,9 @@ result<std::optional<std::string>> make_of_parts(attempt& a, const workshop& sho
   if (!joined)
     return reason_of(a, shop, order.from, std::move(joined).error());
   a.operation = joined->operation;
+  for (auto& piece : files.fetched)
+    if (piece.remote)
+      TROUPE_TRY(piece.remote->check_kept());
   std::vector<chunk_piece> pieces;
   for (auto& piece : parts.pieces)
     pieces.push_back(piece->piece);

@@ -12,17 +12,25 @@ bool is_refusal(errc code) noexcept {
   return code == errc::forbidden || code == errc::conflict || code == errc::not_found;
 }
 
+bool is_of_link(errc code) noexcept {
+  return code == errc::unavailable || code == errc::timeout || code == errc::rate_limited || code == errc::worker_lost;
+}
+
+error not_kept(const std::string& name) {
+  return {errc::io, name
+                      + ": the disk of this worker did not keep what was fetched of it; see what the system's log says "
+                        "of that disk"};
+}
+
 transfer_verdict judge_transfer(const remote_file& file, const error& why, int refusals, said_by whom) {
   auto about = [&](errc code, std::string sentence) { return error{code, file.name + ": " + std::move(sentence)}; };
   const auto final = why.code != errc::forbidden && whom == said_by::coordinator;
   if (is_refusal(why.code) && refusals <= most_refusals && !final)
     return {remedy::other_address, {}};
+  if (is_of_link(why.code))
+    return {remedy::later, {}};
   switch (why.code) {
-  case errc::unavailable:
-  case errc::timeout:
   case errc::io:
-  case errc::rate_limited:
-  case errc::worker_lost:
     return {remedy::later, {}};
   case errc::forbidden:
     return {remedy::give_up,

@@ -42,11 +42,18 @@ enum class said_by {
   /// ports::peer_files or the cache, of an address that the coordinator gave.
   node,
   /// The coordinator, asked for an address: whoever has the file, that is so.
-  coordinator
+  coordinator,
+  /// This node, of its own disk.
+  here
 };
 
 /// What a node may mean with itself alone: its permission has expired, or it has another file than others, or none.
 bool is_refusal(errc code) noexcept;
+/// The way to the other side, or the other side for the time being: nothing is wrong with what was asked for.
+bool is_of_link(errc code) noexcept;
+
+/// What is told of a file whose bytes this node's disk has lost (ports::cached_source::lost).
+error not_kept(const std::string& name);
 
 /// `refusals`: addresses in a row that were refused, with this one.
 transfer_verdict judge_transfer(const remote_file& file, const error& why, int refusals, said_by whom = said_by::node);

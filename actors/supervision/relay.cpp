@@ -22,6 +22,9 @@ void relay::enqueue(caf::mailbox_element_ptr what, caf::execution_unit* context)
     return expire();
   if (what->mid.is_request() && pass_answer(what, context))
     return;
+  // No question, but what would end an actor that has not asked: an answer too late, or from who means harm.
+  if (what->content().match_elements<caf::error>())
+    return;
   caf::strong_actor_ptr child;
   {
     std::lock_guard guard{lock_};
@@ -95,8 +98,8 @@ void relay::connect(const caf::actor& child) {
     }
     waiting_.clear();
   }
-  // At once and in the thread that ends it: a DOWN would leave a long gap in which messages are lost. What comes between
-  // the closing of the child's mailbox and this bounces all the same (caf::sec::request_receiver_down).
+  // At once and in the thread that ends it: a DOWN would leave a long gap in which messages are lost. What comes
+  // between the closing of the child's mailbox and this bounces all the same (caf::sec::request_receiver_down).
   child->attach_functor(
     [self = caf::strong_actor_ptr{ctrl()}, life] { static_cast<relay*>(self->get())->child_died(life); });
 }

@@ -17,7 +17,9 @@ constexpr uint64_t day = 24ull * 3600 * second;
 constexpr uint64_t mib = 1ull << 20;
 
 void node_fields(std::vector<field>& out, node_settings& x) {
-  out.push_back({"node.name", &x.name, "Name of this node in lists and logs. Empty: the machine's host name."});
+  out.push_back({"node.name", &x.name,
+                 "Name of this node in lists and logs. Empty: that of its certificate (mesh.identity), else the "
+                 "machine's host name."});
   out.push_back({"node.roles", &x.roles,
                  "What this process does: any of coordinator (jobs, catalogue, database), gateway (HTTP and live "
                  "events), worker (media work, downloads).",
@@ -211,7 +213,9 @@ void store_fields(std::vector<field>& out, settings& x) {
 void operation_fields(std::vector<field>& out, settings& x) {
   out.push_back({"health.interval", &x.health.interval, "Time between rounds of health checks.", 100, 3600 * second});
   out.push_back({"health.timeout", &x.health.timeout, "A check that takes longer has failed.", 100, 60 * second});
-  out.push_back({"health.min_free", &x.health.min_free, "Less free space in the data folder is reported as degraded."});
+  out.push_back({"health.min_free", &x.health.min_free,
+                 "Less free space in the data folder is reported as degraded. Caches of other nodes' files leave as "
+                 "much free on their disks, or a sixteenth of a small one."});
   out.push_back({"health.yt_dlp", &x.health.yt_dlp, "Program whose version is checked; empty: no check.", 0, 4096});
   out.push_back({"log.level", &x.log.level, "Least severe messages that are logged.", 0, 16, levels});
   out.push_back({"log.format", &x.log.format,

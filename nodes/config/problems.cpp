@@ -3,6 +3,7 @@
 #include "actors/cluster/mount_table.hpp"
 
 #include <algorithm>
+#include <arpa/inet.h>
 #include <filesystem>
 #include <limits>
 
@@ -16,6 +17,23 @@ bool is_loopback(std::string_view address) {
 
 bool starts_with_any(std::string_view text, std::initializer_list<std::string_view> prefixes) {
   return std::any_of(prefixes.begin(), prefixes.end(), [&](auto p) { return text.starts_with(p); });
+}
+
+bool is_ip_address(const std::string& text) {
+  in_addr v4;
+  in6_addr v6;
+  return inet_pton(AF_INET, text.c_str(), &v4) == 1 || inet_pton(AF_INET6, text.c_str(), &v6) == 1;
+}
+
+/// Of a node that serves files: one port can't be two things.
+void check_files_port(const settings& x, const key_problem& wrong) {
+  const bool coordinator = x.has_role("coordinator");
+  if (x.files.port == 0 || x.mesh.identity.empty() || (!coordinator && !x.files.serve))
+    return;
+  if (coordinator && x.files.port == x.mesh.port)
+    wrong("files.port", "must differ from mesh.port (both are " + std::to_string(x.files.port) + ")");
+  if (x.has_role("gateway") && x.files.port == x.gateway.port)
+    wrong("files.port", "must differ from gateway.port (both are " + std::to_string(x.files.port) + ")");
 }
 
 void check_mounts(const settings& x, const key_problem& wrong) {
@@ -115,10 +133,17 @@ void check_whole(const settings& x, const key_problem& wrong) {
                           "certificate: without one connections between nodes are not encrypted");
   if (x.gateway.port != 0 && x.gateway.port == x.mesh.port && x.has_role("gateway"))
     wrong("mesh.port", "must differ from gateway.port (both are " + std::to_string(x.mesh.port) + ")");
+  check_files_port(x, wrong);
+  if (!x.mesh.identity.empty() && (x.has_role("coordinator") || x.files.serve))
+    for (auto [key, address] : {std::pair{"mesh.address", &x.mesh.address}, {"files.address", &x.files.address}})
+      if (!address->empty() && *address != "localhost" && !is_ip_address(*address))
+        wrong(key,
+              "must be an IP address of this machine, like 10.0.0.1, or 0.0.0.0 for all (is \"" + *address + "\")");
   if (!x.has_role("coordinator") && x.mesh.coordinator.empty())
     wrong("mesh.coordinator", "must name the coordinator's HOST:PORT, because this node is none itself (node.roles)");
   if (!x.mesh.coordinator.empty() && !parse_host_ports(x.mesh.coordinator))
-    wrong("mesh.coordinator", "must be HOST:PORT, like 127.0.0.1:3002, or several of them separated by commas");
+    wrong("mesh.coordinator", "must be HOST:PORT, like 127.0.0.1:3002, or several of them separated by commas (is \""
+                                + x.mesh.coordinator + "\")");
   if (x.mesh.connection_timeout < 2 * x.mesh.heartbeat)
     wrong("mesh.connection_timeout", "must be at least twice mesh.heartbeat");
   if (!x.database.url.empty() && !starts_with_any(x.database.url, {"postgresql://", "postgres://", "sqlite:"}))
@@ -126,6 +151,10 @@ void check_whole(const settings& x, const key_problem& wrong) {
   if (!x.redis.url.empty() && !starts_with_any(x.redis.url, {"redis://", "unix://"}))
     wrong("redis.url", "must start with redis:// or unix://");
   check_mounts(x, wrong);
+  for (auto& host : x.gateway.hosts)
+    if (host.find('/') != std::string::npos)
+      wrong("gateway.hosts",
+            "must hold names like media.example, without http:// and without a path (is \"" + host + "\")");
   for (auto& origin : x.gateway.origins)
     if (!starts_with_any(origin, {"http://", "https://"})
         || origin.find('/', origin.find("//") + 2) != std::string::npos)

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "nodes/link/unfinished_handshakes.hpp"
+#include "protocol/model/unfinished_handshakes.hpp"
 
 #include <openssl/ssl.h>
 

@@ -91,6 +91,9 @@ result<void> mesh_access::configure(caf::actor_system_config& config) const {
 
 result<uint16_t> mesh_access::publish(caf::actor_system& system, const mesh::door& door, const std::string& address,
                                       uint16_t port) const {
+  // CAF's own actors, which answer by name whoever asks: the one keeps what it is given, the other spawns.
+  for (auto name : {caf::atom("ConfigServ"), caf::atom("SpawnServ")})
+    system.registry().erase(name);
   auto taken = papers_ ? caf::openssl::publish(door, port, address.c_str(), true)
                        : system.middleman().publish(door, port, address.c_str(), true);
   if (taken)
@@ -115,12 +118,14 @@ result<mesh::door> mesh_access::find_door(caf::scoped_actor& self, const std::st
         else if (x)
           out = error{errc::protocol, where + " is no trouped of this version; install the same on both machines"};
       },
-      [&](caf::error&) {
+      [&](caf::error& e) {
         out = error{errc::unavailable,
                     where
-                      + (papers_ ? " does not speak TLS with the certificates of this cluster; 'troupe cert check "
-                                     + where + "' says why"
-                                 : " is no trouped, or one that wants a certificate (--identity, mesh.identity)")};
+                      + (e == caf::sec::request_timeout || e == caf::sec::connection_timeout
+                           ? " was reached, but says nothing; is it very busy, or another program?"
+                         : papers_ ? " does not speak TLS with the certificates of this cluster; 'troupe cert check "
+                                       + where + "' says why"
+                                   : " is no trouped, or one that wants a certificate (--identity, mesh.identity)")};
       });
   return out;
 }

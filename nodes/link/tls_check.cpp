@@ -143,10 +143,17 @@ private:
   void lets_us_in() {
     char first = 0;
     const auto came = drive(*tls_, end(), [&](SSL* x) { return SSL_read(x, &first, 1); });
-    note("our certificate", came == outcome::done,
-         came == outcome::done ? own_.facts.name + " is accepted"
-                               : own_.facts.name + " is refused: " + reason_of(came)
-                                   + "; is ca.pem on both machines of the same authority, and are both clocks right?");
+    // Who refuses says so; a port for something else waits to be spoken to.
+    if (came == outcome::silent)
+      note("our certificate", false,
+           "the handshake is done, but nobody greets " + own_.facts.name
+             + "; is this its mesh port (mesh.port), and not the one of its files (files.port)?");
+    else
+      note("our certificate", came == outcome::done,
+           came == outcome::done
+             ? own_.facts.name + " is accepted"
+             : own_.facts.name + " is refused: " + reason_of(came)
+                 + "; is ca.pem on both machines of the same authority, and are both clocks right?");
   }
 
   const std::string& host_;

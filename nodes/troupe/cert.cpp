@@ -127,9 +127,18 @@ exit_code tell_papers(session& s, const std::string& place) {
     return print(s, {papers.facts});
   print_line(place + ": " + papers.facts.name + " as " + joined(papers.facts.roles) + ", until "
              + to_iso8601(papers.facts.not_after).substr(0, 10));
-  print_line(
-    "Copy this folder to the machine, for trouped's user alone, and name it there: mesh.identity = \"/etc/troupe/"
-    + papers.facts.name + "\"; it reads the folder when it starts");
+  auto& roles = papers.facts.roles;
+  const auto admin = papers.facts.has_role("admin");
+  if (roles.size() > (admin ? 1u : 0u))
+    print_line(
+      "Copy this folder to the machine, for trouped's user alone, and name it there: mesh.identity = \"/etc/troupe/"
+      + papers.facts.name + "\"; it reads the folder when it starts");
+  if (admin)
+    print_line("For the troupe command: copy this folder to the machine, for your user alone, and name it there: "
+               "troupe --node COORDINATOR:3002 --identity FOLDER, or TROUPE_NODE and TROUPE_IDENTITY");
+  if (papers.facts.has_role("coordinator") && papers.facts.hosts.empty())
+    print_line("It is for no address: nodes on other machines will not accept it. Where there are some, name the "
+               "address by which they reach it: --host ADDRESS");
   return exit_code::ok;
 }
 
@@ -141,6 +150,9 @@ exit_code show(session& s, const cert_options& o) {
     return print(s, {read(place)});
   if (fs::exists(place + "/node.pem", ignored))
     return print(s, {read(place + "/node.pem")});
+  // A name from the list.
+  if (auto own = o.folder + "/nodes/" + place + "/node.pem"; !o.path.empty() && fs::exists(own, ignored))
+    return print(s, {read(own)});
   return print(s, or_fail(or_fail(identity::authority_folder::open(place)).list()));
 }
 
@@ -188,7 +200,9 @@ void add_cert_commands(CLI::App& app, session& s) {
     x->add_option("--dir", o->folder, "Folder of the authority")->capture_default_str();
     return x;
   };
-  auto days = [o](CLI::App* x) { x->add_option("--days", o->days, "How long it is valid")->capture_default_str(); };
+  auto days = [o](CLI::App* x) {
+    x->add_option("--days", o->days, "How long it is valid, 1 to 3650")->capture_default_str();
+  };
   auto* first = sub("init", "Make the authority of a new cluster");
   first->add_option("--name", o->cluster, "Name of the cluster, for people")->capture_default_str();
   first->callback([&s, o] { s.action = [&s, o] { return init(s, *o); }; });
@@ -203,19 +217,24 @@ void add_cert_commands(CLI::App& app, session& s) {
       return tell_papers(s, or_fail(or_fail(identity::authority_folder::open(o->folder)).issue(o->order, now())));
     };
   });
-  auto* renew = sub("renew", "Make a new certificate and key for a node that has one, with the same name and roles");
-  renew->add_option("NAME", o->order.name)->required();
+  auto* renew = sub("renew", "Make a new certificate and key for a node that has one, with the same name");
+  renew->add_option("NAME", o->order.name, "The node's name")->required();
+  renew->add_option("--role", o->order.roles, "All its roles, when they change; several times");
+  renew->add_option("--host", o->order.hosts, "All its addresses and host names, when they change; several times");
   days(renew);
   renew->callback([&s, o] {
     s.action = [&s, o] {
       auto folder = or_fail(identity::authority_folder::open(o->folder));
-      return tell_papers(s, or_fail(folder.renew(o->order.name, o->valid(), now())));
+      o->order.valid = o->valid();
+      return tell_papers(s, or_fail(folder.renew(o->order, now())));
     };
   });
   auto* list = sub("show", "List the certificates of an authority, or what one certificate says");
-  list->add_option("PATH", o->path, "Certificate, a node's folder, or an authority's; --dir by default");
+  list->add_option("PATH", o->path, "A node's name, certificate or folder, or an authority's folder; --dir by default");
   list->callback([&s, o] { s.action = [&s, o] { return show(s, *o); }; });
   auto* tls = cert->add_subcommand("check", "Say what is wrong between this machine and a node's mesh port");
+  tls->footer("It shows the certificate that --identity (or TROUPE_IDENTITY) names, on the machine that it is for.\n\n"
+              "Example:\n  troupe cert check 10.0.0.1 --identity /etc/troupe/ben");
   tls->add_option("HOST", o->path, "HOST or HOST:PORT (3002)")->required();
   tls->callback([&s, o] { s.action = [&s, o] { return check(s, o->path); }; });
 }

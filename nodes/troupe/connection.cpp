@@ -14,6 +14,14 @@ config::host_port split_address(const std::string& address) {
   throw failure(exit_code::usage, "'" + address + "' is not HOST:PORT; for example --node 127.0.0.1:3002");
 }
 
+/// What to do where nobody answered.
+std::string advice(const std::string& host, const std::string& address) {
+  if (host == "localhost" || host == "::1" || host.starts_with("127."))
+    return "; start a trouped with ./run, or name it with --node HOST:PORT";
+  return "; --node names the coordinator and its mesh.port. 'troupe cert check " + address
+         + "' with the same --identity says what is between";
+}
+
 /// Passes events on and notices when the notifier's node is gone.
 mesh::event_subscriber::behavior_type subscriber(mesh::event_subscriber::pointer self,
                                                  std::shared_ptr<event_queue> queue, mesh::notifier source) {
@@ -75,8 +83,7 @@ connection::connection(const std::string& address, const std::string& papers) {
   self_ = scope_->ptr();
   auto entered = access_->enter_as_admin(*system_, host, port, name, std::chrono::seconds{5});
   if (!entered && entered.error().code == errc::unavailable)
-    throw failure(exit_code::unreachable,
-                  entered.error().message + "; start a trouped with ./run, or name it with --node HOST:PORT");
+    throw failure(exit_code::unreachable, entered.error().message + advice(host, address));
   if (!entered)
     throw failure(exit_code::unreachable,
                   "trouped at " + address + " does not let this command in: " + entered.error().message);

@@ -80,9 +80,12 @@ void print_parts(session& s, const mesh::job_with_children& of) {
     auto& part = x->item;
     auto end = is_set(part.finished) ? part.finished : now();
     auto done = part.state == job_state::completed ? 1.0 : part.progress.fraction;
-    t.row({part.id.str(), part.spec.kind, part.worker_name, std::string{to_string(shown_state(part))},
+    // One that waits again has left the node that began it.
+    const auto state = shown_state(part);
+    const bool begun = state == job_state::running || is_terminal(state);
+    t.row({part.id.str(), part.spec.kind, begun ? part.worker_name : "", std::string{to_string(state)},
            std::to_string(static_cast<int>(done * 100)) + "%",
-           is_set(part.started) ? format_duration(end - part.started) : ""});
+           begun && is_set(part.started) ? format_duration(end - part.started) : ""});
   }
   print_table(s, t, "its parts were removed");
   if (of.children.size() > most_parts)

@@ -26,7 +26,13 @@ Exit status: 0 done, 1 failed, 2 wrong usage, 3 no trouped answers, 4 the job fa
 int usage(const CLI::App& app, const CLI::ParseError& err) {
   if (err.get_exit_code() == 0)
     return app.exit(err);
-  std::fprintf(stderr, "error: %s\n'%s --help' explains it\n", err.what(), app.get_name().c_str());
+  // The innermost command that was understood.
+  auto command = app.get_name();
+  for (auto* at = &app; !at->get_subcommands().empty();) {
+    at = at->get_subcommands().front();
+    command += " " + at->get_name();
+  }
+  std::fprintf(stderr, "error: %s\n'%s --help' explains it\n", err.what(), command.c_str());
   return static_cast<int>(troupe::cli::exit_code::usage);
 }
 

@@ -117,7 +117,10 @@ std::string said_slots(const node_details& x) {
 std::string state_text(const node_details& x) {
   std::string out{standing(x)};
   if (out == "closed")
-    return out + ": " + (x.closed.empty() ? "it gets no new work" : x.closed);
+    return out + ": "
+           + (x.closed.empty()              ? "it gets no new work"
+              : x.closed.starts_with("is ") ? x.closed.substr(3)
+                                            : x.closed);
   return x.rules.reason.empty() ? out : out + ": " + x.rules.reason;
 }
 

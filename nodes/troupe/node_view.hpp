@@ -29,6 +29,8 @@ std::string refused_text(const std::vector<refused_peer>& peers, timestamp now, 
 /// What `troupe top` shows.
 struct cluster_view {
   std::vector<node_details> nodes;
+  /// All there are; nodes have some of them mounted.
+  std::vector<library> libraries;
   std::vector<queue_stats> queues;
   /// Running ones, as they are now, and how many there are in all.
   std::vector<job> jobs;

@@ -183,6 +183,7 @@ void add_nodes_commands(CLI::App& app, session& s) {
     "States: active; draining (what runs goes on, nothing new); quarantined (it failed what others then\n"
     "did, or somebody said so; by its score it is probed and comes back by itself); closed (outside of\n"
     "its hours); away (no worker of it is connected).\n"
+    "Where housekeeping: a coordinator without the role worker; it cleans up and does no other work.\n"
     "Below the list: peers that were not let in, and why.\n\n"
     "Examples:\n  troupe nodes\n  troupe nodes show nas-2\n"
     "  troupe nodes drain nas-2 --reason \"a new disk\"\n  troupe nodes undrain nas-2\n"
@@ -209,9 +210,10 @@ void add_nodes_commands(CLI::App& app, session& s) {
     sub->callback([&s, what] { s.action = [&s, what] { return change(s, *what); }; });
   };
   act("drain", "No new work for it; what runs goes on", mesh::node_action::drain);
-  act("undrain", "It gets work again", mesh::node_action::undrain);
+  act("undrain", "It gets work again, whatever it was kept from it for; the same as unquarantine",
+      mesh::node_action::undrain);
   act("quarantine", "No new work for it until somebody lifts it", mesh::node_action::quarantine);
-  act("unquarantine", "It gets work again, and what it did is forgotten", mesh::node_action::undrain);
+  act("unquarantine", "It gets work again, and what it failed is forgotten", mesh::node_action::undrain);
   add_set(*nodes, s);
 }
 

@@ -42,6 +42,7 @@ cluster_view look(session& s) {
   auto& node = s.connect();
   cluster_view out;
   out.nodes = node.ask<mesh::node_list>(node.node().nodes, mesh::get_nodes{}).nodes;
+  out.libraries = node.ask<mesh::library_list>(node.node().librarian, mesh::get_libraries{}).libraries;
   out.queues = node.ask<mesh::queue_list>(node.node().queues, mesh::get_queues{}).queues;
   job_query query;
   query.status = "running";

@@ -85,7 +85,7 @@ std::vector<std::string> top_lines(const cluster_view& x, timestamp now, size_t 
   out.line(to_iso8601(now) + "  " + std::to_string(here) + " of " + std::to_string(x.nodes.size()) + " nodes here, "
            + std::to_string(x.running) + " jobs running");
   out.line("");
-  out.block(nodes_text(x.nodes, {}, width), [&](size_t i) -> const char* {
+  out.block(nodes_text(x.nodes, x.libraries, width), [&](size_t i) -> const char* {
     auto state = i < x.nodes.size() ? standing(x.nodes[i]) : "active";
     return state == "active"                           ? nullptr
            : state == "quarantined" || state == "away" ? screen_text::red

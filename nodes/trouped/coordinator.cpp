@@ -135,6 +135,7 @@ child_spec library_samples_child(parts& p) {
   cluster::library_samples_config config;
   config.database = p.database;
   config.files = p.files;
+  config.disks = p.disks;
   return child("library_samples", [config](caf::event_based_actor* self) {
     return self->spawn<caf::detached>(cluster::library_samples_actor, config);
   });
@@ -191,6 +192,7 @@ cluster::file_desk_config file_desk_settings(const parts& p) {
   cluster::file_desk_config c;
   c.issuer = p.tickets;
   c.files = p.files;
+  c.disks = p.disks;
   c.look = [](const std::string& root, const std::string& path) { return host::version_beneath(root, path); };
   c.data_folder = p.folder->path();
   c.port = p.files_port;
@@ -292,7 +294,7 @@ supervision::child_spec coordinator_children(parts& p) {
       cluster::file_desk_peers peers{book->of<mesh::job_client>("dispatcher"), book->of<mesh::librarian>("librarian"),
                                      book->of<mesh::catalogue_reader>("catalogue"),
                                      book->of<mesh::node_admin>("dispatcher")};
-      return self->spawn<caf::detached>(cluster::file_desk_actor, config, peers);
+      return self->spawn(cluster::file_desk_actor, config, peers);
     }));
   c.children.push_back(child("door", [&p, keeper](caf::event_based_actor* self) {
     return self->spawn(cluster::door, keeper, local_admin_handles(p), local_worker_handles(p),

@@ -1,5 +1,7 @@
 #include "nodes/trouped/coordinator_link.hpp"
 
+#include <spdlog/spdlog.h>
+
 namespace troupe::node {
 
 namespace {
@@ -34,10 +36,11 @@ result<mesh::worker_handles> coordinator_link::knock() {
   return out;
 }
 
-result<void> coordinator_link::connect(milliseconds limit) {
+result<void> coordinator_link::connect(milliseconds limit, const std::function<bool()>& given_up) {
   if (!system_)
     return {};
   auto end = std::chrono::steady_clock::now() + limit;
+  std::string told;
   for (;;) {
     auto got = knock();
     if (got)
@@ -46,6 +49,14 @@ result<void> coordinator_link::connect(milliseconds limit) {
     // What is not let in now is not let in later.
     if (code == errc::protocol || code == errc::forbidden || std::chrono::steady_clock::now() > end)
       return std::move(got).error();
+    if (given_up())
+      return {errc::cancelled, "was told to stop before it found its coordinator"};
+    // Each reason once: half a minute of silence looks like a node that hangs.
+    if (auto& why = got.error().message; why != told) {
+      told = why;
+      spdlog::warn("start: {}; waiting for it for {} s at most", why,
+                   std::chrono::duration_cast<std::chrono::seconds>(limit).count());
+    }
     std::this_thread::sleep_for(retry_delay);
   }
 }

@@ -26,8 +26,9 @@ public:
   coordinator_link(const coordinator_link&) = delete;
   coordinator_link& operator=(const coordinator_link&) = delete;
 
-  /// Blocks until the coordinator let us in, at most this long.
-  result<void> connect(milliseconds limit);
+  /// Blocks until the coordinator let us in, at most this long; what it waits for is logged. errc::cancelled when
+  /// `given_up` says between two attempts that nobody wants it any longer.
+  result<void> connect(milliseconds limit, const std::function<bool()>& given_up);
   /// Calls back once, on any thread, with fresh handles.
   void find(std::function<void(result<mesh::job_worker>)> done);
   /// Of the last look-up.

@@ -1,18 +1,11 @@
 // Files of other nodes: how attempts of this one's worker get at them.
 
-#include "nodes/trouped/node.hpp"
+#include "nodes/trouped/file_means.hpp"
 
-#include "actors/cluster/file_hosts.hpp"
-#include "host/folder_lock.hpp"
-#include "host/source_cache.hpp"
 #include "net/peer_files.hpp"
 
 #include <caf/scoped_actor.hpp>
 #include <spdlog/spdlog.h>
-
-#include <algorithm>
-#include <cstdlib>
-#include <filesystem>
 
 namespace troupe::node {
 
@@ -20,13 +13,25 @@ namespace {
 
 constexpr std::chrono::seconds ask_limit{10};
 
+/// Whether the last question found nobody.
+using away_flag = std::shared_ptr<std::atomic<bool>>;
+
 /// Asks the coordinator's file desk and waits; never from an actor's thread.
 template <class Message>
-result<mesh::file_grant> ask(const parts& p, Message message) {
+result<mesh::file_grant> ask(const parts& p, const away_flag& away, Message message) {
   caf::scoped_actor self{*p.system};
   result<mesh::file_grant> out{errc::unavailable, "no answer"};
   self->request(p.coordinator->handles().files, ask_limit, std::move(message))
-    .receive([&](mesh::file_grant& x) { out = std::move(x); }, [&](caf::error& e) { out = mesh::from_caf(e); });
+    .receive(
+      [&](mesh::file_grant& x) {
+        *away = false;
+        out = std::move(x);
+      },
+      [&](caf::error& e) {
+        // Its own answers are errors of ours; the rest is what the mesh says of an actor that is away.
+        *away = e.category() != caf::atom("troupe");
+        out = mesh::from_caf(e);
+      });
   return out;
 }
 
@@ -34,73 +39,31 @@ result<work::far_file> granted(const parts& p, result<mesh::file_grant> x) {
   if (!x)
     return std::move(x).error();
   const auto host = x->host.empty() ? p.coordinator->host() : x->host;
-  const auto* scheme = p.mesh->papers() ? "https://" : "http://";
-  return work::far_file{scheme + cluster::file_address(host, x->port) + "/files/" + x->ticket, x->node, x->version};
+  return work::far_file{file_url(p, host, x->port, x->ticket), x->node, x->version, x->host.empty()};
 }
 
 work::far_desk desk_of(parts& p, worker_id worker) {
   work::far_desk out;
-  out.to_read = [&p, worker](const lease_token& token, library_id library, const std::string& path) {
-    return granted(p, ask(p, mesh::get_file{token, worker, library, path}));
+  auto away = std::make_shared<std::atomic<bool>>(false);
+  out.to_read = [&p, worker, away](const lease_token& token, library_id library, const std::string& path) {
+    return granted(p, ask(p, away, mesh::get_file{token, worker, library, path}));
   };
-  out.to_write = [&p, worker](const lease_token& token, const std::string& path, bool folder) {
-    return granted(p, ask(p, mesh::put_file{token, worker, path, folder}));
+  out.to_write = [&p, worker, away](const lease_token& token, const std::string& path, bool folder) {
+    return granted(p, ask(p, away, mesh::put_file{token, worker, path, folder}));
   };
+  out.away = [away] { return away->load(); };
   return out;
 }
 
-std::string environment(const char* name) {
-  const auto* value = std::getenv(name);
-  return value && *value == '/' ? value : "";
-}
-
-/// As a name of a folder.
-std::string plain(std::string name) {
-  std::ranges::replace_if(
-    name, [](char c) { return c == '/' || c == '\0'; }, '_');
-  return name == "." || name == ".." || name.empty() ? "node" : name;
-}
-
-/// Of this node alone. The data folder is that when it is this node's own; one that is shared may be a network's.
-result<std::string> cache_folder(const parts& p) {
-  auto& s = p.settings;
-  if (!s.files.cache_folder.empty()) {
-    std::error_code failed;
-    auto full = std::filesystem::absolute(s.files.cache_folder, failed).lexically_normal().string();
-    return failed ? result<std::string>{errc::validation, failed.message()} : full;
-  }
-  if (p.data_id.empty() || s.has_role("coordinator"))
-    return p.shared_data + "/cache";
-  const auto name = "/" + plain(s.node_name());
-  if (auto given = environment("CACHE_DIRECTORY"); !given.empty())
-    return given.substr(0, given.find(':')) + name;
-  if (auto user = environment("XDG_CACHE_HOME"); !user.empty())
-    return user + "/troupe" + name;
-  if (auto home = environment("HOME"); !home.empty())
-    return home + "/.cache/troupe" + name;
-  return {errc::not_found, "this user has no folder of its own"};
-}
-
 result<void> try_cache(parts& p) {
-  auto folder = cache_folder(p);
-  if (!folder)
-    return std::move(folder).error();
-  TROUPE_TRY(p.files->make_folders(*folder));
-  auto lock = host::lock_folder(*folder);
-  if (!lock)
-    return std::move(lock).error();
-  host::source_cache_options options;
-  options.folder = *folder;
-  options.max_bytes = p.settings.files.cache.bytes;
-  auto cache = host::open_source_cache(options);
-  if (!cache)
-    return std::move(cache).error();
-  p.cache_lock = std::move(*lock);
-  p.source_cache = std::move(*cache);
-  net::peer_papers papers;
-  if (auto& own = p.mesh->papers())
-    papers = {own->own.certificate, own->own.key, own->authority};
-  p.peers = net::make_peer_files(std::move(papers), p.clocks);
+  const auto own_data = p.data_id.empty() || p.settings.has_role("coordinator");
+  auto opened =
+    open_locked_cache(p, {p.settings.files.cache_folder, p.settings.files.cache.bytes, own_data, "cache", ""});
+  if (!opened)
+    return std::move(opened).error();
+  p.cache_lock = std::move(opened->lock);
+  p.source_cache = std::move(opened->cache);
+  p.peers = net::make_peer_files(papers_of(p), p.clocks);
   return {};
 }
 
@@ -125,8 +88,12 @@ std::shared_ptr<work::far_files> far_files_for(parts& p, worker_id worker) {
     return nullptr;
   // The node's parts outlive its actors, and so their attempts.
   std::shared_ptr<ports::source_cache> cache{std::shared_ptr<void>{}, p.source_cache.get()};
-  auto sources = std::make_shared<work::remote_sources>(std::move(cache), p.peers, p.clocks, machine_random());
-  return std::make_shared<work::far_files>(desk_of(p, worker), std::move(sources), p.peers, p.files);
+  auto desk = desk_of(p, worker);
+  work::remote_settings reading;
+  reading.coordinator_away = desk.away;
+  auto sources =
+    std::make_shared<work::remote_sources>(std::move(cache), p.peers, p.clocks, machine_random(), std::move(reading));
+  return std::make_shared<work::far_files>(std::move(desk), std::move(sources), p.peers, p.files);
 }
 
 } // namespace troupe::node

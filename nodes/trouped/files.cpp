@@ -1,12 +1,12 @@
 // Files for other nodes: what a coordinator serves, and what a worker does.
 
-#include "nodes/trouped/node.hpp"
+#include "nodes/trouped/file_means.hpp"
 
 #include "actors/cluster/file_hosts.hpp"
 #include "actors/cluster/file_rules.hpp"
 #include "host/beneath.hpp"
 
-#include <caf/scoped_actor.hpp>
+#include <caf/event_based_actor.hpp>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -16,29 +16,44 @@ namespace troupe::node {
 
 namespace {
 
-constexpr std::chrono::seconds ask_limit{10};
+constexpr std::chrono::seconds ask_limit{8};
 
-result<mesh::library_list> ask_libraries(const parts& p) {
-  caf::scoped_actor self{*p.system};
-  result<mesh::library_list> out{errc::unavailable, "no answer"};
-  self->request(p.book->of<mesh::librarian>("librarian"), ask_limit, mesh::get_libraries{})
-    .receive([&](mesh::library_list& x) { out = std::move(x); }, [&](caf::error& e) { out = mesh::from_caf(e); });
-  return out;
+using opener_found = std::function<void(result<net::file_opener>)>;
+
+net::file_opener opener_below(std::string root, std::string path) {
+  return [root = std::move(root), path = std::move(path)] { return host::open_beneath(root, path); };
 }
 
-result<std::string> folder_of_root(const parts& p, const std::string& root) {
-  auto library = cluster::library_of_root(root);
-  if (!library)
-    return std::move(library).error();
-  if (!*library)
-    return p.shared_data;
-  auto list = ask_libraries(p);
-  if (!list)
-    return std::move(list).error();
-  for (auto& x : list->libraries)
-    if (x.id == **library)
+result<std::string> root_of(const mesh::library_list& all, library_id id) {
+  for (auto& x : all.libraries)
+    if (x.id == id)
       return x.root;
   return {errc::not_found, "the library of this ticket is gone"};
+}
+
+/// By an actor of its own: nobody waits in a thread.
+void ask_librarian(caf::actor_system& system, const mesh::librarian& librarian, library_id id,
+                   std::function<void(result<std::string>)> done) {
+  system.spawn([=](caf::event_based_actor* self) {
+    self->request(librarian, ask_limit, mesh::get_libraries{})
+      .then([=](const mesh::library_list& all) { done(root_of(all, id)); },
+            [=](const caf::error& e) { done(mesh::from_caf(e)); });
+  });
+}
+
+void find_at_coordinator(const parts& p, const file_ticket& x, opener_found done) {
+  auto library = cluster::library_of_root(x.root);
+  if (!library)
+    return done(std::move(library).error());
+  if (!*library)
+    return done(opener_below(p.shared_data, x.path));
+  ask_librarian(*p.system, p.book->of<mesh::librarian>("librarian"), **library,
+                [path = x.path, done = std::move(done)](result<std::string> root) {
+                  if (root)
+                    done(opener_below(std::move(*root), path));
+                  else
+                    done(std::move(root).error());
+                });
 }
 
 net::file_server_hooks hooks_of_coordinator(const parts& p) {
@@ -46,17 +61,12 @@ net::file_server_hooks hooks_of_coordinator(const parts& p) {
   out.check = [&p](std::string_view text) {
     return identity::check_ticket(text, p.tickets->public_key(), p.clocks.wall());
   };
-  out.open = [&p](const file_ticket& x) -> result<ports::opened_file> {
-    auto folder = folder_of_root(p, x.root);
-    if (!folder)
-      return std::move(folder).error();
-    return host::open_beneath(*folder, x.path);
-  };
-  out.place = [&p](const file_ticket& x) -> result<net::upload_place> {
+  out.find = [&p](const file_ticket& x, opener_found done) { find_at_coordinator(p, x, std::move(done)); };
+  out.place = [data = p.shared_data](const file_ticket& x) -> result<net::upload_place> {
     const auto partial = "tmp/" + x.token.str();
-    TROUPE_TRY(host::check_beneath(p.shared_data, partial + "/x"));
-    TROUPE_TRY(host::check_beneath(p.shared_data, x.path));
-    return net::upload_place{p.shared_data + "/" + partial, p.shared_data + "/" + x.path};
+    TROUPE_TRY(host::check_beneath(data, partial + "/x"));
+    TROUPE_TRY(host::check_beneath(data, x.path));
+    return net::upload_place{data + "/" + partial, data + "/" + x.path};
   };
   return out;
 }
@@ -64,7 +74,9 @@ net::file_server_hooks hooks_of_coordinator(const parts& p) {
 net::file_server_hooks hooks_of_worker(const std::shared_ptr<cluster::served_files>& served) {
   net::file_server_hooks out;
   out.check = [served](std::string_view text) { return served->check(text); };
-  out.open = [served](const file_ticket& x) { return served->open(x); };
+  out.find = [served](const file_ticket& x, const opener_found& done) {
+    done(net::file_opener{[served, x] { return served->open(x); }});
+  };
   out.place = [](const file_ticket&) -> result<net::upload_place> {
     return {errc::forbidden, "this node takes no files"};
   };
@@ -81,10 +93,9 @@ result<uint16_t> start_server(parts& p, net::file_server_hooks hooks) {
   net::file_server_options options;
   options.address = listens_at(s);
   options.port = s.files.port;
-  if (auto& papers = p.mesh->papers())
-    options.papers = {papers->own.certificate, papers->own.key, papers->authority};
+  options.papers = papers_of(p);
   options.bytes_per_second = s.files.rate.bytes;
-  p.file_server = std::make_unique<net::file_server>(std::move(options), std::move(hooks), *p.files);
+  p.file_server = std::make_unique<net::file_server>(std::move(options), std::move(hooks), p.files, p.disks);
   auto port = p.file_server->start();
   if (!port)
     return {port.error().code, "files.address, files.port: " + port.error().message};

@@ -91,6 +91,7 @@ void make_backend(parts& p) {
   config.health = [board = p.board] { return board.last(); };
   config.traffic = [&p] { return file_traffic_of(p); };
   config.time = &p.clocks;
+  config.disks = p.disks;
   p.backend =
     std::make_shared<gateway::mesh_backend>(std::move(config), peers_of(p), p.book->of<caf::actor>("gateway"));
 }

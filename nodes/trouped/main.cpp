@@ -1,3 +1,4 @@
+#include "identity/folders.hpp"
 #include "nodes/config/load.hpp"
 #include "nodes/logging/logging.hpp"
 #include "nodes/trouped/node.hpp"
@@ -36,6 +37,21 @@ int fail(const error& err) {
   return start_failed;
 }
 
+/// A stop that came while the node was starting: signals are blocked, and wait until they are taken.
+bool told_to_stop() {
+  sigset_t waiting;
+  return sigpending(&waiting) == 0 && (sigismember(&waiting, SIGTERM) == 1 || sigismember(&waiting, SIGINT) == 1);
+}
+
+/// Logs call the node what lists call it: by its certificate's name, where it has one. What is wrong with the
+/// certificate, the start says.
+std::string name_for_logs(const config::settings& settings) {
+  if (settings.node.name.empty() && !settings.mesh.identity.empty())
+    if (auto papers = identity::load_papers(settings.mesh.identity, system_clocks{}.wall()))
+      return papers->facts.name;
+  return settings.node_name();
+}
+
 /// A node works without its manager; what that one does then, it logs itself.
 void log_untold(const result<void>& told) {
   if (!told)
@@ -47,7 +63,16 @@ int run(const config::settings& settings, const std::string& config_file, const 
   node::parts parts;
   parts.settings = settings;
   parts.config_file = config_file;
+  parts.told_to_stop = told_to_stop;
   auto started = node::start(parts);
+  if (!started && started.error().code == errc::cancelled && told_to_stop()) {
+    spdlog::info("stopping: {}", started.error().message);
+    node::stop(parts);
+    logging::flush();
+    return 0;
+  }
+  // The start has its name from the certificate.
+  const auto name = parts.settings.node_name();
   if (!started) {
     auto status = fail(started.error());
     node::stop(parts);
@@ -56,11 +81,9 @@ int run(const config::settings& settings, const std::string& config_file, const 
   if (parts.server)
     std::cout << "ready http://" << settings.gateway.address << ":" << parts.api_port << std::endl;
   else
-    std::cout << "ready " << (settings.has_role("coordinator") ? "coordinator" : "worker") << " "
-              << settings.node_name() << std::endl;
-  log_untold(
-    manager.ready(settings.node_name()
-                  + (parts.server ? ": answers at port " + std::to_string(parts.api_port) : std::string{": at work"})));
+    std::cout << "ready " << (settings.has_role("coordinator") ? "coordinator" : "worker") << " " << name << std::endl;
+  log_untold(manager.ready(
+    name + (parts.server ? ": answers at port " + std::to_string(parts.api_port) : std::string{": at work"})));
   auto signal = node::wait_for_signal(parts, signals, manager);
   log_untold(manager.stopping());
   spdlog::info("stopping: signal {}", signal);
@@ -108,7 +131,7 @@ int main(int argc, char** argv) {
   log.format = settings->log.format;
   log.max_size = settings->log.max_size.bytes;
   log.files = settings->log.files;
-  log.node = settings->node_name();
+  log.node = name_for_logs(*settings);
   if (settings->log.file)
     log.file = settings->node.data + "/logs/trouped.log";
   if (auto ready = logging::set_up(log); !ready)

@@ -3,6 +3,7 @@
 #include "actors/dispatch/dispatcher.hpp"
 #include "host/child_processes.hpp"
 #include "host/files.hpp"
+#include "host/root_threads.hpp"
 #include "net/http_client.hpp"
 #include "net/key_value.hpp"
 #include "nodes/trouped/loop_scheduler.hpp"
@@ -89,6 +90,7 @@ result<void> read_data_id(parts& p) {
 result<void> open_world(parts& p) {
   TROUPE_TRY(read_papers(p));
   p.files = std::make_shared<host::files>();
+  p.disks = std::make_shared<host::root_threads>();
   if (p.settings.has_role("coordinator")) {
     auto folder = host::data_folder::open(absolute(p.settings.node.data));
     if (!folder)
@@ -171,7 +173,7 @@ result<void> find_coordinator(parts& p) {
     return {errc::validation, "mesh.coordinator: must be HOST:PORT of the coordinator on a node that is none itself"};
   p.coordinator = std::make_shared<coordinator_link>(*p.system, p.mesh, std::move(*where), p.settings.node_name());
   // A gateway does not wait, and the worker beside it joins when it can.
-  return p.settings.has_role("gateway") ? result<void>{} : p.coordinator->connect(seconds{30});
+  return p.settings.has_role("gateway") ? result<void>{} : p.coordinator->connect(seconds{30}, p.told_to_stop);
 }
 
 void start_tree(parts& p) {
@@ -326,6 +328,8 @@ void stop(parts& p) {
   p.server.reset();
   p.file_server.reset();
   p.backend.reset();
+  // What hangs is left behind; all else has ended before those go to whom it tells what it has found.
+  p.disks.reset();
   p.coordinator.reset();
   p.http.reset();
   p.redis.reset();

@@ -23,6 +23,7 @@
 #include "protocol/ports/files.hpp"
 #include "protocol/ports/http_client.hpp"
 #include "protocol/ports/key_value.hpp"
+#include "protocol/ports/root_threads.hpp"
 #include "protocol/ports/source_cache.hpp"
 
 #include <atomic>
@@ -56,6 +57,8 @@ struct parts {
   config::settings settings;
   /// Empty: none.
   std::string config_file;
+  /// Whether the process was told to stop; asked while a start waits for another node.
+  std::function<bool()> told_to_stop = [] { return false; };
   system_clocks clocks;
   /// The coordinator's, locked by this process.
   std::optional<host::data_folder> folder;
@@ -78,6 +81,8 @@ struct parts {
   /// The coordinator's present term, for who asks for the node's status; 0 until the queue is read.
   std::shared_ptr<std::atomic<uint64_t>> term = std::make_shared<std::atomic<uint64_t>>(0);
   std::shared_ptr<ports::files> files;
+  /// What reads files of libraries for others, and writes theirs: a mount that hangs keeps nothing but its own.
+  std::shared_ptr<ports::root_threads> disks;
   /// nullptr on a node that is no coordinator.
   std::shared_ptr<ports::database> database;
   /// nullptr: no Redis configured.

@@ -97,9 +97,12 @@ result<void> check(const node_rules& x) {
   if (x.evidence.size() > max_evidence)
     problem("evidence", "at most " + std::to_string(max_evidence));
   auto queues = queue_names();
+  std::string known;
+  for (auto& queue : queues)
+    known += (known.empty() ? "" : ", ") + std::string{queue};
   for (auto& [queue, n] : x.slots)
     if (std::find(queues.begin(), queues.end(), queue) == queues.end())
-      problem("slots", "there is no queue \"" + queue + "\"");
+      problem("slots", "of \"" + queue + "\": there is no such queue, but " + known);
     else if (n > max_slots)
       problem("slots", "at most " + std::to_string(max_slots) + " of queue " + queue);
   if (x.weight == 0 || x.weight > max_weight)

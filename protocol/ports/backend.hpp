@@ -13,6 +13,7 @@
 #include "protocol/model/result.hpp"
 #include "protocol/model/worker.hpp"
 #include "protocol/ports/far_file.hpp"
+#include "protocol/ports/fd.hpp"
 
 #include <functional>
 #include <memory>
@@ -69,8 +70,9 @@ struct wanted_file {
 
 /// Where it is.
 struct located_file {
-  /// On this node; that it was found does not say that it can be opened. Empty when it is on another one.
-  std::string path;
+  /// Of a file of this node: open for reading, and which content it is. nullptr when it is on another one.
+  std::shared_ptr<const unique_fd> here{};
+  file_version version{};
   std::shared_ptr<far_file> far{};
 };
 
@@ -184,8 +186,9 @@ public:
   virtual void find_scan(scan_id id, completion<scan> done) = 0;
 
   // -- files
-  /// Where a file can be read. Call it on a thread that may block; `done` is called on one, too, when the file is on
-  /// this node. errc::not_found; errc::unavailable: it is on another node, and nobody says at present where.
+  /// Where a file can be read. Does not block; `done` is called on any thread, which may block when the file is on this
+  /// node. errc::not_found; errc::unavailable: it is on another node, and nobody says at present where, or its disk
+  /// does not answer.
   virtual void find_file(wanted_file what, completion<located_file> done) = 0;
 
   // -- uploads

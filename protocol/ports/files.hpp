@@ -39,6 +39,11 @@ struct folder_facts {
   std::string link;
   /// It holds nothing (what a file system makes for itself, lost+found, does not count).
   bool empty = false;
+  /// Its name without links, as far as the system knows one, else as it was asked for; and which folder that is: two
+  /// names of one folder have the same numbers, also where one of them is a mount of the other.
+  std::string real_path{};
+  uint64_t device = 0;
+  uint64_t inode = 0;
 };
 
 struct disk_space {
@@ -52,6 +57,11 @@ public:
 
   /// A regular file for reading (O_NOFOLLOW on the last component, no FIFOs or devices).
   virtual result<opened_file> open_source(const std::string& path) = 0;
+  /// The same for what is found below a root, a library's folder say, in which others rename and link: whatever links
+  /// are there by now, nothing outside of the root is opened. `path`: relative; `root` may itself be reached by links.
+  /// errc::unprocessable with what to do for what is never opened: behind a link that leads out of the root, itself a
+  /// link, or no regular file.
+  virtual result<opened_file> open_below(const std::string& root, const std::string& path) = 0;
   virtual result<file_version> version_of(const std::string& path) = 0;
   /// New file, read-write, mode 0640; errc::conflict if the name exists. Parent folders are made.
   virtual result<unique_fd> create(const std::string& path) = 0;

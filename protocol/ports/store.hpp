@@ -64,10 +64,18 @@ struct catalogue_changes {
   }
 };
 
+/// Videos that somebody says are of a library.
+struct claimed_videos {
+  library_id library;
+  std::vector<video_id> ids;
+};
+
 /// Applied as a whole or not at all.
 struct unit_of_work {
   /// With a job id: nothing is applied unless that job is running with this attempt and term now (fencing).
   lease_token fence;
+  /// Nothing is applied when one of them is there as one of another library.
+  claimed_videos claimed{};
   std::vector<job_change> jobs;
   /// Gone before anything is inserted: a new job may have the id of one that is removed with it.
   std::vector<job_id> removed_jobs;
@@ -110,8 +118,8 @@ public:
   virtual result<uint64_t> raise_term() = 0;
 
   /// One transaction, committed and synced when this returns. The outer error: nothing was applied. Otherwise one
-  /// result per unit, in order: errc::stale_lease when its fence did not hold (the other units were applied).
-  /// errc::conflict (outer) when a unique key is violated.
+  /// result per unit, in order: errc::stale_lease when its fence did not hold, errc::forbidden when what it claims is
+  /// not so (the other units were applied). errc::conflict (outer) when a unique key is violated.
   virtual result<std::vector<result<void>>> commit(std::span<const unit_of_work* const> units) = 0;
 
   virtual result<recovered_jobs> load_jobs() = 0;

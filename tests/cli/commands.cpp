@@ -62,6 +62,9 @@ CAF_TEST(nobody there) {
   CAF_CHECK(
     has(x, "nobody answers at 127.0.0.1:1 (Connection refused); start a trouped with ./run, or name it with --node "
            "HOST:PORT"));
+  // On another machine there is nothing to start here (0.0.0.0 is no loopback address, but leads to one).
+  CAF_CHECK(
+    has(run("status", "0.0.0.0:1"), "; --node names the coordinator and its mesh.port. 'troupe cert check 0.0.0.0:1'"));
   for (auto bad : {"nowhere", ":1", "h:", "h:0", "h:65536", "h:1x"})
     CAF_CHECK_EQUAL(run("status", bad).status, 2);
 }
@@ -83,6 +86,10 @@ CAF_TEST(wrong usage) {
                          "jobs ls --limit 0", "library add no/such/folder", "transcode good --profile none",
                          "jobs submit noop --payload [", "jobs submit nonsense"})
     CAF_CHECK_EQUAL(ask(arguments).status, 2);
+  // The help that is named is the command's own.
+  CAF_CHECK(has(ask("nodes set nas --weight 0"), "'troupe nodes set --help'"));
+  CAF_CHECK(has(ask("jobs ls --limit 0"), "'troupe jobs ls --help'"));
+  CAF_CHECK(has(ask("nonsense"), "'troupe --help'"));
 }
 
 CAF_TEST(status and tree) {

@@ -128,6 +128,7 @@ class Network:
         self.places = []
         self._switch = None
         self._lost = set()
+        self._lost_ports = set()
         #: By the place's name: the process, and the interface that it took over.
         self._late = {}
         try:
@@ -168,6 +169,11 @@ class Network:
             self._lost.add((source and source.name, target and target.name))
         self._apply_lost()
 
+    def lose_port(self, port):
+        """What goes to a TCP port of any machine vanishes, as in a firewall that was made stricter."""
+        self._lost_ports.add(port)
+        self._apply_lost()
+
     def limit(self, place, rate):
         """Bits a second each way, as tc writes them ("1mbit"), with a queue of 0.2 s."""
         for where, device in self._ends(place):
@@ -194,6 +200,7 @@ class Network:
     def heal(self):
         """Everything as it was at first."""
         self._lost.clear()
+        self._lost_ports.clear()
         self._apply_lost()
         for name in list(self._late):
             near = self._end_delay(name)
@@ -237,7 +244,8 @@ class Network:
     def _apply_lost(self):
         def rule(source, target):
             return " ".join([f'iifname "{source}"' if source else "", f'oifname "{target}"' if target else "", "drop"])
-        rules = "\n".join(rule(*x) for x in sorted(self._lost, key=str))
+        rules = "\n".join([*(rule(*x) for x in sorted(self._lost, key=str)),
+                           *(f"ether type ip tcp dport {x} drop" for x in sorted(self._lost_ports))])
         # One transaction: there is no moment without the rules that stay.
         self._switch.run("nft", "-f", "-", stdin="flush ruleset\ntable bridge faults {\n chain forward {\n"
                          f"  type filter hook forward priority 0;\n{rules}\n }}\n}}\n")

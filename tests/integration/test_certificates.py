@@ -8,7 +8,7 @@ import tempfile
 
 from certificates import Authority, Stranger, troupe
 from namespaces import Here
-from support import BIN, Node, TestCase, synth, wait_until
+from support import BIN, Node, TestCase, free_port, synth, wait_until
 
 
 class Certificates(TestCase):
@@ -48,6 +48,18 @@ class Certificates(TestCase):
         finally:
             worker.close()
 
+    def test_logs_call_a_node_as_lists_do(self):
+        """By its certificate's name, not by the machine's."""
+        worker = Node(data=self.node.data, node__roles="worker", mesh__coordinator=self.node.mesh, mesh__identity=self.ben,
+                      log__format="json")
+        try:
+            worker.start()
+            lines = wait_until("it has joined", lambda: [
+                json.loads(x) for x in worker.log.read_text().splitlines() if x.startswith("{") and x.endswith("}")])
+            self.assertEqual({"ben"}, {line["node"] for line in lines})
+        finally:
+            worker.close()
+
     def test_a_certificate_opens_no_more_than_its_role(self):
         host, port = self.node.mesh.rsplit(":", 1)
 
@@ -62,10 +74,19 @@ class Certificates(TestCase):
         def paused():
             done = troupe("queue", "ls", "-o", "json", identity=self.laptop, node=self.node.mesh, check=True)
             return [q["name"] for q in json.loads(done.stdout)["queues"] if q["paused"]]
+
+        def untouched(got):
+            """Nobody is ended by a message, and CAF's own actors are not there for peers."""
+            self.assertEqual(("0", "lives", "lives"), tuple(got.pop(x) for x in ("named", "facade", "door")))
+            self.assertEqual([], [line for line in self.node.tail(2000).splitlines() if restarted(line)])
+
+        def restarted(line):
+            return "supervision:" in line and "/door " in line
         # An administrator has been there: what it works with is nobody else's either.
         self.assertEqual([], paused())
         got = attack("worker", "ben", self.ben)
         self.assertEqual("0", got.pop("guessed"))
+        untouched(got)
         # What only a worker that has joined may do has a code of its own.
         self.assertEqual({"renew_leases": "unavailable", "get_file": "unavailable"},
                          {what: code for what, code in got.items() if code != "forbidden"})
@@ -73,6 +94,7 @@ class Certificates(TestCase):
         got = attack("gateway", "gate", self.home.issue("gate", "gateway"))
         # A gateway administers for its clients, but nobody makes a library of the coordinator's papers.
         self.assertEqual("0", got.pop("guessed"))
+        untouched(got)
         self.assertEqual({"add_library", "get_tree", "renew_leases", "get_file", "hello"},
                          {what for what, code in got.items() if code == "forbidden"}, got)
         self.assertEqual(["video"], paused())
@@ -147,6 +169,10 @@ class Certificates(TestCase):
         self.assertIn("connection: nobody answers at 127.0.0.1:1", said(self.laptop, "127.0.0.1:1"))
         with Node() as plain:
             self.assertIn("TLS: no handshake", said(self.laptop, plain.mesh))
+        # The port of its files speaks TLS with the same certificates, and greets nobody.
+        files = free_port()
+        with Node(node__roles="coordinator,gateway", mesh__identity=self.anna, files__port=files):
+            self.assertIn("mesh.port", said(self.laptop, f"127.0.0.1:{files}"))
         # Papers whose parts are of two clusters.
         mixed = self.place / "mixed"
         shutil.copytree(self.stranger, mixed)
@@ -181,6 +207,11 @@ class CertCommand(TestCase):
             self.assertIn("troupe cert issue", run("init"))
             self.assertIn("there is an authority already", run("init", status=1))
             self.assertIn("mesh.identity", run("issue", "anna", "--role", "coordinator", "--host", "10.0.0.1"))
+            self.assertIn("--host ADDRESS", run("issue", "nowhere", "--role", "coordinator"))
+            admin = run("issue", "laptop", "--role", "admin")
+            self.assertIn("--identity FOLDER", admin)
+            self.assertNotIn("trouped", admin)
+            self.assertRegex(run("show", "anna"), r"anna +coordinator +10\.0\.0\.1 +valid ")
             self.assertIn("'king' is no role", run("issue", "ben", "--role", "king", status=2))
             self.assertIn("has a certificate already", run("issue", "anna", "--role", "worker", status=1))
             listed = run("show")
@@ -192,6 +223,14 @@ class CertCommand(TestCase):
             self.assertNotEqual(first["serial"], second["serial"])
             self.assertEqual(first["roles"], second["roles"])
             self.assertEqual("renew soon", second["state"])
+            # Another address, and a role more: what is not named stays.
+            changed = json.loads(run("renew", "anna", "--role", "coordinator", "--role", "gateway", "-o", "json"))
+            self.assertEqual(["coordinator", "gateway"], sorted(changed["certificates"][0]["roles"]))
+            self.assertEqual(["10.0.0.1"], changed["certificates"][0]["hosts"])
+            changed = json.loads(run("renew", "anna", "--host", "10.0.0.7", "-o", "json"))
+            self.assertEqual(["coordinator", "gateway"], sorted(changed["certificates"][0]["roles"]))
+            self.assertEqual(["10.0.0.7"], changed["certificates"][0]["hosts"])
+            run("renew", "anna", "--role", "king", status=2)
             self.assertIn("there is no certificate of 'carl'", run("renew", "carl", status=6))
             self.assertEqual(0o600, (place / "c/ca.key").stat().st_mode & 0o777)
         finally:

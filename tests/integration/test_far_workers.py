@@ -6,6 +6,7 @@ import os
 import pathlib
 import signal
 import subprocess
+import tempfile
 import time
 
 from machines import Machines
@@ -192,6 +193,24 @@ class Far(TestCase):
         self.assertGreater(film.stat().st_size, 64 << 20)
         job = self.node.upload(film).json["jobId"]
         self.assertEqual(self.node.wait_job(job)["status"], "completed")
+
+    def test_disk_that_is_smaller_than_the_cache_may_be(self):
+        """Films that were fetched before go when there is no room on the disk for the next one."""
+        if os.geteuid() != 0:
+            self.skipTest("only root may mount the small tmpfs that this needs")
+        mount = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory(prefix="troupe-test-")))
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(mount)], check=True)
+        self.addCleanup(lambda: subprocess.run(["umount", "-l", str(mount)], check=True))
+        self.cluster(1, lease="15s", files__cache_folder=mount / "cache", files__cache="64 MiB")
+        for i in range(4):
+            film = synth(self.node.folder / f"film{i}.mp4", "-b:v", "30M", "-minrate", "30M", "-bufsize", "60M", seconds=7,
+                         size="1280x720")
+            self.assertGreater(film.stat().st_size, 8 << 20)
+            done = self.node.wait_job(self.node.upload(film).json["jobId"])
+            self.assertEqual("completed", done["status"], done)
+            made = self.node.wait_job(transcode(self.node, done["result"]["video"]["id"]))
+            self.assertEqual("completed", made["status"], made)
+            self.assertEqual(["completed"], [x["end"] for x in self.node.get(f"/api/jobs/{made['id']}")["attemptHistory"]])
 
 
 class LateLink(TestCase):

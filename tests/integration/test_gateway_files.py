@@ -316,4 +316,7 @@ class GatewayFiles(TestCase):
         answer = self.gina.upload(film)
         self.assertEqual(503, answer.status)
         self.assertIn("mount", answer.json["error"]["message"])
+        # And who takes them; it is asked when the gateway has joined.
+        wait_until("it says who takes them", lambda: f"http://127.0.0.1:{self.anna.port} on the machine of node "
+                   in self.gina.upload(film).json["error"]["message"], 5)
         self.assertGreaterEqual(int(answer.headers["retry-after"]), 1)

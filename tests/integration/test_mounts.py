@@ -157,7 +157,7 @@ class Mounts(TestCase):
         self.assertEqual(self.node.scan(library, seconds=60)["status"], "completed")
         films, here, outer = self.films, self.here, self.here.parent
         bind = 'mount --bind "$KEEP" "$HERE/films"'
-        start = f'library "films" ({films}): '
+        start = f'library {library} "films" ({films}): '
         cases = [
             ("true", "", start + "this node has no such folder; if it has the library under another path, write "
              f'"{films}=HERE" in worker.mounts'),

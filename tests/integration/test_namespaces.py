@@ -106,6 +106,17 @@ class Harness(TestCase):
         wait_until("all of them ended", lambda: not any(map(name_of, pids)), 5)
 
 
+class FarAway(TestCase):
+    def test_a_round_trip_may_take_longer_than_a_heartbeat(self):
+        with Machines(workers=("ben",)) as cluster:
+            ben = cluster.workers[0]
+            ben.stop()
+            wait_until("the worker is gone", lambda: cluster.joined() == [], 10)
+            cluster.net.delay(ben.place, HEARTBEAT * 0.7)
+            ben.start()
+            wait_until("it has come in", lambda: cluster.joined() == ["ben"], 20)
+
+
 class Strangers(TestCase):
     def setUp(self):
         self.cluster = self.enterContext(Machines(workers=("ben",), far=("ben",)))

@@ -171,6 +171,32 @@ class Served(TestCase):
             self.assertIn(sentence, str(refused.json))
         self.assertEqual([], [x for x in self.node.get("/api/libraries")["libraries"] if x["name"] == "films"])
 
+    def test_the_only_one_that_serves_is_away(self):
+        """What it has is waited for: no attempt is burnt, and the job says who is missed."""
+        film = synth(self.films / "film.mp4", seconds=3)
+        self.start()
+        carl = self.worker("carl", has=self.films, serves=True, worker__video=0)
+        self.worker("ben")
+        self.library()
+        video = self.videos()["film"]
+        carl.kill()
+        wait_until("carl is away", lambda: [w["node"] for w in workers_of(self.node)] == ["ben"], 20)
+        job = transcode(self.node, video)
+        row = wait_until("it waits", lambda: (lambda x: x["status"] == "delayed" and x)(self.node.get(f"/api/jobs/{job}")), 20)
+        self.assertEqual((0, 0), (row["failures"], row["attempts"]), row)
+        self.assertEqual(["ben"], [x["worker"] for x in row["attemptHistory"]], row)
+        self.assertIn("no other node serves it", str(row["attemptHistory"]))
+        self.assertIn("no other node serves it", self.node.cli("jobs", "explain", job).stdout)
+        carl.start()
+        wait_until("carl has it again", lambda: any(
+            c.startswith("library:") for n in self.node.get("/api/admin/nodes")["data"]["nodes"] if n["name"] == "carl"
+            for c in n["capabilities"]), 20)
+        self.node.cli("jobs", "promote", job)
+        done = self.node.wait_job(job)
+        self.assertEqual("completed", done["status"], done)
+        self.assertEqual(0, self.node.get(f"/api/jobs/{job}")["failures"])
+        self.assertTrue(film.exists())
+
     def test_links(self):
         """A film that is put elsewhere, with a link in its place, is not given away: the job says what to do."""
         (self.films / "season").mkdir()

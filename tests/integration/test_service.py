@@ -181,7 +181,11 @@ class Files(TestCase):
                     if name != "certificates":
                         self.assertIn(f"papers-{name}:/etc/troupe:ro", service["volumes"])
                         self.assertIn(f"/papers/{name}", image)
-                        self.holds(service, place / "papers" / name)
+                        shown = self.holds(service, place / "papers" / name)
+                        # A shared folder is the same one only at the path that the node takes for it.
+                        for volume in service["volumes"]:
+                            if volume.startswith("data:"):
+                                self.assertIn(f'data = "{volume.split(":")[1]}"', shown)
 
     def holds(self, service, papers):
         # A path of the container, and a name that only its network knows.
@@ -190,6 +194,7 @@ class Files(TestCase):
         self.assertEqual(0, shown.returncode, shown.stderr)
         role = next(x for x in options if x.startswith("--set=node.roles=")).rsplit("=", 1)[1]
         self.assertIn(f" {role} ", troupe("cert", "show", papers, check=True).stdout)
+        return shown.stdout
 
     def allowed(self):
         unit = (CONFIG / "trouped@.service").read_text()

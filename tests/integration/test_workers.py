@@ -86,6 +86,20 @@ class Workers(TestCase):
             finally:
                 close_all(coordinator, [worker])
 
+    def test_a_worker_says_what_it_waits_for_and_stops_when_it_is_told(self):
+        worker = Node(node__roles="worker", mesh__coordinator="127.0.0.1:1")
+        try:
+            worker.start(wait=False)
+            wait_until("it says so", lambda: "nobody answers at 127.0.0.1:1" in worker.tail(), 10)
+            time.sleep(1)
+            self.assertEqual(1, worker.log.read_text().count("nobody answers at"), worker.tail())
+            began = time.monotonic()
+            worker.kill(signal.SIGTERM)
+            self.assertEqual(0, worker.process.wait(20))
+            self.assertLess(time.monotonic() - began, 10)
+        finally:
+            worker.close()
+
     def test_coordinator_killed_and_nothing_redone(self):
         coordinator, nodes = cluster(lease="8s")
         try:

@@ -1,5 +1,6 @@
 #include "tests/support/fake_backend.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 namespace troupe::test {
@@ -341,11 +342,18 @@ void fake_backend::find_file(ports::wanted_file what, ports::completion<ports::l
   {
     std::lock_guard guard{mutex};
     if (auto far = far_files.find(what.path); far != far_files.end())
-      return reply<ports::located_file>(std::move(done), ports::located_file{{}, far->second});
+      return reply<ports::located_file>(std::move(done), ports::located_file{{}, {}, far->second});
   }
   if (no_files)
     return done(error{errc::unavailable, "the file is on another node"});
-  done(ports::located_file{(what.root.empty() ? data_ : what.root) + "/" + what.path});
+  const auto path = (what.root.empty() ? data_ : what.root) + "/" + what.path;
+  unique_fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
+  struct stat facts {};
+  if (!fd || ::fstat(fd.get(), &facts) != 0 || !S_ISREG(facts.st_mode))
+    return done(error{errc::not_found, "the file is not there any more"});
+  const file_version version{static_cast<uint64_t>(facts.st_size),
+                             int64_t{facts.st_mtim.tv_sec} * 1'000'000'000 + facts.st_mtim.tv_nsec, facts.st_ino};
+  done(ports::located_file{std::make_shared<const unique_fd>(std::move(fd)), version});
 }
 
 bool fake_backend::coordinator_away() noexcept {

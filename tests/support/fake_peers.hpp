@@ -55,8 +55,16 @@ struct fake_cached final : ports::cached_source {
     std::lock_guard guard{mutex};
     if (marked.missing(there) != std::vector{there})
       twice = true;
+    if (gone)
+      return {errc::io, "the disk is broken"};
     marked.add(there);
     return {};
+  }
+  result<void> sync() override {
+    return {};
+  }
+  bool lost() const noexcept override {
+    return gone;
   }
   std::string path;
   uint64_t length;
@@ -64,19 +72,27 @@ struct fake_cached final : ports::cached_source {
   mutable std::mutex mutex;
   byte_spans marked;
   std::atomic<bool> twice{false};
+  std::atomic<bool> gone{false};
 };
 
 struct fake_cache final : ports::source_cache {
   result<std::shared_ptr<ports::cached_source>> open(const std::string& key, uint64_t size) override {
     std::lock_guard guard{mutex};
     auto& known = files[key];
-    if (!known)
-      known = std::make_shared<fake_cached>(folder / std::to_string(files.size()), size);
+    if (!known || known->gone)
+      known = std::make_shared<fake_cached>(folder / std::to_string(++opened), size);
     return std::shared_ptr<ports::cached_source>{known};
   }
   result<void> make_room(uint64_t) override {
     if (full)
       return {errc::storage_full, "the cache is full"};
+    return {};
+  }
+  result<void> disk_full(uint64_t) override {
+    std::lock_guard guard{mutex};
+    if (can_go == 0)
+      return {errc::storage_full, "nothing is left to go"};
+    --can_go;
     return {};
   }
   void drop(const std::string&) override {
@@ -85,6 +101,9 @@ struct fake_cache final : ports::source_cache {
   std::mutex mutex;
   std::map<std::string, std::shared_ptr<fake_cached>> files;
   std::atomic<bool> full{false};
+  /// So often room can be made on the disk.
+  int can_go = 0;
+  uint64_t opened = 0;
 };
 
 /// A node that serves one file, on a thread of its own, as a test wants.

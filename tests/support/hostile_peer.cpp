@@ -1,6 +1,8 @@
 // Comes in at a coordinator's door as a worker or a gateway and asks for everything that this role is not for, whatever
 // the types of its handles say. Prints a line "<what> <code of the answer>" for each, and "guessed <n>": how many of
-// the coordinator's actors that it was not given it has found by their numbers. 1 when it was not let in.
+// the coordinator's actors that it was not given it has found by their numbers. Then sends actors what CAF alone may
+// tell them, many times: "facade lives" when its own still answers, "door lives" when that lets it in again, "named
+// <n>": how many of CAF's own actors answer. 1 when it was not let in.
 //
 //   hostile_peer HOST PORT PAPERS ROLE NAME VICTIM ROOT
 //
@@ -14,6 +16,9 @@
 
 #include <cstdlib>
 #include <iostream>
+#include <set>
+#include <thread>
+#include <vector>
 
 using namespace troupe;
 
@@ -45,13 +50,53 @@ public:
     auto* broker = static_cast<caf::io::basp_broker*>(caf::actor_cast<caf::abstract_actor*>(basp));
     caf::scoped_execution_unit context{&system};
     context.proxy_registry_ptr(broker->proxy_registry_ptr());
-    size_t found = 0;
+    // All at once: what does not answer takes its limit, but not one after the other.
+    std::vector<decltype(self_->request(all_, limit, mesh::get_queues{}))> asked;
     for (caf::actor_id id = 1; id <= most; ++id) {
       caf::strong_actor_ptr one;
       if (caf::load_actor(one, &context, id, all_.node()) || !one)
         continue;
-      self_->request(caf::actor_cast<caf::actor>(one), limit, mesh::get_queues{})
-        .receive([&](const mesh::queue_list&) { ++found; }, [](caf::error&) {});
+      asked.push_back(self_->request(caf::actor_cast<caf::actor>(one), limit, mesh::get_queues{}));
+    }
+    size_t found = 0;
+    for (auto& one : asked)
+      one.receive([&](const mesh::queue_list&) { ++found; }, [](caf::error&) {});
+    return found;
+  }
+
+  /// Everything that ends an actor.
+  void tell_to_end(const caf::actor& whom) {
+    for (auto reason : {caf::exit_reason::kill, caf::exit_reason::user_shutdown}) {
+      caf::anon_send(whom, caf::exit_msg{self_->address(), reason});
+      caf::anon_send(whom, caf::down_msg{whom.address(), reason});
+    }
+    caf::anon_send(whom, caf::make_error(caf::sec::runtime_error));
+    // Linked to somebody who dies of it.
+    auto& system = self_->home_system();
+    auto dies = system.spawn<caf::hidden>(quiet);
+    caf::anon_send(whom, caf::link_atom::value, caf::actor_cast<caf::strong_actor_ptr>(dies));
+    std::this_thread::sleep_for(std::chrono::milliseconds{50});
+    caf::anon_send_exit(dies, caf::exit_reason::kill);
+  }
+
+  bool facade_lives() {
+    auto code = errc::none;
+    // What has ended does not answer.
+    self_->request(all_, std::chrono::seconds{3}, mesh::get_cache_stats{})
+      .receive([](const mesh::cache_stats&) {}, [&](caf::error& e) { code = mesh::from_caf(e).code; });
+    return code == errc::forbidden;
+  }
+
+  /// CAF's actors that are reached by name.
+  size_t named(caf::actor_system& system) {
+    size_t found = 0;
+    auto basp = system.middleman().named_broker<caf::io::basp_broker>(caf::atom("BASP"));
+    for (auto name : {caf::atom("ConfigServ"), caf::atom("SpawnServ")}) {
+      self_->send(basp, caf::forward_atom::value, all_.node(), name,
+                  caf::make_message(caf::sys_atom::value, caf::get_atom::value, "info"));
+      self_->receive(
+        [&](caf::ok_atom, const std::string&, const caf::strong_actor_ptr&, const std::string&) { ++found; },
+        caf::after(std::chrono::seconds{2}) >> [] {});
     }
     return found;
   }
@@ -60,6 +105,18 @@ private:
   caf::scoped_actor self_;
   const caf::actor all_;
 };
+
+/// What the coordinator has published.
+caf::actor door_of(caf::actor_system& system, bool with_papers, const std::string& host, uint16_t port) {
+  caf::scoped_actor self{system};
+  caf::actor out;
+  auto broker = with_papers ? system.openssl_manager().actor_handle() : system.middleman().actor_handle();
+  self->request(broker, limit, caf::connect_atom::value, host, port)
+    .receive([&](caf::node_id&, caf::strong_actor_ptr& x,
+                 std::set<std::string>&) { out = caf::actor_cast<caf::actor>(std::move(x)); },
+             [](caf::error&) {});
+  return out;
+}
 
 result<caf::actor> enter(const node::mesh_access& access, caf::actor_system& system, const std::string& host,
                          uint16_t port, const std::string& role, const std::string& name) {
@@ -103,6 +160,16 @@ void attack(caf::actor_system& system, const caf::actor& all, const std::string&
   std::cout << "guessed " << peer.guess(system) << "\n";
 }
 
+void tell_to_end(caf::actor_system& system, const caf::actor& all, const caf::actor& door) {
+  hostile_peer peer{system, all};
+  std::cout << "named " << peer.named(system) << "\n";
+  peer.tell_to_end(all);
+  std::cout << "facade " << (peer.facade_lives() ? "lives" : "ended") << "\n";
+  // More often than it is started anew.
+  for (int i = 0; i < 30; ++i)
+    peer.tell_to_end(door);
+}
+
 } // namespace
 
 int main(int count, char** args) {
@@ -130,7 +197,17 @@ int main(int count, char** args) {
     return 1;
   }
   attack(system, *in, args[6], args[7]);
+  const auto port = static_cast<uint16_t>(std::atoi(args[2]));
+  auto door = door_of(system, !papers.empty(), args[1], port);
+  if (!door)
+    return 1;
+  tell_to_end(system, *in, door);
+  std::this_thread::sleep_for(std::chrono::seconds{1});
+  auto again = enter(access, system, args[1], port, args[4], args[5]);
+  std::cout << "door " << (again ? "lives" : "ended") << "\n";
   // Proxies of the other node go before the system.
   *in = nullptr;
+  door = nullptr;
+  again = caf::actor{};
   return 0;
 }

@@ -48,6 +48,10 @@ public:
         out.push_back(error{errc::stale_lease});
         continue;
       }
+      if (std::ranges::any_of(unit->claimed.ids, [&](auto id) { return is_elsewhere(id, unit->claimed.library); })) {
+        out.push_back(error{errc::forbidden});
+        continue;
+      }
       if (auto refused = apply(*unit); !refused) {
         auto seen = commits;
         *this = std::move(before);
@@ -57,6 +61,11 @@ public:
       out.emplace_back();
     }
     return out;
+  }
+
+  bool is_elsewhere(video_id id, library_id library) const {
+    auto i = videos.find(id);
+    return i != videos.end() && i->second.library != library;
   }
 
   errc next(std::deque<errc>& failures) {

@@ -10,6 +10,9 @@ public:
   result<ports::opened_file> open_source(const std::string&) override {
     return error{errc::not_found};
   }
+  result<ports::opened_file> open_below(const std::string&, const std::string&) override {
+    return error{errc::not_found};
+  }
   result<file_version> version_of(const std::string&) override {
     return error{errc::not_found};
   }

@@ -137,7 +137,7 @@ CAF_TEST(a worker reaches nothing that is not for workers) {
           mesh::get_health{}, mesh::get_cache_stats{}, mesh::get_tree{}, mesh::get_status{}, mesh::get_profiles{},
           mesh::get_refusals{});
   CAF_CHECK(said(to, mesh::follow_topics{{"status"}}, subscriber) == errc::forbidden);
-  passed(to, mesh::scan_batch{}, mesh::get_video{}, mesh::get_known_files{}, mesh::get_library_samples{});
+  passed(to, mesh::get_video{}, mesh::get_known_files{}, mesh::get_library_samples{});
 }
 
 CAF_TEST(a gateway reaches nothing that is for workers or administrators alone) {
@@ -214,6 +214,47 @@ CAF_TEST(a worker speaks for itself only) {
   CAF_CHECK_EQUAL(*count, before);
 }
 
+CAF_TEST(what a scan has found comes only from who runs it) {
+  start();
+  auto id = submit_now(noop());
+  auto to = worker_of_dispatcher();
+  mesh::scan_batch batch;
+  CAF_CHECK(said(caf::actor_cast<caf::actor>(to.librarian), batch) == errc::stale_lease);
+  auto out = std::make_shared<std::vector<std::string>>();
+  auto far = keep(sys.spawn(far_worker, to.jobs, hello(), out));
+  run();
+  batch.token = get(id).token();
+  const auto before = *count;
+  CAF_CHECK(said(caf::actor_cast<caf::actor>(to.librarian), batch) == errc::not_found);
+  CAF_CHECK_EQUAL(*count, before + 1);
+  // Who has heard of the token has not the attempt.
+  auto thief = keep(sys.spawn(idle));
+  auto theirs = for_workers();
+  theirs.jobs = dispatcher;
+  auto made = cluster::open_worker_facade(sys, {"eve", true, caf::actor_cast<caf::strong_actor_ptr>(thief)}, theirs);
+  CAF_REQUIRE(made.has_value());
+  auto second = hello("eve");
+  second.id = worker_id{raw_id{8, 8}};
+  second.held = {batch.token};
+  CAF_CHECK(ask<worker_welcome>(made->jobs, second, caf::actor_cast<mesh::worker_link>(thief)).code() == errc::none);
+  CAF_CHECK(said(caf::actor_cast<caf::actor>(made->librarian), batch) == errc::stale_lease);
+  auto old = batch;
+  ++old.token.attempt;
+  CAF_CHECK(said(caf::actor_cast<caf::actor>(to.librarian), old) == errc::stale_lease);
+  CAF_CHECK_EQUAL(*count, before + 1);
+  // Another handle of the same worker goes on with what it holds.
+  auto again = worker_of_dispatcher();
+  auto back = hello();
+  back.held = {batch.token};
+  CAF_CHECK(ask<worker_welcome>(again.jobs, back, caf::actor_cast<mesh::worker_link>(who)).code() == errc::none);
+  CAF_CHECK(said(caf::actor_cast<caf::actor>(again.librarian), batch) == errc::not_found);
+  attempt_outcome done;
+  done.token = batch.token;
+  done.result = "{}";
+  CAF_CHECK(ask<mesh::handed_in>(again.jobs, mesh::hand_in{me, {done}}).value().stale.empty());
+  CAF_CHECK(said(caf::actor_cast<caf::actor>(again.librarian), batch) == errc::stale_lease);
+}
+
 CAF_TEST(the id of a worker of another node is of no use) {
   start();
   auto theirs = worker_of_dispatcher();
@@ -227,6 +268,48 @@ CAF_TEST(the id of a worker of another node is of no use) {
             == errc::conflict);
   CAF_CHECK(ask<mesh::leases_renewed>(made->jobs, mesh::renew_leases{me, {}}).code() == errc::unavailable);
   CAF_CHECK(ask<mesh::leases_renewed>(theirs.jobs, mesh::renew_leases{me, {}}).value().known);
+}
+
+CAF_TEST(the id of a worker that is away is of no use either) {
+  start();
+  auto id = submit_now(noop());
+  auto theirs = worker_of_dispatcher();
+  auto out = std::make_shared<std::vector<std::string>>();
+  auto far = sys.spawn(far_worker, theirs.jobs, hello(), out);
+  run();
+  const auto token = get(id).token();
+  auto thief = keep(sys.spawn(idle));
+  auto as_eve = [&] {
+    auto to = for_workers();
+    to.jobs = dispatcher;
+    auto made = cluster::open_worker_facade(sys, {"eve", true, caf::actor_cast<caf::strong_actor_ptr>(thief)}, to);
+    CAF_REQUIRE(made.has_value());
+    auto x = hello("eve");
+    x.held = {token};
+    auto code = ask<worker_welcome>(made->jobs, x, caf::actor_cast<mesh::worker_link>(thief)).code();
+    CAF_CHECK(ask<mesh::leases_renewed>(made->jobs, mesh::renew_leases{me, {token}}).code() == errc::unavailable);
+    return code;
+  };
+  self->send_exit(far, caf::exit_reason::kill);
+  run();
+  CAF_CHECK(as_eve() == errc::conflict);
+  // Nor after a restart of the dispatcher, which knows the worker by its lease alone.
+  stop();
+  start();
+  CAF_CHECK(as_eve() == errc::conflict);
+  // Its own node comes back with it and goes on.
+  auto again = worker_of_dispatcher();
+  auto back = hello();
+  back.held = {token};
+  CAF_CHECK(ask<worker_welcome>(again.jobs, back, caf::actor_cast<mesh::worker_link>(who)).value().revoked.empty());
+  attempt_outcome done;
+  done.token = token;
+  done.result = "{}";
+  CAF_CHECK(ask<mesh::handed_in>(again.jobs, mesh::hand_in{me, {done}}).value().stale.empty());
+  CAF_CHECK(get(id).state == job_state::completed);
+  // It leaves, holding nothing: the id is its node's nevertheless.
+  CAF_CHECK(ask<mesh::done>(again.jobs, mesh::leave{me}).code() == errc::none);
+  CAF_CHECK(as_eve() == errc::conflict);
 }
 
 CAF_TEST(a facade ends with who knocked and with its worker) {

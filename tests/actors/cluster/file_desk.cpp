@@ -29,6 +29,29 @@ public:
   }
 };
 
+/// Runs at once, or keeps what it is given as a mount does that hangs, or refuses it.
+class disks final : public ports::root_threads {
+public:
+  enum class state { well, hangs, refuses };
+  state is = state::well;
+  std::vector<std::function<void()>> kept;
+  std::vector<std::string> roots;
+
+  result<void> begin(const std::string& root, std::function<void()> task) override {
+    roots.push_back(root);
+    if (is == state::refuses)
+      return {errc::unavailable, "its disk has not answered for 10 s"};
+    if (is == state::hangs)
+      kept.push_back(std::move(task));
+    else
+      task();
+    return {};
+  }
+  result<void> go_on(const std::string& root, std::function<void()> task) override {
+    return begin(root, std::move(task));
+  }
+};
+
 /// Everybody whom the desk asks, and what they say.
 struct world {
   std::string worker_name = "ben";
@@ -101,6 +124,7 @@ node_details host(const std::string& name, node_state state = node_state::active
 struct fixture : actor_fixture {
   std::shared_ptr<world> w = std::make_shared<world>();
   std::shared_ptr<folders> disk = std::make_shared<folders>();
+  std::shared_ptr<disks> threads = std::make_shared<disks>();
   /// What the coordinator sees, or what it says instead.
   result<file_version> here{errc::not_found, "can't open /srv/films/a/film.mkv"};
   std::shared_ptr<const identity::ticket_issuer> issuer =
@@ -114,6 +138,7 @@ struct fixture : actor_fixture {
     file_desk_config c;
     c.issuer = issuer;
     c.files = disk;
+    c.disks = threads;
     c.look = [this](const std::string& root, const std::string&) {
       CAF_CHECK(root == "/srv/films" || root == "/data/uploads" || root == "/data");
       return here;
@@ -245,6 +270,46 @@ CAF_TEST(a worker in this process could not read it here) {
   auto got = get();
   CAF_REQUIRE(got.has_value());
   CAF_CHECK_EQUAL(got->node, "carl");
+}
+
+CAF_TEST(a library that hangs here is at who serves it and stops nobody else) {
+  here = seen_here;
+  w->nodes = {host("carl")};
+  threads->is = disks::state::hangs;
+  auto hung = self->request(desk, caf::infinite, mesh::read_file{"gina", films, "a/film.mkv"});
+  run();
+  CAF_CHECK_EQUAL(threads->kept.size(), 1u);
+  // Meanwhile the desk does all else.
+  threads->is = disks::state::well;
+  auto upload = ask(mesh::read_file{"gina", uploads_library, "x/upload.mp4"});
+  CAF_REQUIRE(upload.has_value());
+  CAF_CHECK_EQUAL(upload->node, "anna");
+  CAF_CHECK(threads->roots == (std::vector<std::string>{root_name(films), root_name(uploads_library)}));
+  pass(milliseconds{4'100});
+  result<mesh::file_grant> got{errc::internal, "no answer"};
+  hung.receive([&](mesh::file_grant& x) { got = std::move(x); }, [&](caf::error& e) { got = mesh::from_caf(e); });
+  CAF_REQUIRE(got.has_value());
+  CAF_CHECK_EQUAL(got->node, "carl");
+  CAF_CHECK(got->version == known);
+  // Back at last, and nobody waits for it.
+  threads->kept.front()();
+  run();
+  CAF_CHECK_EQUAL(get()->node, "anna");
+}
+
+CAF_TEST(a library that is known to hang is not waited for) {
+  here = seen_here;
+  threads->is = disks::state::refuses;
+  auto none = get();
+  CAF_REQUIRE(!none);
+  CAF_CHECK_EQUAL(none.error().code, errc::unavailable);
+  CAF_CHECK(none.error().message.find("/srv/films can't be read on node anna at present: its disk has not answered for "
+                                      "10 s; node anna can't read it and no other node serves it")
+            == 0);
+  w->nodes = {host("carl")};
+  CAF_CHECK_EQUAL(get()->node, "carl");
+  // What only the coordinator has is not to be had.
+  CAF_CHECK_EQUAL(get("x/upload.mp4", uploads_library).error().code, errc::unavailable);
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

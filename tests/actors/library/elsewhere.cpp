@@ -78,20 +78,51 @@ CAF_TEST(a library that a worker turns out to have) {
 }
 
 CAF_TEST(one that nobody has is taken back with what they say) {
-  node("carl").problems = {"library \"nas\" (/nas/films): this node has no such folder", "library \"tv\" (/tv): empty"};
+  auto& carl = node("carl");
   auto answer = add("/nas/films");
   pass(milliseconds{5'900});
   CAF_CHECK(!answer.done());
+  carl.problems = {"library " + added().str() + " \"nas\" (/nas/films): this node has no such folder",
+                   "library " + uploads_library.str() + " \"nas\" (/tv): empty"};
   pass(milliseconds{400});
   CAF_CHECK(answer.code() == errc::validation);
   auto text = answer.failure().message;
-  CAF_CHECK(text.find("No worker has the folder either; carl: library \"nas\"") != std::string::npos);
-  CAF_CHECK(text.find("\"tv\"") == std::string::npos);
+  CAF_CHECK(text.find("No worker has the folder either; carl: library ") != std::string::npos);
+  CAF_CHECK(text.find("(/nas/films): this node has no such folder") != std::string::npos);
+  CAF_CHECK(text.find("(/tv)") == std::string::npos);
   CAF_CHECK(!added());
   CAF_CHECK_EQUAL(ask<mesh::library_list>(librarian, mesh::get_libraries{}).value().libraries.size(), 2u);
   // Nothing is left that would stand in the way.
   disk->there.insert("/nas/films");
   CAF_CHECK(add("/nas/films").code() == errc::none);
+}
+
+CAF_TEST(one that leads to another library is refused whatever workers have) {
+  films();
+  node("carl");
+  disk->there.insert("/links/films");
+  disk->leads_to["/links/films"] = "/films/new";
+  auto answer = add("/links/films");
+  CAF_CHECK(answer.code() == errc::conflict);
+  CAF_CHECK_EQUAL(answer.failure().message,
+                  "/links/films (which is /films/new): overlaps library \"films\" at /films; every file must belong to "
+                  "one library");
+  CAF_CHECK(!added());
+  // It keeps the name that it was given.
+  disk->leads_to["/links/films"] = "/disks/7";
+  CAF_CHECK_EQUAL(add("/links/films").value().root, "/links/films");
+  // Whatever its name leads to later: only another name is looked at.
+  disk->leads_to["/links/films"] = "/films";
+  library renamed;
+  renamed.id = added();
+  renamed.name = "nas";
+  renamed.category = "films";
+  CAF_CHECK(ask<library>(librarian, mesh::edit_library{renamed}).code() == errc::none);
+  disk->there.insert("/links/series");
+  disk->leads_to["/links/series"] = "/films";
+  renamed.root = "/links/series";
+  CAF_CHECK(ask<library>(librarian, mesh::edit_library{renamed}).code() == errc::conflict);
+  CAF_CHECK_EQUAL(store.libraries.at(added()).root, "/links/films");
 }
 
 CAF_TEST(without a worker of another node it is refused at once) {

@@ -165,6 +165,45 @@ CAF_TEST(a batch of a lease that is lost changes nothing that anybody sees) {
   CAF_CHECK(store.scans.at(s.id).problems.empty());
 }
 
+CAF_TEST(a batch is of the library of its scan and of its videos) {
+  auto id = films();
+  library other;
+  other.id = library_id{raw_id{9, 8}};
+  other.name = other.category = "series";
+  other.root = "/series";
+  store.libraries[other.id] = other;
+  video theirs;
+  theirs.id = video_id{raw_id{2, 3}};
+  theirs.library = other.id;
+  theirs.path = "pilot.mkv";
+  theirs.version = {5, 5, 5};
+  store.videos[theirs.id] = theirs;
+  end();
+  begin();
+  join(10);
+  auto s = scan_of(id);
+  auto wrong = batch(s, {"a.mkv"});
+  wrong.library = other.id;
+  events->clear();
+  CAF_CHECK(ask<mesh::done>(librarian, wrong).code() == errc::forbidden);
+  // In the right library, with a video that is of another one.
+  auto moves = batch(s, {"a.mkv", "b.mkv"});
+  moves.changed[1].id = theirs.id;
+  CAF_CHECK(ask<mesh::done>(librarian, moves).code() == errc::forbidden);
+  auto misses = batch(s, {});
+  misses.missing = {theirs.id};
+  CAF_CHECK(ask<mesh::done>(librarian, misses).code() == errc::forbidden);
+  CAF_CHECK_EQUAL(store.videos.size(), 1u);
+  CAF_CHECK(store.videos.at(theirs.id) == theirs);
+  CAF_CHECK(events->empty());
+  CAF_CHECK(std::ranges::none_of(*assigned, [](auto& x) { return x.kind == "ingest"; }));
+  // A video that is gone meanwhile is nobody else's.
+  auto good = batch(s, {"a.mkv"});
+  good.missing = {video_id{raw_id{2, 4}}};
+  CAF_CHECK(ask<mesh::done>(librarian, good).code() == errc::none);
+  CAF_CHECK_EQUAL(store.videos.size(), 2u);
+}
+
 CAF_TEST(missing files alone make caches forget) {
   auto id = films();
   video v;

@@ -21,10 +21,15 @@ public:
   /// Of look_at_folder.
   std::set<std::string> seen;
 
+  /// Links among them.
+  std::map<std::string, std::string> leads_to;
+
   result<ports::folder_facts> look_at_folder(const std::string& path) override {
-    if (seen.contains(path))
-      return ports::folder_facts{};
-    return {errc::not_found, path};
+    if (!seen.contains(path) && !there.contains(path))
+      return {errc::not_found, path};
+    ports::folder_facts out;
+    out.real_path = leads_to.contains(path) ? leads_to.at(path) : path;
+    return out;
   }
   result<void> remove(const std::string& path) override {
     removed_.insert(path);

@@ -24,8 +24,8 @@ public:
   /// Content of files that are opened; others are not there.
   std::map<std::string, std::string> content;
 
-  result<ports::opened_file> open_source(const std::string& path) override {
-    auto i = content.find(path);
+  result<ports::opened_file> open_below(const std::string& root, const std::string& path) override {
+    auto i = content.find(root + "/" + path);
     if (i == content.end())
       return {errc::not_found, path};
     unique_fd fd{::memfd_create("content", MFD_CLOEXEC)};

@@ -59,6 +59,17 @@ CAF_TEST(the address is known before the child and stays while it restarts) {
   CAF_CHECK_EQUAL(ask("a", -1), -static_cast<int>(errc::conflict));
 }
 
+CAF_TEST(an error that answers nothing ends no child) {
+  auto address = book->of("a");
+  start({.name = "top", .children = {keeper("a")}});
+  auto before = present["a"];
+  self->send(address, caf::make_error(caf::sec::runtime_error));
+  auto h = self->request(address, caf::infinite, caf::make_error(caf::sec::runtime_error));
+  consume_messages();
+  CAF_CHECK_EQUAL(ask("a", 1), 2);
+  CAF_CHECK(present["a"] == before);
+}
+
 CAF_TEST(messages wait in order while the child restarts) {
   start({.name = "top", .children = {keeper("a")}});
   crash("a");

@@ -58,7 +58,7 @@ CAF_TEST(what a node offers and does) {
   x.rules.state = node_state::active;
   x.open = false;
   x.closed = "is outside of its hours";
-  CAF_CHECK_EQUAL(state_text(x), "closed: is outside of its hours");
+  CAF_CHECK_EQUAL(state_text(x), "closed: outside of its hours");
   x.speeds.clear();
   CAF_CHECK_EQUAL(encode_speed_text(x), "");
 }
@@ -165,6 +165,7 @@ CAF_TEST(top shows nodes queues and jobs) {
   j.next.emplace_back();
   j.progress = {0.457, "encode", "", {{"speed", 2100}, {"etaMs", 12'000}, {"nodes", 3}}};
   x.jobs = {j};
+  x.libraries = {films()};
   x.running = 4;
   queue_stats video, kind;
   video.settings.name = "video";
@@ -176,6 +177,7 @@ CAF_TEST(top shows nodes queues and jobs) {
   for (auto& line : top_lines(x, from_ms(1'700'000'000'000), 0, 0, false))
     text += line + "\n";
   CAF_CHECK(has(text, "1 of 1 nodes here, 4 jobs running"));
+  CAF_CHECK(has(text, "Films"));
   CAF_CHECK(has(text, "nas") && has(text, "17") && has(text, "1m1s"));
   CAF_CHECK(has(text, "45%") && has(text, "2.1x, 12s left") && has(text, "3 nodes") && has(text, "and 3 more"));
   CAF_CHECK(text.find("kind:") == std::string::npos);

@@ -235,13 +235,24 @@ CAF_TEST(combinations that can not work are refused) {
   CAF_CHECK(mentions(one({"gateway.address=0.0.0.0"}), "loopback"));
   CAF_CHECK(mentions(one({"mesh.address=192.168.1.1"}), "loopback"));
   CAF_CHECK(mentions(one({"mesh.port=3001"}), "must differ from gateway.port"));
+  CAF_CHECK(mentions(one({"mesh.identity=x", "files.port=3002"}), "files.port must differ from mesh.port"));
+  CAF_CHECK(mentions(one({"mesh.identity=x", "files.port=3001"}), "files.port must differ from gateway.port"));
+  // Nobody listens at the mesh's port of a node that is no coordinator.
+  CAF_CHECK(one({"mesh.identity=x", "files.port=3002", "files.serve=true", "node.roles=worker",
+                 "mesh.coordinator=10.0.0.1:3002"})
+              .has_value());
+  CAF_CHECK(mentions(one({"mesh.identity=x", "mesh.address=anna"}), "mesh.address must be an IP address"));
+  CAF_CHECK(mentions(one({"mesh.identity=x", "files.address=10.0.0"}), "files.address must be an IP address"));
+  for (auto good : {"10.0.0.1", "0.0.0.0", "fd00::1", "localhost"})
+    CAF_CHECK(one({"mesh.identity=x", std::string{"mesh.address="} + good}).has_value());
+  CAF_CHECK(mentions(one({"gateway.hosts=http://media.example"}), "without http://"));
   CAF_CHECK(mentions(one({"node.roles=worker"}), "mesh.coordinator"));
   CAF_CHECK(one({"node.roles=worker", "mesh.coordinator=127.0.0.1:3002"}).has_value());
   for (auto bad : {"127.0.0.1", ":3002", "host:", "host:0", "host:70000", "host:3002x", "host: 3002", "host:-1"})
     CAF_CHECK(!parse_host_port(bad));
   CAF_CHECK_EQUAL(parse_host_port("[::1]:3002")->host, "::1");
   CAF_CHECK_EQUAL(parse_host_port("host:65535")->port, 65535);
-  CAF_CHECK(mentions(one({"mesh.coordinator=nowhere"}), "HOST:PORT"));
+  CAF_CHECK(mentions(one({"mesh.coordinator=nowhere"}), "(is \"nowhere\")"));
   CAF_CHECK(one({"node.roles=worker", "mesh.coordinator=a:1, b:2,[fd00::1]:3"}).has_value());
   CAF_CHECK_EQUAL(config::parse_host_port("[fd00::1]:3")->host, "fd00::1");
   CAF_CHECK((config::parse_host_ports("a:1 , b:2") == std::vector<config::host_port>{{"a", 1}, {"b", 2}}));

@@ -400,6 +400,8 @@ CAF_TEST(a look at a folder) {
   CAF_REQUIRE(linked.has_value());
   CAF_CHECK(linked->empty);
   CAF_CHECK_EQUAL(linked->link, root + "/empty");
+  CAF_CHECK_EQUAL(linked->real_path, fs::canonical(root).string() + "/empty");
+  CAF_CHECK(linked->inode != 0 && linked->inode == disk.look_at_folder(root + "/empty")->inode);
   fs::create_symlink("nowhere", root + "/dangling");
   CAF_CHECK_EQUAL(disk.look_at_folder(root + "/dangling").error().message,
                   root + "/dangling is a symbolic link to nowhere, which is not there");

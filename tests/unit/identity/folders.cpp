@@ -106,15 +106,16 @@ CAF_TEST(there is one authority and one certificate a node) {
 CAF_TEST(renewed papers are new and say the same) {
   auto old = load_papers(papers, now);
   CAF_REQUIRE(old.has_value());
-  CAF_REQUIRE_EQUAL(said(ca->renew("b", 30 * day, now + 80 * day)), "good");
+  CAF_REQUIRE_EQUAL(said(ca->renew({"b", {}, {}, 30 * day}, now + 80 * day)), "good");
   auto fresh = load_papers(papers, now + 100 * day);
   CAF_REQUIRE_EQUAL(said(fresh), "good");
   CAF_CHECK(fresh->facts.roles == old->facts.roles && fresh->facts.hosts == old->facts.hosts);
   CAF_CHECK(fresh->facts.serial != old->facts.serial);
   CAF_CHECK(fresh->own.key != old->own.key);
   CAF_CHECK_EQUAL(mode_of(papers + "/node.key"), 0600u);
-  CAF_CHECK(holds(said(ca->renew("nobody", 30 * day, now)), "not_found: there is no certificate of 'nobody'"));
-  CAF_CHECK(holds(said(ca->renew("../b", 30 * day, now)), "not_found"));
+  CAF_CHECK(
+    holds(said(ca->renew({"nobody", {}, {}, 30 * day}, now)), "not_found: there is no certificate of 'nobody'"));
+  CAF_CHECK(holds(said(ca->renew({"../b", {}, {}, 30 * day}, now)), "not_found"));
   // Nothing half-made stays.
   size_t entries = 0;
   for ([[maybe_unused]] auto& x : fs::directory_iterator(place + "/nodes"))

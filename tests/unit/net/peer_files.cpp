@@ -195,7 +195,7 @@ CAF_TEST(a node that answers at another address is not believed) {
 CAF_TEST(without certificates only loopback addresses are served and asked) {
   file_node open;
   open.options.address = "0.0.0.0";
-  net::file_server server{open.options, open.hooks(), open.disk};
+  net::file_server server{open.options, open.hooks(), open.disk, open.threads};
   auto started = server.start();
   CAF_REQUIRE(!started);
   CAF_CHECK(started.error().code == errc::validation);
@@ -210,7 +210,7 @@ CAF_TEST(without certificates only loopback addresses are served and asked) {
        {net::peer_papers{"x", "y", "z"},
         net::peer_papers{cluster.papers("a").certificate, cluster.papers("b").key, cluster.ca.own().certificate}}) {
     open.options.papers = wrong;
-    net::file_server other{open.options, open.hooks(), open.disk};
+    net::file_server other{open.options, open.hooks(), open.disk, open.threads};
     auto refused = other.start();
     CAF_REQUIRE(!refused);
     CAF_CHECK(refused.error().code == errc::validation);

@@ -6,6 +6,7 @@
 #include "net/peer_files.hpp"
 
 #include "host/files.hpp"
+#include "host/root_threads.hpp"
 #include "identity/authority.hpp"
 #include "identity/ticket.hpp"
 #include "tests/support/temporary_folder.hpp"
@@ -72,7 +73,7 @@ struct file_node {
 
   net::file_server_hooks hooks() {
     return {[this](std::string_view text) { return identity::check_ticket(text, issuer.public_key(), time.wall()); },
-            [this](const file_ticket& x) { return disk.open_source(folder / x.path); },
+            [this](const file_ticket& x, const std::function<void(result<net::file_opener>)>& done) { done(find(x)); },
             [this](const file_ticket& x) -> result<net::upload_place> {
               return net::upload_place{folder / ("tmp/" + x.token.str()), folder / x.path};
             }};
@@ -80,7 +81,7 @@ struct file_node {
 
   /// The port.
   uint16_t start() {
-    server = std::make_unique<net::file_server>(options, hooks(), disk);
+    server = std::make_unique<net::file_server>(options, hooks(), disk, threads);
     auto started = server->start();
     if (!started)
       CAF_FAIL(started.error().message);
@@ -97,7 +98,7 @@ struct file_node {
     x.token = *lease_token::parse("01hf0000000000000000000001-1-1");
     x.expires = time.wall() + milliseconds{600'000};
     x.most_bytes = action == file_action::read ? 0 : 1ull << 32;
-    if (auto version = disk.version_of(folder / path); version && action == file_action::read) {
+    if (auto version = disk->version_of(folder / path); version && action == file_action::read) {
       x.content = version->str();
       x.size = version->size;
     } else {
@@ -126,10 +127,15 @@ struct file_node {
   }
 
   temporary_folder folder{in_memory()};
-  host::files disk;
+  std::shared_ptr<host::files> disk = std::make_shared<host::files>();
+  std::shared_ptr<host::root_threads> threads = std::make_shared<host::root_threads>();
   system_clocks time;
   identity::ticket_issuer issuer = *identity::ticket_issuer::create();
   net::file_server_options options;
+  /// How a file is opened, to be exchanged by tests.
+  std::function<net::file_opener(const file_ticket&)> find = [this](const file_ticket& x) -> net::file_opener {
+    return [disk = disk, path = folder / x.path] { return disk->open_source(path); };
+  };
   std::unique_ptr<net::file_server> server;
   uint16_t port = 0;
 };

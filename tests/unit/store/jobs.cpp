@@ -103,6 +103,38 @@ CAF_TEST(a stale unit leaves the others of its commit alone and sees what was be
   });
 }
 
+CAF_TEST(a unit that claims a video of another library is dropped alone) {
+  on_both([](database_under_test& db) {
+    std::mt19937_64 rng{17};
+    auto store = db.open();
+    auto writer = must(store->open_writer());
+    auto reader = must(store->open_reader());
+    const library_id films{random_raw_id(rng)}, series{random_raw_id(rng)};
+    auto known = random_video(rng, series);
+    ports::unit_of_work there;
+    there.catalogue.found = {known};
+    must(commit(*writer, there));
+    auto claims = [&](library_id library, std::vector<video_id> ids) {
+      ports::unit_of_work unit;
+      unit.claimed = {library, std::move(ids)};
+      auto moved = known;
+      moved.library = library;
+      moved.path = "elsewhere.mkv";
+      unit.catalogue.found = {moved};
+      auto other = unit_with({{queued(rng), true}});
+      const ports::unit_of_work* units[] = {&unit, &other};
+      auto answers = must(writer->commit(units));
+      CAF_CHECK(answers.at(1) && reader->find_job(other.jobs[0].row.id));
+      return code_of(answers.at(0));
+    };
+    const video_id unknown{random_raw_id(rng)};
+    CAF_CHECK(claims(films, {unknown, known.id}) == errc::forbidden);
+    CAF_CHECK_EQUAL(must(reader->find_video(known.id)).item.path, known.path);
+    CAF_CHECK(claims(series, {unknown, known.id}) == errc::none);
+    CAF_CHECK_EQUAL(must(reader->find_video(known.id)).item.path, "elsewhere.mkv");
+  });
+}
+
 CAF_TEST(a violated key undoes the whole commit and the writer goes on) {
   on_both([](database_under_test& db) {
     std::mt19937_64 rng{14};

@@ -64,7 +64,8 @@ struct fixture {
   }
 };
 
-const std::string name = R"(library "films" (/srv/films): )";
+const std::string start = "library " + library_id{{1, 2}}.str() + " \"films\" (";
+const std::string name = start + "/srv/films): ";
 
 } // namespace
 
@@ -87,7 +88,7 @@ CAF_TEST(a folder that is not there) {
   lib.root = folder / "nowhere";
   auto x = proof(false, false).check(lib);
   CAF_REQUIRE(!x);
-  CAF_CHECK_EQUAL(x.error().message, "library \"films\" (" + lib.root
+  CAF_CHECK_EQUAL(x.error().message, start + lib.root
                                        + "): this node has no such folder; if it has the library under another path, "
                                          "write \""
                                        + lib.root + "=HERE\" in worker.mounts with that path for HERE");

@@ -41,6 +41,8 @@ struct cluster_figures {
   milliseconds longest_wait_of_few{0};
   /// From the death of a process until what it ran was taken from it.
   milliseconds longest_until_freed{0};
+  /// Of all that was decided, in order: the same for the same plan.
+  uint64_t digest = 0;
   std::map<std::string, uint64_t> met;
 };
 
@@ -171,6 +173,7 @@ private:
   bool settled() const;
 
   // cluster_checks.cpp: what must hold
+  void digest(const batch& b);
   void follow(const batch& b);
   void check_loss(const view& v, const job& x);
   void check_start(uint32_t n, const job& x);

@@ -40,7 +40,35 @@ void cluster::take_load(worker_id holder, const job_spec& spec, int sign) {
 }
 
 /// A batch says how its jobs are now.
+void cluster::digest(const batch& b) {
+  auto& sum = figures_.digest;
+  auto add = [&](uint64_t x) {
+    sum = (sum ^ x) * 0x100000001B3ull;
+    sum ^= sum >> 29;
+  };
+  auto add_id = [&](raw_id x) {
+    add(x.hi);
+    add(x.lo);
+  };
+  add(static_cast<uint64_t>(clock_.now.count()));
+  for (auto& c : b.rows) {
+    add_id(c.row.id.raw);
+    add(static_cast<uint64_t>(c.row.state) << 32 | c.row.attempt);
+    add(static_cast<uint64_t>(to_ms(c.row.run_at)));
+    add_id(c.row.lease_worker.raw);
+  }
+  for (auto& [worker, a] : b.effects.assignments) {
+    add_id(worker.raw);
+    add_id(a.token.job.raw);
+  }
+  for (auto& [worker, token] : b.effects.revocations) {
+    add_id(worker.raw);
+    add_id(token.job.raw);
+  }
+}
+
 void cluster::follow(const batch& b) {
+  digest(b);
   // What was given back first, so that nothing counts twice.
   for (auto& c : b.rows) {
     auto& v = views_[number_of(c.row.id)];

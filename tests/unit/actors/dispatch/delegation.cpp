@@ -172,6 +172,69 @@ CAF_TEST(its progress is that of its parts and never goes back) {
   CAF_CHECK(row(parent).progress.fraction >= before && row(parent).progress.fraction <= 0.9);
 }
 
+CAF_TEST(what has no share is no part of the figures) {
+  auto outcome = handing_on(parent, 2);
+  outcome.handed_on.shares[0] = 0;
+  CAF_REQUIRE(queue.hand_in(alice, outcome));
+  queue.assign();
+  auto parts = queue.children_of(parent);
+  report(parts[0], 0.5, 90'000);
+  CAF_CHECK(!row(parent).progress.counters.contains("speed"));
+  report(parts[1], 0.25, 2'000);
+  CAF_CHECK_EQUAL(row(parent).progress.counters.at("speed"), 2'000);
+  CAF_CHECK(std::abs(row(parent).progress.fraction - (0.1 + 0.8 / 4)) < 1e-9);
+}
+
+CAF_TEST(the time that the first parts took says nothing of those that follow) {
+  auto parts = hand_on(2);
+  for (int i = 1; i <= 5; ++i) {
+    clock.now += milliseconds{1'000};
+    report(parts[1], 0.1 * i);
+  }
+  CAF_CHECK(row(parent).progress.counters.contains("etaMs"));
+  for (auto id : parts)
+    end(id, attempt_end::completed);
+  queue.assign();
+  auto again = handing_on(parent, 1);
+  again.handed_on.jobs[0].payload = "{\"index\":9}";
+  // Bounds that are the wrong way round.
+  again.handed_on.next.from = 0.9;
+  again.handed_on.next.to = 0.2;
+  CAF_REQUIRE(queue.hand_in(alice, again));
+  CAF_CHECK(!row(parent).progress.counters.contains("etaMs"));
+  CAF_CHECK_EQUAL(row(parent).next.front().to, 0.9);
+}
+
+CAF_TEST(how fast nodes are is looked at anew after a while) {
+  queue.join({worker_protocol_version, worker_id{{1, 2}}, "attic", {"encode_chunk"}, {{"video", 1}}, {}, {}});
+  auto lanes_of_another = [&] {
+    job_spec spec;
+    spec.kind = "transcode";
+    auto id = queue.submit({spec})->front().id;
+    queue.assign();
+    return given(id).lanes;
+  };
+  CAF_CHECK(lanes_of_another() == std::vector<double>({1, 1}));
+  auto outcome = handing_on(parent, 2);
+  for (auto& part : outcome.handed_on.jobs)
+    part.work = 10;
+  CAF_REQUIRE(queue.hand_in(alice, outcome));
+  queue.assign();
+  auto parts = queue.children_of(parent);
+  std::sort(parts.begin(), parts.end(), [&](auto a, auto b) { return row(a).worker_name > row(b).worker_name; });
+  CAF_REQUIRE_EQUAL(row(parts[0]).worker_name, "nas");
+  CAF_REQUIRE_EQUAL(row(parts[1]).worker_name, "attic");
+  clock.now += milliseconds{1'000};
+  end(parts[0], attempt_end::completed);
+  clock.now += milliseconds{3'000};
+  attempt_outcome slow;
+  slow.token = row(parts[1]).token();
+  CAF_REQUIRE(queue.hand_in(worker_id{{1, 2}}, slow));
+  auto lanes = lanes_of_another();
+  CAF_REQUIRE_EQUAL(lanes.size(), 2u);
+  CAF_CHECK(lanes[0] != lanes[1]);
+}
+
 CAF_TEST(a restarted queue waits on and knows what was made) {
   auto parts = hand_on(2);
   end(parts[0], attempt_end::completed);

@@ -109,12 +109,16 @@ CAF_TEST(a housekeeper does what is its own and is no worker for anybody else) {
 }
 
 CAF_TEST(explain quotes what is wrong on a node that could run it otherwise) {
-  const std::string films = "library \"films\" (/srv/films): /mnt/films is empty, but 3 files of it are known";
+  const std::string films = "library x \"films\" (/srv/films): /mnt/films is empty, but 3 files of it are known";
+  const std::string series = "library y \"x\" (/srv/x): this node has no such folder";
   join(alice, {}, 4, "anna");
   join(ben, {}, 4, "ben");
   auto id = submit({"library:x"});
   CAF_CHECK_EQUAL(why(id).size(), 1u);
-  queue.set_capabilities(ben, {}, {"clock: an hour off", films});
+  // Of another library, if it is called as this one's id, nothing is said.
+  queue.set_capabilities(ben, {}, {"clock: an hour off", series});
+  CAF_CHECK_EQUAL(why(id).size(), 1u);
+  queue.set_capabilities(ben, {}, {"clock: an hour off", series, films});
   auto reasons = why(id);
   CAF_REQUIRE_EQUAL(reasons.size(), 2u);
   CAF_CHECK(reasons[0].find("lacks library:x") != std::string::npos);

@@ -146,7 +146,7 @@ CAF_TEST(a job starts only where there are tokens for it and explain says how ma
   CAF_CHECK_EQUAL(runs_on(first), 1u);
   CAF_CHECK_EQUAL(runs_on(second), 0u);
   CAF_CHECK_EQUAL(runs_on(third), 1u);
-  CAF_CHECK(says(second, "2000 thousandths of a core, of which 0 of 3000 are free"));
+  CAF_CHECK(says(second, "2 cores, of which 0 of 3 are free"));
   end(first);
   CAF_CHECK_EQUAL(placed(second), 1u);
   auto info = queue->workers().front();
@@ -209,6 +209,20 @@ CAF_TEST(preferred workers come first and hold nothing up for long) {
   queue->leave(hellos[2].id);
   hellos.erase(2);
   CAF_CHECK_EQUAL(placed(submit(s)), 1u);
+}
+
+CAF_TEST(no node is kept idle for a preferred one while no speed is known) {
+  join(1, 1);
+  join(2, 1, {}, {"library:x"});
+  job_spec s;
+  s.kind = "transcode";
+  s.work = 10;
+  s.prefers = {"library:x"};
+  auto first = submit(s), second = submit(s);
+  CAF_CHECK_EQUAL(placed(first), 2u);
+  CAF_CHECK_EQUAL(runs_on(second), 0u);
+  pass(500);
+  CAF_CHECK_EQUAL(placed(second), 1u);
 }
 
 CAF_TEST(a preferred worker that becomes free in time gets it) {

@@ -39,6 +39,12 @@ bool offers(const worker_info& w, const job& j) {
   return covers(have, j.spec.needs);
 }
 
+/// As change_mounts says it.
+std::string problem_of_mount(std::string need) {
+  std::ranges::replace(need, ':', ' ');
+  return need + " is empty";
+}
+
 } // namespace
 
 std::vector<const job*> world::jobs() const {
@@ -267,7 +273,8 @@ void world::check_placing(const std::unordered_map<job_id, was>& before) {
       PROMISE(c != w->credit.end() && busy <= c->slots, "never more than the credit");
       for (auto* o : now)
         if (auto& other = *o; other.state == job_state::queued && other.spec.queue == j.spec.queue
-                              && other.spec.kind == j.spec.kind && other.spec.needs == j.spec.needs
+                              && other.spec.kind == j.spec.kind
+                              && other.spec.needs == j.spec.needs
                               // What goes on after its parts is short work, and no limit holds it back.
                               && other.delegated() == j.delegated() && other.failures + other.interruptions == 0)
           PROMISE(
@@ -371,6 +378,9 @@ void world::check_quoted(const job& j, const std::vector<std::string>& reasons) 
                                  && covers(w.problems, {r.substr(at + between.size())});
                         }),
             "what is quoted is wrong where the job could run otherwise");
+    PROMISE(std::any_of(j.spec.needs.begin(), j.spec.needs.end(),
+                        [&](auto& need) { return r.substr(at + between.size()) == problem_of_mount(need); }),
+            "what is quoted is about what the job needs");
   }
   PROMISE(quoted <= 3, "a few are quoted");
   if (quoted > 0)
@@ -382,7 +392,8 @@ void world::check_quoted(const job& j, const std::vector<std::string>& reasons) 
     std::erase_if(lacks, [&](auto& n) { return covers(w.capabilities, {n}) || n == node_capability(w.node_name); });
     return !w.problems.empty() && !lacks.empty() && queue_->node(w.node_name).open && w.silent < lease
            && covers(w.kinds, {j.spec.kind})
-           && std::all_of(lacks.begin(), lacks.end(), [](auto& n) { return n.starts_with("library:"); })
+           && std::all_of(lacks.begin(), lacks.end(),
+                          [&](auto& n) { return covers(w.problems, {problem_of_mount(n)}); })
            && std::any_of(w.credit.begin(), w.credit.end(), [&](auto& c) { return c.queue == j.spec.queue; });
   });
   PROMISE(able || !ailing || quoted > 0, "what is wrong is quoted where nobody can run it");

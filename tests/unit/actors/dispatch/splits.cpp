@@ -242,9 +242,9 @@ CAF_TEST(progress of parts is known again after a restart) {
   x.clock.now += milliseconds{3'000};
   x.report(parts[2], 0.9);
   CAF_CHECK(!x.row(film).progress.counters.contains("etaMs"));
-  x.clock.now += milliseconds{1'000};
+  x.clock.now += milliseconds{4'000};
   x.report(parts[2], 0.95);
-  // 0.1 in 4 s, and as much is left; and what comes after that takes its part of all 4.
+  // 0.1 in the 4 s since it was heard of, and as much is left; and what comes after that takes its part of all 4.
   CAF_REQUIRE(x.row(film).progress.counters.contains("etaMs"));
   auto eta = static_cast<double>(x.row(film).progress.counters.at("etaMs"));
   CAF_CHECK(std::abs(eta / (40'000 * (0.1 + 4 * 0.12 / 0.86)) - 1) < 0.02);

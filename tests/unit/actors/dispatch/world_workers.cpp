@@ -100,7 +100,7 @@ void world::come_online(sim_worker& w) {
 /// One that is there goes, or one that is gone comes back.
 void world::change_mounts(sim_worker& w) {
   std::string name = chance(50) ? "a" : "b";
-  auto problem = "library \"" + name + "\": /mnt/" + name + " is empty";
+  auto problem = "library " + name + " is empty";
   auto& have = w.hello.capabilities;
   if (std::erase(have, "library:" + name) > 0) {
     ++met["mount gone"];

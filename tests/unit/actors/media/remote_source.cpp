@@ -43,11 +43,11 @@ struct fixture {
     CAF_REQUIRE(out.has_value());
     return std::move(*out);
   }
-  result<std::string> address() {
+  result<file_address> address() {
     ++addresses;
     if (refuse_address)
       return *refuse_address;
-    return "https://north/" + std::to_string(addresses);
+    return file_address{"https://north/" + std::to_string(addresses)};
   }
   uint64_t fetched() {
     std::lock_guard guard{peers->mutex};
@@ -334,6 +334,48 @@ CAF_TEST(no room for more) {
   f.peers->fail(errc::storage_full);
   CAF_CHECK(get(*file->supply, {100, 110}).error().code == errc::storage_full);
   CAF_CHECK(get(*file->supply, {100, 110}).has_value());
+}
+
+CAF_TEST(a disk that is full is made room on) {
+  fixture f;
+  auto source = f.open();
+  auto file = source->file();
+  f.cache->can_go = 3;
+  f.peers->fail(errc::storage_full, 0, 3);
+  CAF_CHECK(get(*file->supply, {0, 10}).has_value());
+  CAF_CHECK_EQUAL(f.cache->can_go, 0);
+  // Until nothing is left that could go.
+  f.cache->can_go = 2;
+  f.peers->fail(errc::storage_full, 0, 3);
+  auto refused = get(*file->supply, {100, 110});
+  CAF_REQUIRE(!refused);
+  CAF_CHECK(refused.error().code == errc::storage_full);
+  CAF_CHECK_EQUAL(f.cache->can_go, 0);
+}
+
+CAF_TEST(what the disk has not kept is believed by nobody) {
+  fixture f;
+  auto one = f.open();
+  auto two = f.open();
+  auto a = one->file();
+  auto b = two->file();
+  CAF_CHECK(get(*a->supply, {0, 10}).has_value());
+  CAF_CHECK(one->check_kept().has_value());
+  f.cache->files["k"]->gone = true;
+  // Even for bytes that were here.
+  auto refused = get(*a->supply, {mega, mega + 10});
+  CAF_REQUIRE(!refused);
+  CAF_CHECK(refused.error().code == errc::io);
+  CAF_CHECK(refused.error().message.find("film.mkv: the disk of this worker did not keep") == 0);
+  CAF_CHECK(get(*b->supply, {0, 10}).error().code == errc::io);
+  CAF_CHECK(one->check_kept().error().code == errc::io);
+  CAF_CHECK(two->check_kept().error().code == errc::io);
+  // Who comes now gets a file of its own, while the others are still there.
+  auto three = f.open();
+  auto c = three->file();
+  CAF_REQUIRE(get(*c->supply, {0, 10}).has_value());
+  CAF_CHECK(holds(*c, f, {0, 10}));
+  CAF_CHECK(three->check_kept().has_value());
 }
 
 CAF_TEST(an attempt that ends leaves the others what they need) {

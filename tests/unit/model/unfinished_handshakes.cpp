@@ -1,13 +1,13 @@
-#define CAF_SUITE link.unfinished_handshakes
+#define CAF_SUITE model.unfinished_handshakes
 
-#include "nodes/link/unfinished_handshakes.hpp"
+#include "protocol/model/unfinished_handshakes.hpp"
 
 #include "tests/support/unit_test.hpp"
 
 #include <algorithm>
 #include <random>
 
-using namespace troupe::node;
+using namespace troupe;
 using namespace std::chrono_literals;
 
 namespace {
@@ -47,10 +47,21 @@ CAF_TEST(who calls often makes room and who calls once stays) {
   CAF_CHECK(!open.began(100, "", 4, start));
 }
 
+CAF_TEST(one address has a limit of its own) {
+  unfinished_handshakes open{10s};
+  const unfinished_handshakes::limits allowed{8, 3};
+  for (int id = 1; id <= 3; ++id)
+    CAF_CHECK(!open.began(id, "flood", allowed, start));
+  CAF_CHECK(!open.began(4, "honest", allowed, start));
+  for (int id = 5; id < 50; ++id)
+    CAF_CHECK_EQUAL(open.began(id, "flood", allowed, start).value_or(0), id < 8 ? id - 4 : id - 3);
+}
+
 CAF_TEST(over any course of events the most is kept and everything ends in time) {
   for (unsigned seed = 1; seed <= 200; ++seed) {
     std::mt19937 random{seed};
     const size_t most = 1 + random() % 12;
+    const size_t most_each = 1 + random() % most;
     unfinished_handshakes open{10s};
     struct known {
       int id;
@@ -72,13 +83,14 @@ CAF_TEST(over any course of events the most is kept and everything ends in time)
         good = good && forget(x);
       std::string address(random() % 4, 'a');
       alive.push_back({id, address, now});
-      if (auto gone = open.began(id, address, most, now)) {
+      if (auto gone = open.began(id, address, {most, most_each}, now)) {
         const auto victim = std::find_if(alive.begin(), alive.end(), [&](auto& x) { return x.id == *gone; });
         good = good && victim != alive.end() && !victim->address.empty();
         forget(*gone);
       }
       const auto called = std::count_if(alive.begin(), alive.end(), [](auto& x) { return !x.address.empty(); });
-      good = good && static_cast<size_t>(called) <= most
+      const auto same = std::count_if(alive.begin(), alive.end(), [&](auto& x) { return x.address == address; });
+      good = good && static_cast<size_t>(called) <= most && (address.empty() || static_cast<size_t>(same) <= most_each)
              && std::all_of(alive.begin(), alive.end(), [&](auto& x) { return now - x.began < 10s; })
              && open.next_overdue() == alive.front().began + 10s;
     }

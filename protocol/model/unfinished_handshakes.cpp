@@ -1,15 +1,15 @@
-#include "nodes/link/unfinished_handshakes.hpp"
+#include "protocol/model/unfinished_handshakes.hpp"
 
 #include <algorithm>
 #include <map>
 #include <string_view>
 
-namespace troupe::node {
+namespace troupe {
 
 unfinished_handshakes::unfinished_handshakes(std::chrono::milliseconds patience) : patience_(patience) {
 }
 
-std::optional<int> unfinished_handshakes::began(int id, std::string address, size_t most, time_point now) {
+std::optional<int> unfinished_handshakes::began(int id, std::string address, limits allowed, time_point now) {
   open_.push_back({id, std::move(address), now});
   std::map<std::string_view, size_t> callers;
   size_t count = 0;
@@ -18,12 +18,14 @@ std::optional<int> unfinished_handshakes::began(int id, std::string address, siz
       ++callers[x.address];
       ++count;
     }
-  if (count <= most)
-    return {};
-  const auto worst =
-    std::max_element(callers.begin(), callers.end(), [](auto& a, auto& b) { return a.second < b.second; });
+  auto from = callers.find(open_.back().address);
+  if (from == callers.end() || from->second <= allowed.most_each) {
+    if (count <= allowed.most)
+      return {};
+    from = std::max_element(callers.begin(), callers.end(), [](auto& a, auto& b) { return a.second < b.second; });
+  }
   const auto oldest =
-    std::find_if(open_.begin(), open_.end(), [&](auto& x) { return !x.told && x.address == worst->first; });
+    std::find_if(open_.begin(), open_.end(), [&](auto& x) { return !x.told && x.address == from->first; });
   oldest->told = true;
   return oldest->id;
 }
@@ -47,4 +49,4 @@ std::optional<unfinished_handshakes::time_point> unfinished_handshakes::next_ove
   return oldest == open_.end() ? std::nullopt : std::optional{oldest->began + patience_};
 }
 
-} // namespace troupe::node
+} // namespace troupe

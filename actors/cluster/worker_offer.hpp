@@ -1,0 +1,47 @@
+#pragma once
+
+#include "actors/cluster/worker.hpp"
+
+namespace troupe::cluster {
+
+/// What a worker offers: what is configured, what was found out since, and what is wrong with it at present.
+/// Actor-free; not thread safe.
+class worker_offer {
+public:
+  /// `configured` outlives it.
+  explicit worker_offer(const worker_hello& configured);
+
+  void change(offer_changed x);
+  void change(const encoders_tested& x);
+  /// False: nothing has changed.
+  bool change(data_folder_found x);
+  /// It ends with what it has.
+  void drain() noexcept {
+    draining_ = true;
+  }
+
+  bool draining() const noexcept {
+    return draining_;
+  }
+  bool takes_work() const noexcept {
+    return !draining_ && data_problem_.empty();
+  }
+  /// The configured ones and those that were found since.
+  std::vector<std::string> capabilities() const;
+  /// Sentences for people.
+  std::vector<std::string> problems() const;
+  /// What it takes at once as it is now.
+  std::vector<queue_slots> credit() const;
+
+private:
+  const worker_hello& configured_;
+  offer_changed found_;
+  /// Tested ones; and why they could not be.
+  std::vector<std::string> encoders_;
+  std::string untested_;
+  /// Of the data folder; empty: it is there.
+  std::string data_problem_;
+  bool draining_ = false;
+};
+
+} // namespace troupe::cluster
