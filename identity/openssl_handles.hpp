@@ -1,6 +1,6 @@
 #pragma once
 
-// Owners of OpenSSL's objects. Only the sources of this room include it.
+// Owners of OpenSSL's objects. Only the sources of this room and of nodes/link include it.
 
 #include "protocol/model/result.hpp"
 

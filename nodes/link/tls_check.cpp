@@ -1,6 +1,7 @@
 #include "nodes/link/tls_check.hpp"
 
 #include "identity/handshake.hpp"
+#include "identity/openssl_handles.hpp"
 #include "nodes/link/reachable.hpp"
 
 #include <openssl/err.h>
@@ -20,17 +21,10 @@ namespace {
 
 using time_point = std::chrono::steady_clock::time_point;
 
-template <auto Free>
-struct freed_by {
-  template <class T>
-  void operator()(T* x) const noexcept {
-    Free(x);
-  }
-};
-using tls_context = std::unique_ptr<SSL_CTX, freed_by<SSL_CTX_free>>;
-using tls_session = std::unique_ptr<SSL, freed_by<SSL_free>>;
-using x509 = std::unique_ptr<X509, freed_by<X509_free>>;
-using memory_bio = std::unique_ptr<BIO, freed_by<BIO_free_all>>;
+using identity::memory_bio;
+using identity::x509;
+using tls_context = identity::handle<SSL_CTX, SSL_CTX_free>;
+using tls_session = identity::handle<SSL, SSL_free>;
 
 enum class outcome { done, silent, failed };
 

@@ -1,5 +1,6 @@
 #include "nodes/link/tls_context.hpp"
 
+#include "identity/openssl_handles.hpp"
 #include "nodes/link/handshake_watch.hpp"
 
 #include <openssl/err.h>
@@ -12,17 +13,10 @@ namespace troupe::node {
 
 namespace {
 
-template <auto Free>
-struct freed_by {
-  template <class T>
-  void operator()(T* x) const noexcept {
-    Free(x);
-  }
-};
-using context_handle = std::unique_ptr<SSL_CTX, freed_by<SSL_CTX_free>>;
-using memory_bio = std::unique_ptr<BIO, freed_by<BIO_free_all>>;
-using x509 = std::unique_ptr<X509, freed_by<X509_free>>;
-using private_key = std::unique_ptr<EVP_PKEY, freed_by<EVP_PKEY_free>>;
+using identity::memory_bio;
+using identity::private_key;
+using identity::x509;
+using context_handle = identity::handle<SSL_CTX, SSL_CTX_free>;
 
 struct shared_context {
   std::mutex mutex;
