@@ -303,6 +303,19 @@ CAF_TEST(a part that is retried while others run is waited for again) {
   CAF_CHECK(again.children[0].state == job_state::completed);
 }
 
+CAF_TEST(a part that was removed before the job went on was not made) {
+  auto parts = hand_on(2);
+  for (auto id : parts)
+    end(id, attempt_end::completed);
+  CAF_REQUIRE(queue.remove(parts[0]).has_value());
+  queue.assign();
+  auto again = given(parent);
+  CAF_REQUIRE_EQUAL(again.children.size(), 2u);
+  CAF_CHECK(again.children[0].state == job_state::failed);
+  CAF_CHECK(again.children[0].failure.code == errc::not_found);
+  CAF_CHECK(again.children[1].state == job_state::completed);
+}
+
 CAF_TEST(what makes no sense fails the attempt and makes no job) {
   std::vector<attempt_outcome> bad;
   bad.push_back(handing_on(parent, 0));

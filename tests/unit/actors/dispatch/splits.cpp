@@ -105,6 +105,24 @@ CAF_TEST(a frozen executor is noticed without any report and nothing is looked f
   CAF_CHECK(x.queue.next_deadline() - x.clock.mono() > milliseconds{5'000});
 }
 
+CAF_TEST(no part is made twice while another one waits) {
+  films x;
+  x.join(1);
+  x.join(2);
+  auto film = x.submit();
+  x.cut(film, {1, 1, 1});
+  auto slow = on_node(x, film, 1);
+  x.pass(5'000);
+  x.end(on_node(x, film, 2));
+  x.pass(9'000);
+  // Its retry is for the node that is idle until then.
+  x.end(on_node(x, film, 2), attempt_end::failed, error_class::transient);
+  x.pass(1'500);
+  CAF_CHECK(x.state(slow) == job_state::running);
+  CAF_CHECK(!on_node(x, film, 2));
+  CAF_CHECK_EQUAL(x.parts(film).size(), 3u);
+}
+
 CAF_TEST(a copy that its node does not begin is given up for another one) {
   films x;
   x.join(1);
