@@ -160,6 +160,43 @@ CAF_TEST(a copy that its node does not begin is given up for another one) {
   CAF_CHECK(x.state(second) == job_state::cancelled);
 }
 
+CAF_TEST(a copy is for the idle node and changes nothing of how far the film is) {
+  films x;
+  x.join(1);
+  x.join(2);
+  auto film = x.submit();
+  x.cut(film, {1, 1});
+  auto slow = on_node(x, film, 1);
+  x.pass(5'000);
+  x.end(on_node(x, film, 2));
+  x.pass(7'000);
+  x.report(slow, 0.1);
+  const auto far = x.row(film).progress.fraction;
+  for (int i = 0; i < 20 && x.parts(film).size() == 2; ++i) {
+    x.clock.now += milliseconds{500};
+    for (auto n : {1, 2})
+      x.queue.renew(films::node(n), x.held(n));
+    x.queue.tick();
+  }
+  CAF_REQUIRE_EQUAL(x.parts(film).size(), 3u);
+  auto copy = x.parts(film).back();
+  CAF_REQUIRE(x.state(copy) == job_state::queued);
+  // The node that is slow has room by now, and the other has none.
+  x.queue.set_credit(films::node(1), {{"video", 2}});
+  x.queue.set_credit(films::node(2), {{"video", 0}});
+  x.queue.assign();
+  CAF_CHECK(x.state(copy) == job_state::queued);
+  x.queue.set_credit(films::node(2), {{"video", 1}});
+  x.queue.assign();
+  CAF_REQUIRE(x.state(copy) == job_state::running);
+  CAF_CHECK(x.row(copy).lease_worker == films::node(2));
+  x.report(slow, 0.1);
+  CAF_CHECK(std::abs(x.row(film).progress.fraction - far) < 1e-9);
+  x.report(copy, 0.9);
+  x.report(slow, 0.1);
+  CAF_CHECK(std::abs(x.row(film).progress.fraction - far) < 1e-9);
+}
+
 CAF_TEST(a copy that fails ends nobody and a part that no node can make is not begun for ever) {
   films x;
   x.join(1);
