@@ -188,16 +188,19 @@ check_function check_resources(resource_limits limits) {
 check_function check_cluster(worker_count_function ask, const clock& time, milliseconds time_to_join) {
   auto expected = time.mono() + time_to_join;
   return [ask = std::move(ask), &time, expected](std::function<void(health_check)> done) {
-    ask([done, early = time.mono() < expected](result<size_t> workers) {
+    ask([done, early = time.mono() < expected](result<worker_count> workers) {
       if (!workers) {
         done(bad(health_status::degraded, workers.error().message));
         return;
       }
       health_check x;
-      x.facts = {{"workers", static_cast<int64_t>(*workers)}};
-      if (*workers == 0 && !early) {
+      x.facts = {{"workers", static_cast<int64_t>(workers->connected)}};
+      if (workers->open == 0 && (workers->connected > 0 || !early)) {
         x.status = health_status::degraded;
-        x.problem = "no worker is connected: jobs wait until one comes";
+        x.problem = workers->connected == 0
+                      ? "no worker is connected: jobs wait until one comes"
+                      : "no worker gets new work: all are drained, in quarantine or out of their hours; jobs wait. "
+                        "'troupe nodes' says which and why, 'troupe nodes undrain NODE' lifts it";
       }
       done(std::move(x));
     });

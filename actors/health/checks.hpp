@@ -46,9 +46,14 @@ struct resource_limits {
 /// Memory, descriptors and load of this process and machine, from /proc.
 check_function check_resources(resource_limits limits);
 
-/// Asks for the number of known workers, asynchronously. Without one, jobs only queue: degraded, once there was
-/// `time_to_join` since this call (workers come, or come back, after their coordinator). `time` outlives the check.
-using worker_count_function = std::function<void(std::function<void(result<size_t>)>)>;
+/// How many are connected, and how many of these get new work now: others are drained, in quarantine or out of hours.
+struct worker_count {
+  size_t connected = 0;
+  size_t open = 0;
+};
+/// Asks for the number of workers, asynchronously. Without one that gets work, jobs only queue: degraded, once there
+/// was `time_to_join` since this call (workers come, or come back, after their coordinator). `time` outlives the check.
+using worker_count_function = std::function<void(std::function<void(result<worker_count>)>)>;
 check_function check_cluster(worker_count_function ask, const clock& time, milliseconds time_to_join);
 
 } // namespace troupe::health

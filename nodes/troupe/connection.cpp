@@ -48,9 +48,7 @@ std::vector<event> event_queue::pop(milliseconds wait) {
   std::unique_lock guard{mutex_};
   filled_.wait_for(guard, wait, [&] { return closed_ || !events_.empty(); });
   if (events_.empty() && closed_)
-    throw failure(exit_code::unreachable,
-                  "the connection to trouped broke off; what runs there goes on. Ask again with "
-                  "'troupe jobs ls' when it is back");
+    throw failure(exit_code::unreachable, "the connection to trouped broke off; what runs on its workers goes on");
   std::vector<event> out{std::make_move_iterator(events_.begin()), std::make_move_iterator(events_.end())};
   events_.clear();
   return out;

@@ -11,16 +11,18 @@ void add_event_commands(CLI::App& app, session& s) {
   auto topics = std::make_shared<std::vector<std::string>>();
   events->add_option("--topic", *topics, "job:ID, jobs, library:CATEGORY, status, nodes, notifications; several times");
   events->callback([&s, topics] {
-    s.action = [&s, topics]() -> exit_code {
+    s.action = [&s, topics] {
       if (topics->empty())
         *topics = {"jobs", "status", "nodes", "notifications"};
-      auto queue = s.connect().follow(*topics);
-      std::fputs("following; Ctrl-C ends it\n", stderr);
-      for (;;)
-        for (auto& e : queue->pop(std::chrono::hours{1})) {
-          print_line(s.json() ? to_json(e) : event_line(e));
-          std::fflush(stdout);
-        }
+      return stay_with(s, [&]() -> exit_code {
+        auto queue = s.connect().follow(*topics);
+        std::fputs("following; Ctrl-C ends it\n", stderr);
+        for (;;)
+          for (auto& e : queue->pop(std::chrono::hours{1})) {
+            print_line(s.json() ? to_json(e) : event_line(e));
+            std::fflush(stdout);
+          }
+      });
     };
   });
 }

@@ -139,12 +139,14 @@ exit_code explain(session& s, const std::string& id) {
 }
 
 exit_code watch_all(session& s) {
-  auto events = s.connect().follow({"jobs"});
-  for (;;)
-    for (auto& e : events->pop(std::chrono::hours{1})) {
-      print_line(s.json() ? to_json(e) : event_line(e));
-      std::fflush(stdout);
-    }
+  return stay_with(s, [&s]() -> exit_code {
+    auto events = s.connect().follow({"jobs"});
+    for (;;)
+      for (auto& e : events->pop(std::chrono::hours{1})) {
+        print_line(s.json() ? to_json(e) : event_line(e));
+        std::fflush(stdout);
+      }
+  });
 }
 
 } // namespace

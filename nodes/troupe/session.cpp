@@ -4,10 +4,20 @@
 #include "nodes/troupe/terminal.hpp"
 
 #include <cstdio>
+#include <optional>
+#include <thread>
 
 namespace troupe::cli {
 
 namespace {
+
+using std::chrono::steady_clock;
+
+/// A coordinator that restarts is back within seconds; one on another machine may have to be started by somebody.
+constexpr std::chrono::minutes patience{2};
+constexpr milliseconds between_tries{500};
+/// What has gone well for so long was another absence before.
+constexpr std::chrono::seconds back_for_good{10};
 
 exit_code status_of(errc code) {
   switch (code) {
@@ -43,6 +53,32 @@ connection& session::connect() {
   if (!connection_)
     connection_ = std::make_unique<connection>(node, identity);
   return *connection_;
+}
+
+void session::disconnect() {
+  connection_.reset();
+}
+
+exit_code stay_with(session& s, const std::function<exit_code()>& look) {
+  // Who was never there is not waited for.
+  s.connect();
+  std::optional<steady_clock::time_point> away;
+  for (;;) {
+    const auto began = steady_clock::now();
+    try {
+      return look();
+    } catch (const failure& x) {
+      const auto now = steady_clock::now();
+      if (x.status() != exit_code::unreachable || (away && now - *away > patience))
+        throw;
+      if (!away || now - began > back_for_good) {
+        away = now;
+        std::fprintf(stderr, "%s. Waiting for it; Ctrl-C ends this\n", x.what());
+      }
+    }
+    s.disconnect();
+    std::this_thread::sleep_for(between_tries);
+  }
 }
 
 void print_line(std::string_view text) {

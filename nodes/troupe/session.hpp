@@ -65,12 +65,19 @@ public:
   bool wide() const {
     return form() == output::wide;
   }
-  /// Connects at the first call; throws failure(unreachable).
+  /// Connects at the first call, and at the first after disconnect(); throws failure(unreachable).
   connection& connect();
+  /// Ends the connection and what it follows.
+  void disconnect();
 
 private:
   std::unique_ptr<connection> connection_;
 };
+
+/// For what only looks on: `look` again from its beginning, on a new connection, each time the coordinator has gone
+/// away in between, as it does for a restart. Throws failure(unreachable) when there was none at first, or none again
+/// within two minutes. Says on standard error what it waits for.
+exit_code stay_with(session& s, const std::function<exit_code()>& look);
 
 /// Text to standard output, with a line feed.
 void print_line(std::string_view text);

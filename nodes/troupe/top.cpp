@@ -68,9 +68,7 @@ exit_code print_once(session& s) {
   return exit_code::ok;
 }
 
-exit_code top(session& s) {
-  if (s.form() != output::table || !use_live_lines())
-    return print_once(s);
+exit_code live(session& s) {
   auto events = s.connect().follow({"jobs", std::string{nodes_topic}});
   auto first = look(s);
   full_screen screen;
@@ -88,6 +86,12 @@ exit_code top(session& s) {
     shown = steady_clock::now();
   }
   return exit_code::ok;
+}
+
+exit_code top(session& s) {
+  if (s.form() != output::table || !use_live_lines())
+    return print_once(s);
+  return stay_with(s, [&s] { return live(s); });
 }
 
 } // namespace

@@ -49,22 +49,14 @@ private:
   std::vector<job_id> told_;
 };
 
-} // namespace
-
-exit_code status_of(const job& x) {
-  if (x.state == job_state::failed)
-    return exit_code::job_failed;
-  return x.state == job_state::cancelled ? exit_code::job_cancelled : exit_code::ok;
-}
-
-exit_code watch_job(session& s, job_id id) {
+/// @param parts what was told of them before a connection broke off.
+exit_code watch_once(session& s, job_id id, ended_parts& parts) {
   auto& node = s.connect();
   // First follow, then look: nothing falls between.
   auto events = node.follow({"job:" + id.str()});
   auto fetch = [&] { return node.ask<mesh::job_with_children>(node.node().jobs, mesh::get_job{id}); };
   auto view = fetch();
   live_line line;
-  ended_parts parts;
   int64_t parts_done = 0;
   auto show = [&](double fraction, const std::string& stage, const std::string& detail) {
     if (!s.json())
@@ -94,6 +86,19 @@ exit_code watch_job(session& s, job_id id) {
   line.clear();
   print_end(s, view);
   return status_of(view.item);
+}
+
+} // namespace
+
+exit_code status_of(const job& x) {
+  if (x.state == job_state::failed)
+    return exit_code::job_failed;
+  return x.state == job_state::cancelled ? exit_code::job_cancelled : exit_code::ok;
+}
+
+exit_code watch_job(session& s, job_id id) {
+  ended_parts parts;
+  return stay_with(s, [&] { return watch_once(s, id, parts); });
 }
 
 } // namespace troupe::cli

@@ -26,20 +26,24 @@ std::function<result<void>()> database_ping(std::shared_ptr<ports::database> db)
   };
 }
 
-health::worker_count_function worker_count(parts& p) {
-  return [&p](std::function<void(result<size_t>)> done) {
-    p.backend->workers([done](result<std::vector<worker_info>> all) {
-      if (all)
-        done(all->size());
-      else
-        done(std::move(all).error());
+health::worker_count_function count_workers(parts& p) {
+  return [&p](std::function<void(result<health::worker_count>)> done) {
+    p.backend->nodes([done](result<std::vector<node_details>> all) {
+      if (!all)
+        return done(std::move(all).error());
+      health::worker_count out;
+      for (auto& x : *all) {
+        out.connected += x.workers.size();
+        out.open += x.open ? x.workers.size() : 0;
+      }
+      done(out);
     });
   };
 }
 
 /// That the coordinator is away is said by the gateway itself, while it lasts and no round longer.
 health::check_function cluster_check(parts& p) {
-  auto check = health::check_cluster(worker_count(p), p.clocks, time_to_join);
+  auto check = health::check_cluster(count_workers(p), p.clocks, time_to_join);
   return [&p, check](std::function<void(health_check)> done) {
     if (p.backend->coordinator_away())
       return done({});

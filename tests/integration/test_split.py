@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 
-from support import MEDIA, SLOW_TRANSCODE, TestCase, leftovers, synth, wait_until
+from support import BIN, MEDIA, SLOW_TRANSCODE, TestCase, leftovers, synth, wait_until
 from test_workers import add_film, close_all, cluster
 
 
@@ -80,9 +80,12 @@ class Split(TestCase):
         self.assertTrue(all(len(p["attemptHistory"]) == 1 for p in parts if p["id"] in done))
 
     def test_killed_coordinator(self):
-        """Workers encode on; nothing that was made is made again."""
+        """Workers encode on; nothing that was made is made again; who watches the job sees its end."""
         film = synth(self.node.folder / "film.mp4", seconds=90, size="960x540")
         job = transcode(self.node, self.upload(film))
+        watch = subprocess.Popen([str(BIN / "troupe"), "--node", self.node.mesh, "jobs", "watch", job], stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE, text=True)
+        self.addCleanup(lambda: (watch.kill(), watch.communicate()))
         wait_until("some parts run", lambda: sum(p["status"] == "running" for p in parts_of(self.node, job)) >= 2)
         self.node.kill(signal.SIGKILL)
         time.sleep(0.5)
@@ -90,6 +93,10 @@ class Split(TestCase):
         self.finished(job, film)
         for part in parts_of(self.node, job):
             self.assertEqual([a["end"] for a in part["attemptHistory"]], ["completed"], part)
+        out, said = watch.communicate(timeout=30)
+        self.assertEqual(watch.returncode, 0, said)
+        self.assertIn(f"job/{job} completed in", out)
+        self.assertEqual(said.count("Waiting for it"), 1, said)
 
     def test_lost_piece(self):
         """A piece that vanished before the join is made again, alone."""

@@ -162,12 +162,14 @@ CAF_TEST(checks that need a port) {
             == disabled);
   CAF_CHECK(answer(health::check_youtube_dl([](auto done) { done(troupe::error{errc::io}); })).status == degraded);
   test::manual_clock time;
-  auto none = health::check_cluster([](auto done) { done(size_t{0}); }, time, milliseconds{10'000});
+  auto none = health::check_cluster([](auto done) { done(health::worker_count{}); }, time, milliseconds{10'000});
   CAF_CHECK(answer(none).status == healthy);
   time.advance(milliseconds{10'000});
   CAF_CHECK(answer(none).status == degraded);
-  auto two = health::check_cluster([](auto done) { done(size_t{2}); }, time, milliseconds{0});
+  auto two = health::check_cluster([](auto done) { done(health::worker_count{2, 1}); }, time, milliseconds{0});
   CAF_CHECK(answer(two).status == healthy);
+  auto drained = health::check_cluster([](auto done) { done(health::worker_count{2, 0}); }, time, milliseconds{10'000});
+  CAF_CHECK(answer(drained).status == degraded);
   CAF_CHECK(answer(health::check_database([] { return result<void>{}; })).status == healthy);
   CAF_CHECK(answer(health::check_database([] { return result<void>{errc::io, "locked"}; })).problem == "locked");
   auto thrower = health::check_database([]() -> result<void> { throw std::runtime_error{"odd"}; });
