@@ -19,14 +19,16 @@ public:
   static worker_id node(uint64_t n) {
     return worker_id{{1, n}};
   }
-  void join(uint64_t n, uint32_t slots = 1, const std::string& of = "video") {
+  void join(uint64_t n, uint32_t slots = 1, const std::string& of = "video", resources tokens = {}) {
     queue.join({worker_protocol_version,
                 node(n),
                 "node-" + std::to_string(n),
                 {"transcode", "encode_chunk", "encode_audio"},
                 {{of, slots}},
                 {},
-                kept_.contains(n) ? kept_[n] : held(n)});
+                kept_.contains(n) ? kept_[n] : held(n),
+                false,
+                tokens});
     kept_.erase(n);
     nodes_.insert(n);
     queue.assign();
@@ -39,6 +41,9 @@ public:
     job_spec spec;
     spec.kind = "transcode";
     spec.queue = to;
+    return submit(spec);
+  }
+  job_id submit(const job_spec& spec) {
     auto made = queue.submit({spec});
     CAF_REQUIRE(made.has_value());
     queue.assign();

@@ -229,6 +229,55 @@ CAF_TEST(a copy that fails ends nobody and a part that no node can make is not b
   CAF_CHECK(x.state(film) == job_state::running);
 }
 
+CAF_TEST(a part that fails for good leaves the film to its copy) {
+  films x;
+  x.join(1);
+  x.join(2);
+  auto film = x.submit();
+  x.cut(film, {1, 1});
+  auto slow = on_node(x, film, 1);
+  x.pass(5'000);
+  x.end(on_node(x, film, 2));
+  x.pass(10'000);
+  auto copy = on_node(x, film, 2);
+  CAF_REQUIRE(copy);
+  x.end(slow, attempt_end::failed);
+  CAF_CHECK(x.state(slow) == job_state::failed);
+  CAF_CHECK(x.state(copy) == job_state::running);
+  CAF_CHECK(x.state(film) == job_state::waiting);
+  x.end(copy);
+  CAF_CHECK(x.state(film) == job_state::running);
+}
+
+CAF_TEST(a node that is kept free for a large job gets no copy) {
+  films x;
+  x.join(1);
+  x.join(2, 4, "video", {4'000, 0, 0});
+  auto film = x.submit();
+  x.cut(film, {1, 1});
+  auto slow = on_node(x, film, 1);
+  x.pass(5'000);
+  x.end(on_node(x, film, 2));
+  auto there = [&](uint32_t cores) {
+    job_spec spec;
+    spec.kind = "transcode";
+    spec.cost.cores = cores;
+    spec.needs = {node_capability("node-2")};
+    return x.submit(spec);
+  };
+  auto small = there(1'000), large = there(4'000);
+  there(1'000);
+  for (int i = 1; i <= 12; ++i) {
+    x.report(slow, 0.05 * i);
+    x.pass(1'000);
+  }
+  CAF_REQUIRE(x.state(small) == job_state::running && x.state(large) == job_state::queued);
+  CAF_CHECK(x.why(large).find("worker node-2 gets no other work") != std::string::npos);
+  x.pass(15'000);
+  CAF_CHECK(x.state(large) == job_state::queued);
+  CAF_CHECK_EQUAL(x.parts(film).size(), 2u);
+}
+
 CAF_TEST(a worker gets one copy a look) {
   films x;
   x.join(1, 4);
