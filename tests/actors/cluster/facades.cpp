@@ -3,6 +3,7 @@
 #include "actors/cluster/admin_facade.hpp"
 #include "actors/cluster/door.hpp"
 #include "actors/cluster/gateway_facade.hpp"
+#include "actors/cluster/mounted_libraries.hpp"
 #include "actors/cluster/worker_facade.hpp"
 #include "actors/supervision/addresses.hpp"
 #include "tests/support/coordinator_fixture.hpp"
@@ -212,6 +213,22 @@ CAF_TEST(a worker speaks for itself only) {
   CAF_CHECK(ask<mesh::file_grant>(to.files, mesh::get_file{{}, other, {}, "x"}).code() == errc::unavailable);
   CAF_CHECK(ask<mesh::file_grant>(to.files, mesh::put_file{{}, other, "x", false}).code() == errc::unavailable);
   CAF_CHECK_EQUAL(*count, before);
+}
+
+CAF_TEST(a worker of another process does not pass for the own one of the coordinator) {
+  start();
+  auto to = worker_of_dispatcher();
+  auto x = hello();
+  x.embedded = true;
+  const std::string reserved{cluster::coordinator_capability};
+  x.capabilities = {reserved, "encoder:x"};
+  CAF_CHECK(ask<worker_welcome>(to.jobs, x, caf::actor_cast<mesh::worker_link>(who)).code() == errc::none);
+  auto known = [this] { return ask<mesh::worker_list>(dispatcher, mesh::get_workers{}).value().workers.at(0); };
+  CAF_CHECK(!known().embedded);
+  CAF_CHECK(known().capabilities == std::vector<std::string>{"encoder:x"});
+  self->send(to.jobs, mesh::change_offer{me, {reserved, "encoder:y"}, {}});
+  run();
+  CAF_CHECK(known().capabilities == std::vector<std::string>{"encoder:y"});
 }
 
 CAF_TEST(what a scan has found comes only from who runs it) {
@@ -433,9 +450,13 @@ CAF_TEST(events go to those of a peer who follow them) {
   caf::anon_send(made->notifier, mesh::unfollow_topics{{"y"}}, b);
   run();
   CAF_CHECK(ended->empty());
+  caf::anon_send(made->notifier, mesh::unfollow_topics{{"x"}}, a);
+  run();
+  CAF_CHECK(*ended == (std::vector<std::string>{"x"}));
+  ended->clear();
   self->send_exit(a, caf::exit_reason::kill);
   run();
-  CAF_CHECK(*ended == (std::vector<std::string>{"x", "y"}));
+  CAF_CHECK(*ended == (std::vector<std::string>{"y"}));
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

@@ -234,6 +234,8 @@ CAF_TEST(a preferred worker that becomes free in time gets it) {
   CAF_CHECK_EQUAL(placed(first), 2u);
   auto second = submit(s);
   CAF_CHECK_EQUAL(placed(second), 0u);
+  pass(400);
+  CAF_CHECK_EQUAL(placed(second), 0u);
   end(first);
   CAF_CHECK_EQUAL(placed(second), 2u);
 }

@@ -229,6 +229,22 @@ CAF_TEST(a copy that fails ends nobody and a part that no node can make is not b
   CAF_CHECK(x.state(film) == job_state::running);
 }
 
+CAF_TEST(parts that ended before they began by a clock that was set back take nothing from the others) {
+  films x;
+  for (auto n : {1, 2, 3})
+    x.join(n);
+  auto film = x.submit();
+  x.cut(film, {1, 1, 1});
+  auto slow = on_node(x, film, 1), second = on_node(x, film, 2), third = on_node(x, film, 3);
+  CAF_REQUIRE(slow && second && third);
+  x.pass(5'000);
+  x.end(third);
+  x.clock.step -= milliseconds{3'600'000};
+  x.end(second);
+  x.pass(10'000);
+  CAF_CHECK_EQUAL(x.parts(film).size(), 4u);
+}
+
 CAF_TEST(a part that fails for good leaves the film to its copy) {
   films x;
   x.join(1);
