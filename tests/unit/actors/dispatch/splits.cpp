@@ -284,7 +284,7 @@ CAF_TEST(a node that is kept free for a large job gets no copy) {
   auto small = there(1'000), large = there(4'000);
   there(1'000);
   for (int i = 1; i <= 12; ++i) {
-    x.report(slow, 0.05 * i);
+    x.report(slow, 0.5 + 0.035 * i);
     x.pass(1'000);
   }
   CAF_REQUIRE(x.state(small) == job_state::running && x.state(large) == job_state::queued);
