@@ -24,6 +24,17 @@ ports::rendered_ptr finish(std::string content) {
   return out;
 }
 
+/// Without its data.
+event snapshot_at(const std::string& topic, const event_position& position) {
+  event e;
+  e.topic = topic;
+  e.type = "snapshot";
+  e.epoch = position.epoch;
+  e.seq = position.seq;
+  e.at = system_clocks{}.wall();
+  return e;
+}
+
 } // namespace
 
 ports::rendered_ptr render_videos(const video_page& page, const video_query& query) {
@@ -87,12 +98,7 @@ std::optional<job_id> job_of_topic(std::string_view topic) {
 }
 
 event snapshot_event(const job& x, const std::vector<job_id>& children, const event_position& position) {
-  event e;
-  e.topic = position.topic;
-  e.type = "snapshot";
-  e.epoch = position.epoch;
-  e.seq = position.seq;
-  e.at = system_clocks{}.wall();
+  auto e = snapshot_at(position.topic, position);
   auto status = status_json(x, children);
   auto id = x.id.str();
   // The names that clients of job events read, beside those of the status.
@@ -102,23 +108,13 @@ event snapshot_event(const job& x, const std::vector<job_id>& children, const ev
 }
 
 event snapshot_event(const std::vector<node_details>& nodes, const event_position& position) {
-  event e;
-  e.topic = position.topic;
-  e.type = "snapshot";
-  e.epoch = position.epoch;
-  e.seq = position.seq;
-  e.at = system_clocks{}.wall();
+  auto e = snapshot_at(position.topic, position);
   e.data = "{\"nodes\":" + json_array(nodes, [](auto& x) { return outward_json(x); }) + "}";
   return e;
 }
 
 event gap_event(const std::string& topic, const event_position& position) {
-  event e;
-  e.topic = topic;
-  e.type = "snapshot";
-  e.epoch = position.epoch;
-  e.seq = position.seq;
-  e.at = system_clocks{}.wall();
+  auto e = snapshot_at(topic, position);
   e.data = R"({"gap":true})";
   return e;
 }

@@ -10,27 +10,6 @@ namespace {
 
 using nlohmann::json;
 
-/// An array of T, each read by `f(const json&) -> result<T>`; empty text is an empty list (a column's default).
-template <class T, class F>
-result<std::vector<T>> decode_list(std::string_view text, std::string_view what, F f) {
-  std::vector<T> out;
-  if (text.empty())
-    return out;
-  auto doc = parse_json(text, what);
-  if (!doc)
-    return std::move(doc).error();
-  if (!doc->is_array())
-    return {errc::validation, std::string{what} + ": must be a JSON array"};
-  out.reserve(doc->size());
-  for (auto& x : *doc) {
-    result<T> element = f(x);
-    if (!element)
-      return std::move(element).error();
-    out.push_back(*std::move(element));
-  }
-  return out;
-}
-
 result<void> read_error(const json& doc, error& x) {
   object_reader in{doc, "stored error"};
   std::string code = "none";

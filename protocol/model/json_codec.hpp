@@ -21,6 +21,28 @@ inline result<nlohmann::json> parse_json(std::string_view text, std::string_view
   return doc;
 }
 
+/// An array of T, each read by `f(const nlohmann::json&) -> result<T>`; empty text is an empty list (a column's
+/// default).
+template <class T, class F>
+result<std::vector<T>> decode_list(std::string_view text, std::string_view what, F f) {
+  std::vector<T> out;
+  if (text.empty())
+    return out;
+  auto doc = parse_json(text, what);
+  if (!doc)
+    return std::move(doc).error();
+  if (!doc->is_array())
+    return {errc::validation, std::string{what} + ": must be a JSON array"};
+  out.reserve(doc->size());
+  for (auto& x : *doc) {
+    result<T> element = f(x);
+    if (!element)
+      return std::move(element).error();
+    out.push_back(*std::move(element));
+  }
+  return out;
+}
+
 /// Reads the fields of one object. A field that is absent or null leaves its target as it was; one of the wrong type or
 /// out of range is noted, all of them (`problem`). Unknown fields are ignored: a newer version may have written them.
 class object_reader {

@@ -11,25 +11,6 @@ namespace {
 
 using nlohmann::json;
 
-template <class T, class F>
-result<std::vector<T>> decode_array(std::string_view text, std::string_view what, F read) {
-  std::vector<T> out;
-  if (text.empty())
-    return out;
-  auto doc = parse_json(text, what);
-  if (!doc)
-    return std::move(doc).error();
-  if (!doc->is_array())
-    return {errc::validation, std::string{what} + ": must be a JSON array"};
-  for (auto& x : *doc) {
-    result<T> one = read(x);
-    if (!one)
-      return std::move(one).error();
-    out.push_back(*std::move(one));
-  }
-  return out;
-}
-
 result<node_evidence> read_evidence(const json& doc) {
   node_evidence x;
   object_reader in{doc, "stored evidence"};
@@ -76,7 +57,7 @@ std::string encode(const std::vector<node_evidence>& xs) {
 }
 
 result<std::vector<node_evidence>> decode_evidence(std::string_view text) {
-  return decode_array<node_evidence>(text, "stored evidence", read_evidence);
+  return decode_list<node_evidence>(text, "stored evidence", read_evidence);
 }
 
 std::string encode(const std::vector<work_hours>& xs) {
@@ -87,7 +68,7 @@ std::string encode(const std::vector<work_hours>& xs) {
 }
 
 result<std::vector<work_hours>> decode_hours(std::string_view text) {
-  return decode_array<work_hours>(text, "stored hours", read_hours);
+  return decode_list<work_hours>(text, "stored hours", read_hours);
 }
 
 namespace {
@@ -146,7 +127,7 @@ void add_offer(object_writer& out, const node_details& x) {
 } // namespace
 
 result<std::vector<work_hours>> hours_from_outward(std::string_view text) {
-  return decode_array<work_hours>(text, "hours", read_outward_hours);
+  return decode_list<work_hours>(text, "hours", read_outward_hours);
 }
 
 result<std::map<std::string, int64_t>> slots_from_outward(std::string_view text) {

@@ -13,7 +13,6 @@ import pathlib
 import random
 import shutil
 import socketserver
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -180,7 +179,7 @@ class Campaign(Clients):
     def check_acknowledged(self):
         """Every job that a client was told of is there. By the database's rows, as a reader sees them."""
         acknowledged = {i.job: i for i in self.intents if i.job}
-        with self.database() as db:
+        with self.node.database() as db:
             there = {id for id, in db.execute("SELECT id FROM jobs")}
             if self.library and not db.execute("SELECT 1 FROM libraries WHERE id = ?", (self.library,)).fetchone():
                 raise Broken(f"library {self.library} was acknowledged and is gone")
@@ -225,14 +224,6 @@ class Campaign(Clients):
                 raise Broken(f"scan {scan}: {status}")
             time.sleep(0.05)
 
-    @contextlib.contextmanager
-    def database(self):
-        db = sqlite3.connect(f"file:{self.node.data}/troupe.db?mode=ro", uri=True, timeout=10)
-        try:
-            yield db
-        finally:
-            db.close()
-
     # -- the end
 
     def check(self):
@@ -242,7 +233,7 @@ class Campaign(Clients):
             self.cut.strike(self.rng)
             self.node.start(seconds=60)
             self.node.stop(60)
-        with self.database() as db:
+        with self.node.database() as db:
             db.row_factory = sqlite3.Row
             self._db = db
             self._check_jobs()

@@ -54,14 +54,6 @@ class Cluster(Machines):
         for name in ("long", "whole", "heavy"):
             shutil.copyfile(films()[name], self.films / f"{name}.mp4")
 
-    @contextlib.contextmanager
-    def database(self):
-        db = sqlite3.connect(f"file:{self.node.data}/troupe.db?mode=ro", uri=True, timeout=10)
-        try:
-            yield db
-        finally:
-            db.close()
-
 
 class Watcher:
     """Sees what the cluster says and publishes while it runs: events by WebSocket, and each rendition's bytes at first
@@ -104,7 +96,7 @@ class Watcher:
                 self.look()
 
     def look(self):
-        with self.cluster.database() as db:
+        with self.cluster.node.database() as db:
             files = [file for file, in db.execute("SELECT file FROM renditions")]
         for file in files:
             if file not in self.first_seen:
@@ -202,7 +194,7 @@ class Campaign(Clients):
         """So that there is something to lose. It may happen that the victim has nothing to do; then so be it."""
         query = "SELECT 1 FROM jobs WHERE state = 'running' AND kind <> 'noop' AND ? IN (worker_name, 'anna')"
         while time.monotonic() < end:
-            with self.cluster.database() as db:
+            with self.cluster.node.database() as db:
                 if db.execute(query, (self.fault.victim,)).fetchone():
                     return
             time.sleep(0.02)

@@ -66,7 +66,7 @@ class Checker:
             for line in file.read_text(encoding="utf-8").splitlines():
                 one = json.loads(line)
                 self.acknowledged[one["job"]] = one
-        with self.cluster.database() as db:
+        with self.cluster.node.database() as db:
             db.row_factory = sqlite3.Row
             self.db = db
             self.jobs = {row["id"]: row for row in db.execute("SELECT * FROM jobs")}

@@ -95,13 +95,13 @@ class WorkerPaused(WorkerStopped):
 
     def apply(self, cluster):
         super().apply(cluster)
-        with cluster.database() as db:
+        with cluster.node.database() as db:
             self.held = [id for id, in db.execute("SELECT id FROM jobs WHERE state = 'running' AND kind = 'transcode' "
                                                   "AND worker_name = ?", (self.victim,))]
 
     def heal(self, cluster):
         def elsewhere():
-            with cluster.database() as db:
+            with cluster.node.database() as db:
                 return any(db.execute("SELECT 1 FROM jobs WHERE id = ? AND state = 'running' AND worker_name <> ?",
                                       (id, self.victim)).fetchone() for id in self.held)
         try:
@@ -249,7 +249,7 @@ class ExecutorCrashes(Fault):
             raise AssertionError(f"{self.victim} was quarantined without evidence: {self.seen}")
 
     def _rules(self, cluster):
-        with cluster.database() as db:
+        with cluster.node.database() as db:
             row = db.execute("SELECT state, evidence FROM nodes WHERE name = ?", (self.victim,)).fetchone()
         return (row[0], json.loads(row[1])) if row and row[0] == "quarantined" else None
 
@@ -288,7 +288,7 @@ class RollingRestart(Fault):
             time.sleep(self.rng.uniform(0, 1))
 
     def over(self, campaign):
-        with campaign.cluster.database() as db:
+        with campaign.cluster.node.database() as db:
             # One that is lost on its way to a node whose link breaks just then runs again at once, and burns nothing.
             burnt = db.execute("SELECT kind, id, failures, attempts FROM jobs WHERE failures > 0").fetchall()
         if burnt:

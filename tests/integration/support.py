@@ -10,6 +10,7 @@ import pathlib
 import shutil
 import signal
 import socket
+import sqlite3
 import struct
 import subprocess
 import tempfile
@@ -205,6 +206,15 @@ class Node:
         self.close()
 
     # -- asking
+
+    @contextlib.contextmanager
+    def database(self):
+        """Its own rows, to be read only."""
+        db = sqlite3.connect(f"file:{self.data}/troupe.db?mode=ro", uri=True, timeout=10)
+        try:
+            yield db
+        finally:
+            db.close()
 
     @property
     def port(self):

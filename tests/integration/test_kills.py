@@ -2,12 +2,10 @@
 
 A campaign that fails prints its seed; `TROUPE_SEED=<seed> tests/integration/run kills.<class>` runs that one alone."""
 
-import contextlib
 import os
 import pathlib
 import shutil
 import signal
-import sqlite3
 import tempfile
 
 import campaign
@@ -121,7 +119,7 @@ class Teeth(support.TestCase):
                 held.kill(signal.SIGCONT)
                 self.assertEqual(node.wait_job(job)["status"], "completed")
                 attempt = node.get(f"/api/jobs/{job}")["attempts"]
-                with contextlib.closing(sqlite3.connect(f"file:{node.data}/troupe.db?mode=ro", uri=True)) as db:
+                with node.database() as db:
                     (file, number), = db.execute("SELECT r.file, j.attempt FROM renditions r JOIN jobs j "
                                                  "ON j.id = r.made_by").fetchall()
                 self.assertGreaterEqual(attempt, 2)

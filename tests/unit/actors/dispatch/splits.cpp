@@ -33,6 +33,33 @@ void make_parts(films& x, job_id film) {
   }
 }
 
+/// A film in two parts of which one was made in five seconds and node 1 still makes the other.
+struct half_made : films {
+  half_made() {
+    join(1);
+    join(2);
+    film = submit();
+    cut(film, {1, 1});
+    slow = on_node(*this, film, 1);
+    pass(5'000);
+    end(on_node(*this, film, 2));
+  }
+  /// Time goes on until a copy of the slow part is made, which nobody has got yet.
+  job_id wait_for_copy() {
+    for (int i = 0; i < 20 && parts(film).size() == 2; ++i) {
+      clock.now += milliseconds{500};
+      for (auto n : {1, 2})
+        queue.renew(node(n), held(n));
+      queue.tick();
+    }
+    CAF_REQUIRE_EQUAL(parts(film).size(), 3u);
+    auto copy = parts(film).back();
+    CAF_REQUIRE(state(copy) == job_state::queued);
+    return copy;
+  }
+  job_id film, slow;
+};
+
 } // namespace
 
 CAF_TEST(a full queue takes the parts of a film that it has admitted) {
@@ -124,25 +151,11 @@ CAF_TEST(no part is made twice while another one waits) {
 }
 
 CAF_TEST(a copy that its node does not begin is given up for another one) {
-  films x;
-  x.join(1);
-  x.join(2);
-  auto film = x.submit();
-  x.cut(film, {1, 1});
-  auto slow = on_node(x, film, 1);
-  x.pass(5'000);
-  x.end(on_node(x, film, 2));
+  half_made x;
+  const auto film = x.film, slow = x.slow;
   x.pass(7'000);
-  // By the next look; the node is gone before it has got it.
-  for (int i = 0; i < 20 && x.parts(film).size() == 2; ++i) {
-    x.clock.now += milliseconds{500};
-    for (auto n : {1, 2})
-      x.queue.renew(films::node(n), x.held(n));
-    x.queue.tick();
-  }
-  CAF_REQUIRE_EQUAL(x.parts(film).size(), 3u);
-  auto first = x.parts(film).back();
-  CAF_REQUIRE(x.state(first) == job_state::queued);
+  // The node is gone before it has got it.
+  auto first = x.wait_for_copy();
   x.leave(2);
   x.pass(2'000);
   CAF_CHECK(x.state(first) == job_state::cancelled);
@@ -161,26 +174,12 @@ CAF_TEST(a copy that its node does not begin is given up for another one) {
 }
 
 CAF_TEST(a copy is for the idle node and changes nothing of how far the film is) {
-  films x;
-  x.join(1);
-  x.join(2);
-  auto film = x.submit();
-  x.cut(film, {1, 1});
-  auto slow = on_node(x, film, 1);
-  x.pass(5'000);
-  x.end(on_node(x, film, 2));
+  half_made x;
+  const auto film = x.film, slow = x.slow;
   x.pass(7'000);
   x.report(slow, 0.1);
   const auto far = x.row(film).progress.fraction;
-  for (int i = 0; i < 20 && x.parts(film).size() == 2; ++i) {
-    x.clock.now += milliseconds{500};
-    for (auto n : {1, 2})
-      x.queue.renew(films::node(n), x.held(n));
-    x.queue.tick();
-  }
-  CAF_REQUIRE_EQUAL(x.parts(film).size(), 3u);
-  auto copy = x.parts(film).back();
-  CAF_REQUIRE(x.state(copy) == job_state::queued);
+  auto copy = x.wait_for_copy();
   // The node that is slow has room by now, and the other has none.
   x.queue.set_credit(films::node(1), {{"video", 2}});
   x.queue.set_credit(films::node(2), {{"video", 0}});
@@ -198,14 +197,8 @@ CAF_TEST(a copy is for the idle node and changes nothing of how far the film is)
 }
 
 CAF_TEST(a copy that fails ends nobody and a part that no node can make is not begun for ever) {
-  films x;
-  x.join(1);
-  x.join(2);
-  auto film = x.submit();
-  x.cut(film, {1, 1});
-  auto slow = on_node(x, film, 1);
-  x.pass(5'000);
-  x.end(on_node(x, film, 2));
+  half_made x;
+  const auto film = x.film, slow = x.slow;
   x.pass(10'000);
   auto copy = on_node(x, film, 2);
   CAF_REQUIRE(copy);
@@ -246,14 +239,8 @@ CAF_TEST(parts that ended before they began by a clock that was set back take no
 }
 
 CAF_TEST(a part that fails for good leaves the film to its copy) {
-  films x;
-  x.join(1);
-  x.join(2);
-  auto film = x.submit();
-  x.cut(film, {1, 1});
-  auto slow = on_node(x, film, 1);
-  x.pass(5'000);
-  x.end(on_node(x, film, 2));
+  half_made x;
+  const auto film = x.film, slow = x.slow;
   x.pass(10'000);
   auto copy = on_node(x, film, 2);
   CAF_REQUIRE(copy);
