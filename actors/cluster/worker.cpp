@@ -47,6 +47,8 @@ struct worker_state {
   worker_offer offer{config.me};
   /// As the last hello said it.
   bool said_to_take_work = true;
+  /// The coordinator that welcomed it last has the data folder that is mounted here.
+  bool same_data = false;
   bool leaving = false;
   std::vector<caf::typed_response_promise<mesh::done>> drained;
 
@@ -142,9 +144,11 @@ void welcome(self_ptr self, const worker_welcome& x) {
     spdlog::error("worker {}: the coordinator's data folder is not the one that is mounted here; mount the same folder "
                   "(node.id differs)",
                   s.config.me.node_name);
+    s.same_data = false;
     caf::anon_send(s.jobs, mesh::leave{s.config.me.id});
     return connect_after(self, s.config.delays.max);
   }
+  s.same_data = true;
   spdlog::info("worker {}: joined, term {}, {} attempts go on", s.config.me.node_name, x.term, s.attempts.size());
   s.joined = true;
   s.told.clear();
@@ -172,8 +176,10 @@ void greet(self_ptr self, mesh::job_worker jobs) {
   auto hello = s.config.me;
   hello.held = s.held();
   hello.capabilities = s.offer.capabilities();
-  hello.credit = s.offer.credit();
-  s.said_to_take_work = s.offer.takes_work();
+  // With the wrong folder it would get jobs with its welcome, only to give them back.
+  const bool sure = s.config.data_id.empty() || s.same_data;
+  hello.credit = sure ? s.offer.credit() : std::vector<queue_slots>{};
+  s.said_to_take_work = sure && s.offer.takes_work();
   auto link = caf::actor_cast<mesh::worker_link>(self);
   self->request(s.jobs, s.config.request_timeout, std::move(hello), std::move(link))
     .then(

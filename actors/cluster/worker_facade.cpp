@@ -31,6 +31,12 @@ private:
     return joined_ && id == joined_;
   }
 
+  /// What the dispatcher alone may say, and the peer could say, too: it knows this actor's number.
+  bool from_here() {
+    auto& who = current_sender();
+    return who && who->node() == home_system().node();
+  }
+
   template <class Message>
   void tell_own(Message& x) {
     if (is_own(x.worker))
@@ -62,11 +68,15 @@ private:
       },
       passes_own<mesh::leave, mesh::done>(behind_.jobs),
       [this](mesh::assign& x) {
+        if (!from_here())
+          return;
         for (auto& one : x.jobs)
           held_.insert(one.token);
         send(link_, std::move(x));
       },
       [this](mesh::revoke& x) {
+        if (!from_here())
+          return;
         for (auto& token : x.leases)
           held_.erase(token);
         send(link_, std::move(x));

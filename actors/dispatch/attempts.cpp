@@ -11,6 +11,7 @@ namespace {
 constexpr size_t max_stage_bytes = 128;
 constexpr size_t max_message_bytes = 1024;
 constexpr size_t max_counters = 64;
+constexpr size_t max_counter_bytes = 64;
 
 job_progress bounded(job_progress p) {
   p.fraction = std::isfinite(p.fraction) ? std::clamp(p.fraction, 0.0, 1.0) : 0.0;
@@ -18,6 +19,7 @@ job_progress bounded(job_progress p) {
     p.stage.resize(max_stage_bytes);
   if (p.message.size() > max_message_bytes)
     p.message.resize(max_message_bytes);
+  std::erase_if(p.counters, [](auto& x) { return x.first.size() > max_counter_bytes; });
   while (p.counters.size() > max_counters)
     p.counters.erase(std::prev(p.counters.end()));
   return p;
@@ -132,6 +134,16 @@ void job_queue::tick() {
   q.ready.tick();
   q.tick_nodes();
   q.look_for_stragglers();
+}
+
+void job_queue::stood_still() {
+  auto& q = *impl_;
+  const auto now = q.clk.mono();
+  // All the same: the orders stay what they are.
+  for (auto* e = q.leases.front(); e; e = q.leases.next(*e))
+    e->due = now + q.config.lease;
+  for (auto* w = q.silence.front(); w; w = q.silence.next(*w))
+    w->last_seen = now;
 }
 
 mono_time job_queue::next_deadline() const {

@@ -66,7 +66,7 @@ dispatcher_self::behavior_type dispatcher_actor(self_ptr self, dispatcher_config
     },
     [self](const mesh::change_node& x) { return on_change_node(self, x); },
     [self](const job_query& x) { return on_list(self, x); },
-    [self](const worker_hello& hello, const mesh::worker_link& link) { return on_hello(self, hello, link); },
+    [self](worker_hello& hello, const mesh::worker_link& link) { return on_hello(self, hello, link); },
     [self](const mesh::renew_leases& x) { return on_renew(self, x); },
     [self](const mesh::report_progress& x) { on_progress(self, x); },
     [self](mesh::hand_in& x) { return on_hand_in(self, x); },

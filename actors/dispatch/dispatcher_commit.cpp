@@ -246,9 +246,15 @@ void start_recovery(dispatcher_ptr self) {
 
 void on_tick(dispatcher_ptr self) {
   auto& st = self->state;
-  st.tick_at = mono_time::max();
+  const auto due = std::exchange(st.tick_at, mono_time::max());
   if (!st.queue)
     return;
+  // The process was stopped, or had no processor: renewals wait behind this message, and nobody is lost for that.
+  if (const auto now = st.config.time->mono(); due < now && now - due > st.config.queue.lease / 3) {
+    spdlog::warn("dispatcher: it stood still for {} ms; every worker has a lease of {} ms to be heard in",
+                 (now - due).count(), st.config.queue.lease.count());
+    st.queue->stood_still();
+  }
   st.queue->tick();
   // Also when nothing was due: the flush sets the timer of the next deadline.
   queue_flush(self);

@@ -73,7 +73,7 @@ event node_event(const node_details& x);
 caf::result<mesh::node_list> on_change_node(dispatcher_ptr self, const mesh::change_node& x);
 
 // -- dispatcher_workers.cpp
-caf::result<worker_welcome> on_hello(dispatcher_ptr self, const worker_hello& hello, const mesh::worker_link& link);
+caf::result<worker_welcome> on_hello(dispatcher_ptr self, worker_hello& hello, const mesh::worker_link& link);
 caf::result<mesh::leases_renewed> on_renew(dispatcher_ptr self, const mesh::renew_leases& x);
 void on_progress(dispatcher_ptr self, const mesh::report_progress& x);
 caf::result<mesh::handed_in> on_hand_in(dispatcher_ptr self, mesh::hand_in& x);

@@ -3,10 +3,35 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <set>
+#include <unordered_set>
 
 namespace troupe::dispatch {
 
 namespace {
+
+// A worker says what it likes; people read it, and it is looked through for each placement.
+constexpr size_t most_said = 1'000;
+constexpr size_t longest_said = 1'000;
+/// Attempts that it still works on, or whose outcomes it keeps.
+constexpr size_t most_held = 100'000;
+
+void keep_bounded(std::vector<std::string>& names) {
+  std::erase_if(names, [](auto& text) { return text.size() > longest_said; });
+  if (names.size() > most_said)
+    names.resize(most_said);
+}
+
+void keep_bounded(worker_hello& x) {
+  keep_bounded(x.kinds);
+  keep_bounded(x.capabilities);
+  if (x.credit.size() > most_said)
+    x.credit.resize(most_said);
+  if (x.held.size() > most_held)
+    x.held.resize(most_held);
+  for (auto* text : {&x.software, &x.file_address})
+    text->resize(std::min(text->size(), longest_said));
+}
 
 void append(ports::catalogue_changes& to, ports::catalogue_changes&& from) {
   auto move_all = [](auto& dst, auto& src) { std::move(src.begin(), src.end(), std::back_inserter(dst)); };
@@ -69,7 +94,7 @@ result<void> check_name(dispatcher_state& st, const worker_hello& hello) {
 
 } // namespace
 
-caf::result<worker_welcome> on_hello(dispatcher_ptr self, const worker_hello& hello, const mesh::worker_link& link) {
+caf::result<worker_welcome> on_hello(dispatcher_ptr self, worker_hello& hello, const mesh::worker_link& link) {
   auto& st = self->state;
   if (hello.protocol_version != worker_protocol_version)
     return mesh::to_caf({errc::protocol, "worker " + hello.node_name + " speaks protocol version "
@@ -84,6 +109,7 @@ caf::result<worker_welcome> on_hello(dispatcher_ptr self, const worker_hello& he
     spdlog::warn("dispatcher: {}: refused", good.error().message);
     return mesh::to_caf(good.error());
   }
+  keep_bounded(hello);
   if (auto old = st.links.find(hello.id); old != st.links.end())
     st.link_owners.erase(old->second.address());
   st.links[hello.id] = link;
@@ -107,6 +133,9 @@ caf::result<mesh::leases_renewed> on_renew(dispatcher_ptr self, const mesh::rene
   if (!st.queue)
     return mesh::to_caf(not_now(self->state));
   auto renewed = st.queue->renew(x.worker, x.held);
+  // What has ended in memory only may run again when its commit fails, and then needs what the worker has kept of it.
+  if (st.commit_in_flight || st.queue->dirty())
+    renewed.revoked.clear();
   // One that was silent for too long gets work again.
   queue_flush(self);
   return mesh::leases_renewed{std::move(renewed.revoked), renewed.known};
@@ -138,9 +167,13 @@ using named_outputs = std::vector<std::vector<std::string>>;
 
 named_outputs outputs_of(const dispatcher_state& st, const mesh::hand_in& x) {
   named_outputs out(x.outcomes.size());
+  std::set<lease_token> known;
   for (size_t i = 0; i < out.size(); ++i) {
     auto& outcome = x.outcomes[i];
-    auto* item = outcome.end == attempt_end::completed ? st.queue->find(outcome.token.job) : nullptr;
+    // Once each, and only what it may hand in: looking takes time.
+    const bool its = outcome.end == attempt_end::completed && st.queue->holds(x.worker, outcome.token)
+                     && known.insert(outcome.token).second;
+    auto* item = its ? st.queue->find(outcome.token.job) : nullptr;
     if (!item || outcome.result.size() > max_result_bytes)
       continue;
     try {
@@ -162,6 +195,7 @@ error not_seen(const std::string& name, const std::string& node) {
 void take_in(dispatcher_ptr self, mesh::hand_in& x, const named_outputs& named, const std::vector<std::string>& missing,
              caf::typed_response_promise<mesh::handed_in> reply) {
   auto& st = self->state;
+  const std::unordered_set<std::string_view> absent(missing.begin(), missing.end());
   if (!st.queue) {
     reply.deliver(mesh::to_caf(not_now(st)));
     return;
@@ -171,7 +205,7 @@ void take_in(dispatcher_ptr self, mesh::hand_in& x, const named_outputs& named, 
     auto& outcome = x.outcomes[i];
     auto token = outcome.token;
     auto* item = st.queue->holds(x.worker, token) ? st.queue->find(token.job) : nullptr;
-    auto lost = std::ranges::find_first_of(named[i], missing);
+    auto lost = std::ranges::find_if(named[i], [&](auto& name) { return absent.contains(name); });
     if (item && lost != named[i].end())
       fail(outcome, not_seen(*lost, item->worker_name), error_class::transient);
     if (item && outcome.end == attempt_end::completed)
@@ -208,16 +242,11 @@ caf::result<mesh::handed_in> on_hand_in(dispatcher_ptr self, mesh::hand_in& x) {
 }
 
 void on_change_offer(dispatcher_ptr self, mesh::change_offer& x) {
-  // A worker says what it likes; people read it.
-  constexpr size_t most = 1'000;
-  constexpr size_t longest = 1'000;
-  if (x.capabilities.size() > most)
-    x.capabilities.resize(most);
-  if (x.problems.size() > most)
-    x.problems.resize(most);
-  std::erase_if(x.capabilities, [](auto& text) { return text.size() > longest; });
+  keep_bounded(x.capabilities);
+  if (x.problems.size() > most_said)
+    x.problems.resize(most_said);
   for (auto& text : x.problems)
-    text.resize(std::min(text.size(), longest));
+    text.resize(std::min(text.size(), longest_said));
   if (!self->state.queue)
     return;
   self->state.queue->set_capabilities(x.worker, std::move(x.capabilities), std::move(x.problems));

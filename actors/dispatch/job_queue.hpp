@@ -209,6 +209,8 @@ public:
   /// Expires leases (worker_lost: counts, and runs again at once unless the attempt before was lost too), makes delayed
   /// jobs due, forgets workers that are silent and hold nothing, begins parts a second time that take long.
   void tick();
+  /// Whoever drives this could not hear anybody for a while: as after a restart, everybody has a whole lease from now on.
+  void stood_still();
   /// When tick has something to do next; mono_time::max() if nothing.
   mono_time next_deadline() const;
   /// Gives queued jobs to workers with slots and tokens for them (README.md, "Placing"); only what pauses, limits,

@@ -1,8 +1,11 @@
 #include "actors/media/work_threads.hpp"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <system_error>
 #include <thread>
 
 namespace troupe::work {
@@ -34,7 +37,8 @@ struct work_threads::shared {
         ++idle;
         bool woken = changed.wait_for(lock, idle_time, [this] { return stopping || !queue.empty(); });
         --idle;
-        if (!woken)
+        // The last one stays: there may be no thread to be had when there is work again.
+        if (!woken && alive > 1)
           break;
         continue;
       }
@@ -50,8 +54,16 @@ struct work_threads::shared {
   }
 };
 
+void work_threads::begin_one() {
+  std::thread{[s = shared_] { s->run(); }}.detach();
+  // Not before: it begins with the lock, which is held here.
+  ++shared_->alive;
+}
+
 work_threads::work_threads(size_t most) : shared_(std::make_shared<shared>()) {
   shared_->most = std::max<size_t>(most, 1);
+  std::lock_guard guard{shared_->mutex};
+  begin_one();
 }
 
 work_threads::~work_threads() {
@@ -66,10 +78,13 @@ work_threads::~work_threads() {
 void work_threads::post(std::function<void()> what) {
   std::lock_guard guard{shared_->mutex};
   shared_->queue.push_back(std::move(what));
-  if (shared_->queue.size() > shared_->idle && shared_->alive < shared_->most) {
-    ++shared_->alive;
-    std::thread{[s = shared_] { s->run(); }}.detach();
-  }
+  if (shared_->queue.size() > shared_->idle && shared_->alive < shared_->most)
+    try {
+      begin_one();
+    } catch (const std::system_error& e) {
+      // Those that are there do it, one after the other.
+      spdlog::warn("no further thread for blocking work: {}", e.what());
+    }
   shared_->changed.notify_one();
 }
 

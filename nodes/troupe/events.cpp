@@ -14,8 +14,9 @@ void add_event_commands(CLI::App& app, session& s) {
     s.action = [&s, topics] {
       if (topics->empty())
         *topics = {"jobs", "status", "nodes", "notifications"};
-      return stay_with(s, [&]() -> exit_code {
+      return stay_with(s, [&](auto& seen) -> exit_code {
         auto queue = s.connect().follow(*topics);
+        seen();
         std::fputs("following; Ctrl-C ends it\n", stderr);
         for (;;)
           for (auto& e : queue->pop(std::chrono::hours{1})) {

@@ -139,8 +139,9 @@ exit_code explain(session& s, const std::string& id) {
 }
 
 exit_code watch_all(session& s) {
-  return stay_with(s, [&s]() -> exit_code {
+  return stay_with(s, [&s](auto& seen) -> exit_code {
     auto events = s.connect().follow({"jobs"});
+    seen();
     for (;;)
       for (auto& e : events->pop(std::chrono::hours{1})) {
         print_line(s.json() ? to_json(e) : event_line(e));

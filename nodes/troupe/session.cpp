@@ -16,8 +16,6 @@ using std::chrono::steady_clock;
 /// A coordinator that restarts is back within seconds; one on another machine may have to be started by somebody.
 constexpr std::chrono::minutes patience{2};
 constexpr milliseconds between_tries{500};
-/// What has gone well for so long was another absence before.
-constexpr std::chrono::seconds back_for_good{10};
 
 exit_code status_of(errc code) {
   switch (code) {
@@ -59,22 +57,20 @@ void session::disconnect() {
   connection_.reset();
 }
 
-exit_code stay_with(session& s, const std::function<exit_code()>& look) {
+exit_code stay_with(session& s, const std::function<exit_code(const std::function<void()>& seen)>& look) {
   // Who was never there is not waited for.
   s.connect();
   std::optional<steady_clock::time_point> away;
   for (;;) {
-    const auto began = steady_clock::now();
     try {
-      return look();
+      return look([&] { away.reset(); });
     } catch (const failure& x) {
       const auto now = steady_clock::now();
       if (x.status() != exit_code::unreachable || (away && now - *away > patience))
         throw;
-      if (!away || now - began > back_for_good) {
-        away = now;
+      if (!away)
         std::fprintf(stderr, "%s. Waiting for it; Ctrl-C ends this\n", x.what());
-      }
+      away = away.value_or(now);
     }
     s.disconnect();
     std::this_thread::sleep_for(between_tries);

@@ -75,9 +75,10 @@ private:
 };
 
 /// For what only looks on: `look` again from its beginning, on a new connection, each time the coordinator has gone
-/// away in between, as it does for a restart. Throws failure(unreachable) when there was none at first, or none again
-/// within two minutes. Says on standard error what it waits for.
-exit_code stay_with(session& s, const std::function<exit_code()>& look);
+/// away in between, as it does for a restart. It calls `seen` when it has what it asked for at its beginning. Throws
+/// failure(unreachable) when there was no coordinator at first, or nothing was seen again within two minutes. Says on
+/// standard error what it waits for.
+exit_code stay_with(session& s, const std::function<exit_code(const std::function<void()>& seen)>& look);
 
 /// Text to standard output, with a line feed.
 void print_line(std::string_view text);

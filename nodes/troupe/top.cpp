@@ -68,9 +68,10 @@ exit_code print_once(session& s) {
   return exit_code::ok;
 }
 
-exit_code live(session& s) {
+exit_code live(session& s, const std::function<void()>& seen) {
   auto events = s.connect().follow({"jobs", std::string{nodes_topic}});
   auto first = look(s);
+  seen();
   full_screen screen;
   auto show = [&](const cluster_view& x) {
     // One line is left for the cursor.
@@ -91,7 +92,7 @@ exit_code live(session& s) {
 exit_code top(session& s) {
   if (s.form() != output::table || !use_live_lines())
     return print_once(s);
-  return stay_with(s, [&s] { return live(s); });
+  return stay_with(s, [&s](auto& seen) { return live(s, seen); });
 }
 
 } // namespace

@@ -50,12 +50,13 @@ private:
 };
 
 /// @param parts what was told of them before a connection broke off.
-exit_code watch_once(session& s, job_id id, ended_parts& parts) {
+exit_code watch_once(session& s, job_id id, ended_parts& parts, const std::function<void()>& seen) {
   auto& node = s.connect();
   // First follow, then look: nothing falls between.
   auto events = node.follow({"job:" + id.str()});
   auto fetch = [&] { return node.ask<mesh::job_with_children>(node.node().jobs, mesh::get_job{id}); };
   auto view = fetch();
+  seen();
   live_line line;
   int64_t parts_done = 0;
   auto show = [&](double fraction, const std::string& stage, const std::string& detail) {
@@ -98,7 +99,7 @@ exit_code status_of(const job& x) {
 
 exit_code watch_job(session& s, job_id id) {
   ended_parts parts;
-  return stay_with(s, [&] { return watch_once(s, id, parts); });
+  return stay_with(s, [&](auto& seen) { return watch_once(s, id, parts, seen); });
 }
 
 } // namespace troupe::cli

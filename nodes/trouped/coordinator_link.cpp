@@ -64,20 +64,25 @@ result<void> coordinator_link::connect(milliseconds limit, const std::function<b
 void coordinator_link::find(std::function<void(result<mesh::job_worker>)> done) {
   if (!system_)
     return done(handles_.jobs);
-  {
-    std::lock_guard guard{mutex_};
+  // Held until the thread is counted: it may be quick.
+  std::unique_lock guard{mutex_};
+  try {
+    std::thread{[this, done] {
+      auto got = knock();
+      if (got)
+        done(got->jobs);
+      else
+        done(std::move(got).error());
+      std::lock_guard guard{mutex_};
+      --look_ups_;
+      look_up_ended_.notify_all();
+    }}.detach();
     ++look_ups_;
+  } catch (const std::system_error& e) {
+    guard.unlock();
+    done(error{errc::unavailable, std::string{"no thread to look for the coordinator on: "} + e.what()
+                                    + "; more of them may be allowed (TasksMax of the service, pids.max)"});
   }
-  std::thread{[this, done = std::move(done)] {
-    auto got = knock();
-    if (got)
-      done(got->jobs);
-    else
-      done(std::move(got).error());
-    std::lock_guard guard{mutex_};
-    --look_ups_;
-    look_up_ended_.notify_all();
-  }}.detach();
 }
 
 mesh::worker_handles coordinator_link::handles() const {

@@ -147,6 +147,9 @@ class Network:
             raise ValueError(f"'{name}' must be a letter and up to 14 more, digits or '-'")
         place = Place(self, name, f"{self._net}.{len(self.places) + 1}", hide)
         self.places.append(place)
+        if hide:
+            # Not where the root of all files is no mount, as after a plain chroot.
+            place.run("unshare", "--mount", "true")
         self._switch.run("ip", "-batch", "-", stdin=f"link add name {name} type veth peer name eth0 netns {place.pid}\n"
                          f"link set dev {name} master switch up\n")
         place.run("ip", "-batch", "-", stdin=f"addr add {place.address}/24 dev eth0\nlink set dev eth0 up\nlink set dev lo up\n")

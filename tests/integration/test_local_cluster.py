@@ -93,5 +93,5 @@ class LocalCluster(TestCase):
                                      "sh"))
         self.assertEqual(0, self.process.wait(240), self.said)
         wait_until("all was read", lambda: "of its own" in self.said, 5)
-        self.assertIn("Network namespaces are not to be had here", self.said)
+        self.assertIn("Namespaces are not to be had here", self.said)
         self.assertIn("verified: 960x540 h264, 2250 frames", self.said)

@@ -157,6 +157,7 @@ struct fixture : test_coordinator_fixture<config> {
     };
     uut = cluster::spawn_worker(sys, std::move(c));
     run();
+    first_credit = std::exchange(script.credit, {});
   }
   ~fixture() {
     script.link = mesh::worker_link{};
@@ -216,6 +217,8 @@ struct fixture : test_coordinator_fixture<config> {
   mesh::job_worker jobs;
   scripted_runner work;
   cluster::worker uut;
+  /// What it asked for when it had seen whose data folder the coordinator has.
+  std::vector<mesh::change_credit> first_credit;
   int look_ups = 0;
   int joins = 0;
   bool away = false;
@@ -227,6 +230,9 @@ CAF_TEST_FIXTURE_SCOPE(worker_tests, fixture)
 
 CAF_TEST(joins works hands in and renews) {
   CAF_REQUIRE_EQUAL(script.hellos.size(), 1u);
+  CAF_CHECK(script.hellos[0].credit.empty());
+  CAF_REQUIRE_EQUAL(first_credit.size(), 1u);
+  CAF_CHECK_EQUAL(first_credit[0].credit[0].slots, 4u);
   assign({token(1), token(2)});
   CAF_CHECK_EQUAL(runs.running.size(), 2u);
   advance(5s);
@@ -525,6 +531,14 @@ CAF_TEST(another data folder is refused and no work is taken) {
   CAF_CHECK(script.leaves >= 1);
   assign({token(1)});
   CAF_CHECK(runs.running.empty());
+  // Until it is the right one it asks for no work, or it would get some with each welcome.
+  advance(30s);
+  CAF_CHECK(script.leaves >= 2);
+  CAF_CHECK(script.hellos.back().credit.empty());
+  script.welcome.data_id = "node-a";
+  advance(30s);
+  CAF_CHECK(script.hellos.back().credit.empty());
+  CAF_CHECK(!script.credit.empty());
 }
 
 CAF_TEST(a drain takes nothing new finishes what it can and releases the rest) {

@@ -201,6 +201,70 @@ CAF_TEST(an embedded worker of this life keeps its lease over a failed commit) {
   CAF_CHECK_EQUAL(get(id).attempt, 1u);
 }
 
+CAF_TEST(what a worker says of itself is kept within bounds) {
+  start();
+  worker_hello x;
+  x.id = me;
+  x.node_name = "node";
+  x.kinds.assign(5'000, "noop");
+  x.credit.assign(5'000, {"default", 1});
+  x.capabilities.assign(5'000, "encoder:x");
+  x.capabilities.front() = std::string(2'000'000, 'x');
+  x.software = x.file_address = std::string(2'000'000, 'x');
+  x.held.assign(200'000, {1, job_id{raw_id{1, 1}}, 1});
+  auto link = keep(sys.spawn(link_stub, seen, assigned));
+  CAF_CHECK(ask<worker_welcome>(dispatcher, x, link).value().revoked.size() <= 100'000);
+  auto known = ask<mesh::worker_list>(dispatcher, mesh::get_workers{}).value().workers.at(0);
+  size_t bytes = known.software.size() + known.file_address.size();
+  for (auto& text : known.capabilities)
+    bytes += text.size();
+  CAF_CHECK_LESS(bytes, 20'000u);
+  CAF_CHECK(known.credit.size() <= 1'000);
+}
+
+CAF_TEST(what a worker has kept is not forgotten for a commit that fails) {
+  start();
+  join(1);
+  auto id = submit_now(noop());
+  auto token = assigned->at(0).token;
+  close_door();
+  auto handed = hand_in(token);
+  CAF_CHECK(!handed.done());
+  // It has its outcome still, and the database has heard nothing.
+  auto renewed = ask<mesh::leases_renewed>(dispatcher, mesh::renew_leases{me, {token}}).value();
+  CAF_CHECK(renewed.known && renewed.revoked.empty());
+  store.commit_failures = {errc::io};
+  open_door();
+  CAF_CHECK(handed.code() == errc::io);
+  CAF_CHECK(get(id).state == job_state::running);
+  CAF_CHECK(join(1, {token}).value().revoked.empty());
+  CAF_CHECK(hand_in(token).value().stale.empty());
+  CAF_CHECK(get(id).state == job_state::completed);
+  // Written: now it may.
+  CAF_CHECK_EQUAL(ask<mesh::leases_renewed>(dispatcher, mesh::renew_leases{me, {token}}).value().revoked.size(), 1u);
+}
+
+CAF_TEST(a coordinator that stood still gives everybody a lease to be heard in) {
+  start();
+  join(1);
+  auto id = submit_now(noop());
+  auto token = assigned->at(0).token;
+  pass(milliseconds{1'000});
+  // Time alone goes on; then its own timer comes before what workers have sent meanwhile.
+  clk.advance(milliseconds{60'000});
+  sched.clock().advance_time(milliseconds{60'000});
+  run();
+  CAF_CHECK(get(id).state == job_state::running);
+  auto renewed = ask<mesh::leases_renewed>(dispatcher, mesh::renew_leases{me, {token}}).value();
+  CAF_CHECK(renewed.known && renewed.revoked.empty());
+  pass(milliseconds{14'000});
+  CAF_CHECK_EQUAL(get(id).attempt, 1u);
+  CAF_CHECK_EQUAL(get(id).failures, 0u);
+  // Who is not heard then is lost as ever.
+  pass(milliseconds{2'000});
+  CAF_CHECK_EQUAL(get(id).failures, 1u);
+}
+
 CAF_TEST(an embedded worker of the life before is interrupted and burns nothing) {
   start();
   join(1, {}, true);

@@ -147,3 +147,46 @@ CAF_TEST(what each kind of job names) {
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()
+
+namespace {
+
+/// Notes what is looked for instead of looking.
+struct asked_fixture : coordinator_fixture {
+  std::shared_ptr<std::vector<std::string>> asked = std::make_shared<std::vector<std::string>>();
+
+  asked_fixture() {
+    config.outputs_of = [](const job&, const std::string& text) { return std::vector<std::string>{text}; };
+    config.on_completed = nullptr;
+    outputs = keep(sys.spawn([to = asked](dispatch::output_check::pointer) -> dispatch::output_check::behavior_type {
+      return {[to](const dispatch::look_at_outputs& x) {
+        to->insert(to->end(), x.names.begin(), x.names.end());
+        return dispatch::outputs_missing{};
+      }};
+    }));
+    start();
+    join(3);
+  }
+};
+
+} // namespace
+
+CAF_TEST_FIXTURE_SCOPE(asked_outputs_tests, asked_fixture)
+
+CAF_TEST(only what a worker may hand in is looked for and once) {
+  submit_now(noop());
+  mesh::hand_in many{me, {}};
+  attempt_outcome out;
+  out.token = assigned->back().token;
+  for (auto text : {"a", "b", "c"}) {
+    out.result = text;
+    many.outcomes.push_back(out);
+  }
+  // Not its own any more.
+  ++out.token.attempt;
+  out.result = "d";
+  many.outcomes.push_back(out);
+  CAF_CHECK_EQUAL(ask<mesh::handed_in>(dispatcher, many).value().stale.size(), 3u);
+  CAF_CHECK(*asked == std::vector<std::string>{"a"});
+}
+
+CAF_TEST_FIXTURE_SCOPE_END()
