@@ -1,5 +1,6 @@
 """Workers as processes of their own, over BASP on loopback: leases, fencing, a coordinator that goes and comes back."""
 
+import datetime
 import json
 import os
 import random
@@ -117,6 +118,27 @@ class Workers(TestCase):
             detail = coordinator.get(f"/api/jobs/{job}")
             self.assertEqual(detail["attempts"], 1, detail)
             self.assertEqual([a["end"] for a in detail["attemptHistory"] if a["end"] != "delegated"], ["completed"])
+        finally:
+            close_all(coordinator, nodes)
+
+    def test_a_coordinator_that_stood_still_loses_nobody(self):
+        """SIGSTOP for longer than a lease: what runs on the workers goes on, and is theirs."""
+        coordinator, nodes = cluster(lease="6s")
+        try:
+            video = add_film(coordinator, 40)
+            job = coordinator.post(f"/api/videos/{video}/transcode", SLOW_TRANSCODE)["jobId"]
+            # Two of its parts, and not only in the coordinator's rows.
+            wait_until("both work", lambda: all(executors_of(n.process.pid) for n in nodes))
+            time.sleep(0.5)
+            stopped = datetime.datetime.now(datetime.UTC).isoformat()
+            coordinator.kill(signal.SIGSTOP)
+            time.sleep(9)
+            coordinator.kill(signal.SIGCONT)
+            self.assertEqual(coordinator.wait_job(job, seconds=120)["status"], "completed")
+            parts = [coordinator.get(f"/api/jobs/{x}") for x in coordinator.job(job)["children"]]
+            ran = [a for one in parts for a in one["attemptHistory"] if a["startedAt"] < stopped]
+            self.assertGreaterEqual(len(ran), 2)
+            self.assertEqual({a["end"] for a in ran}, {"completed"}, ran)
         finally:
             close_all(coordinator, nodes)
 
