@@ -2,6 +2,7 @@
 #include "actors/gateway/client_jobs.hpp"
 #include "actors/gateway/render.hpp"
 #include "actors/library/publication.hpp"
+#include "actors/media/in_time.hpp"
 #include "protocol/model/json.hpp"
 
 namespace troupe::gateway {
@@ -25,6 +26,8 @@ constexpr milliseconds kept_for{24 * 3'600'000};
 /// Between looks at a root for which too many wait, and how many of them there are.
 constexpr milliseconds busy_look{100};
 constexpr int most_busy_looks = 50;
+/// While a thread of the network waits.
+constexpr milliseconds look_limit{4'000};
 
 error disk_is_busy(const error& why) {
   error out{errc::unavailable, "too many requests wait for the disk of the file; try again in a moment"};
@@ -379,7 +382,20 @@ void mesh_backend::find_far_file(ports::wanted_file what, ports::completion<port
 }
 
 result<std::string> mesh_backend::uploads_folder() {
-  return config_.files->uploads();
+  // Where the coordinator is beside it, no disk is asked.
+  if (!config_.disks || !config_.watch)
+    return config_.files->uploads();
+  // The thread that asks is the network's.
+  auto found = work::in_time<result<std::string>>(*config_.disks, "data", look_limit,
+                                                  [files = config_.files] { return files->uploads(); },
+                                                  {errc::timeout, "it has not answered"});
+  if (found)
+    return std::move(*found);
+  error out{errc::unavailable,
+            "the data folder, where uploads are written, does not answer this gateway at present: try "
+            "again in a moment, or send the file to another gateway"};
+  out.retry_after = found.error().retry_after;
+  return out;
 }
 
 void mesh_backend::register_upload(ports::finished_upload upload, ports::request_context ctx,

@@ -140,6 +140,10 @@ class HungMounts(TestCase):
         self.assertLess(time.monotonic() - begin, 10)
         self.assertTrue(list((gina.folder / "cache").rglob("*.data")))
         begin = time.monotonic()
+        refused = gina.upload(film)
+        self.assertEqual(503, refused.status, refused.body[:300])
+        self.assertLess(time.monotonic() - begin, 10)
+        begin = time.monotonic()
         gina.stop(seconds=20)
         self.assertLess(time.monotonic() - begin, 15)
 
