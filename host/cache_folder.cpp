@@ -41,9 +41,43 @@ cache_folder::cache_folder(source_cache_options options) : options_(std::move(op
     options_.sync = [](int fd) { return ::fdatasync(fd); };
 }
 
+result<void> cache_folder::open_itself() {
+  if (!options_.opened) {
+    TROUPE_TRY(disk_.make_folders(options_.folder));
+    options_.opened = unique_fd{::open(options_.folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
+  }
+  if (!options_.opened)
+    return system_error(errno, "open the folder", options_.folder);
+  entry_ = "/proc/self/fd/" + std::to_string(options_.opened.get());
+  return {};
+}
+
+error cache_folder::named(error why) const {
+  for (auto at = why.message.find(entry_ + "/"); at != std::string::npos; at = why.message.find(entry_ + "/", at)) {
+    why.message.replace(at, entry_.size(), options_.folder);
+    at += options_.folder.size();
+  }
+  return why;
+}
+
+error cache_folder::told(error why) const {
+  const bool of_the_folder = why.code == errc::not_found || why.code == errc::forbidden;
+  why = named(std::move(why));
+  if (!of_the_folder)
+    return why;
+  return {errc::io, "the cache of other nodes' files in " + options_.folder + " can't be used (" + why.message
+                      + "): see whether the folder is still there and this user may write in it, and start the node "
+                        "again"};
+}
+
 result<void> cache_folder::load() {
-  TROUPE_TRY(disk_.make_folders(options_.folder));
-  auto names = disk_.list(options_.folder);
+  TROUPE_TRY(open_itself());
+  auto loaded = load_all();
+  return loaded ? loaded : result<void>{named(std::move(loaded).error())};
+}
+
+result<void> cache_folder::load_all() {
+  auto names = disk_.list(entry_ + "/.");
   if (!names)
     return std::move(names).error();
   std::vector<std::string> stems;
@@ -149,7 +183,7 @@ result<unique_fd> cache_folder::create(const std::string& stem, uint64_t size) {
 
 result<unique_fd> cache_folder::create_once(const std::string& stem, uint64_t size) {
   // An older map of this name must be gone for good before there is data that it could be taken to speak of.
-  TROUPE_TRY(sync_folder(options_.folder));
+  TROUPE_TRY(sync_folder(entry_ + "/."));
   auto fd = disk_.create(path(stem, cache_data_suffix));
   if (fd && ::ftruncate(fd->get(), static_cast<off_t>(size)) != 0) {
     auto why = system_error(errno, "make", path(stem, cache_data_suffix));
@@ -238,7 +272,7 @@ result<void> cache_folder::forget(const std::string& stem) {
   for (std::string_view suffix : {std::string_view{fresh_map_suffix}, cache_map_suffix})
     if (::unlink(path(stem, suffix).c_str()) != 0 && errno != ENOENT)
       return system_error(errno, "remove", path(stem, suffix));
-  TROUPE_TRY(sync_folder(options_.folder));
+  TROUPE_TRY(sync_folder(entry_ + "/."));
   if (::unlink(path(stem, cache_data_suffix).c_str()) != 0 && errno != ENOENT)
     return system_error(errno, "remove", path(stem, cache_data_suffix));
   return {};
@@ -254,7 +288,7 @@ uint64_t cache_folder::allocated() const {
 }
 
 result<uint64_t> cache_folder::shortage(uint64_t further) const {
-  auto space = options_.space ? options_.space(options_.folder) : disk_.space(options_.folder);
+  auto space = options_.space ? options_.space(options_.folder) : disk_.space(entry_ + "/.");
   if (!space)
     return std::move(space).error();
   const auto wanted = further + std::min(options_.reserve_bytes, space->total / least_share_of_disk);

@@ -44,7 +44,13 @@ public:
     return options_;
   }
   std::string path(const std::string& stem, std::string_view suffix) const {
-    return options_.folder + "/" + stem + std::string{suffix};
+    return entry_ + "/" + stem + std::string{suffix};
+  }
+  /// As it is told to others: with the folder's name, and never as if it were said of the file that is kept in it.
+  error told(error why) const;
+  template <class T>
+  result<T> told(result<T> x) const {
+    return x ? std::move(x) : result<T>{told(std::move(x).error())};
   }
   /// Called by the last holder, from its destructor.
   void let_go(held_source& who);
@@ -52,6 +58,10 @@ public:
   void lose(held_source& who);
 
 private:
+  result<void> open_itself();
+  result<void> load_all();
+  /// Names the folder as people do.
+  error named(error why) const;
   result<void> load_one(const std::string& stem, std::vector<std::pair<timespec, std::string>>& order);
   /// Map first: data without a map is nothing.
   result<void> forget(const std::string& stem);
@@ -69,6 +79,8 @@ private:
                                     std::vector<byte_span> present);
 
   source_cache_options options_;
+  /// What the kernel calls the open folder (`options_.opened`).
+  std::string entry_;
   mutable files disk_;
   mutable std::mutex mutex_;
   /// An entry has lost its holder.

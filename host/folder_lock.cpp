@@ -23,8 +23,12 @@ std::string holder(int fd) {
 } // namespace
 
 result<unique_fd> lock_folder(const std::string& folder) {
+  return lock_folder(AT_FDCWD, folder);
+}
+
+result<unique_fd> lock_folder(int at, const std::string& folder) {
   auto path = folder + "/lock";
-  unique_fd fd{::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640)};
+  unique_fd fd{::openat(at, at == AT_FDCWD ? path.c_str() : "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640)};
   if (!fd)
     return system_error(errno, "open", path);
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {

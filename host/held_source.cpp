@@ -28,7 +28,7 @@ result<unique_fd> held_source::open_for_reading() const {
   auto same = "/proc/self/fd/" + std::to_string(fd_.get());
   unique_fd out{::open(same.c_str(), O_RDONLY | O_CLOEXEC)};
   if (!out)
-    return system_error(errno, "open", "a file of the cache");
+    return folder_->told(system_error(errno, "open", "a file of the cache"));
   return out;
 }
 
@@ -48,11 +48,11 @@ result<void> held_source::mark(byte_span there) {
     if (unwritten_ < folder_->options().bytes_a_map)
       return {};
   }
-  return write_down();
+  return folder_->told(write_down());
 }
 
 result<void> held_source::sync() {
-  return write_down();
+  return folder_->told(write_down());
 }
 
 void held_source::disown() {

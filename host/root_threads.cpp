@@ -18,8 +18,8 @@ using steady = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds come_again{5};
 
-error busy(std::string why) {
-  error out{errc::unavailable, std::move(why)};
+error refusal(errc code, std::string why) {
+  error out{code, std::move(why)};
   out.retry_after = come_again;
   return out;
 }
@@ -71,10 +71,10 @@ struct root_threads::shared {
 
   result<void> let_in(const lane& x) const {
     if (all_hang(x))
-      return busy("its disk has not answered for " + std::to_string(how.patience.count() / 1000)
-                  + " s: see whether the mount is well, and try again in a moment");
+      return refusal(errc::unavailable, "its disk has not answered for " + std::to_string(how.patience.count() / 1000)
+                                          + " s: see whether the mount is well, and try again in a moment");
     if (x.beginning >= how.most_waiting)
-      return busy("too many requests wait for its disk already, try again in a moment");
+      return refusal(errc::rate_limited, "too many requests wait for its disk already, try again in a moment");
     return {};
   }
 
@@ -127,7 +127,7 @@ result<void> root_threads::shared::post(const std::shared_ptr<shared>& self, con
       ++to->alive;
     } catch (const std::system_error& e) {
       if (to->alive == 0)
-        return busy(std::string{"no thread can be started: "} + e.what());
+        return refusal(errc::unavailable, std::string{"no thread can be started: "} + e.what());
     }
   }
   to->beginning += what.begins ? 1 : 0;

@@ -1,6 +1,7 @@
 #include "net/curl_loop.hpp"
 
 #include <algorithm>
+#include <map>
 #include <mutex>
 #include <vector>
 
@@ -21,15 +22,20 @@ void initialise_curl() {
 
 } // namespace
 
+const std::string& curl_job::place() const noexcept {
+  static const std::string anywhere;
+  return anywhere;
+}
+
 /// What the thread and the handles of transfers share.
 class curl_loop::loop {
 public:
-  loop(const clock& time, long connections) : clock_(&time), multi_(curl_multi_init()) {
+  loop(const clock& time, curl_loop_limits limits) : clock_(&time), limits_(limits), multi_(curl_multi_init()) {
     if (!multi_)
       return;
     curl_multi_setopt(multi_, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
-    if (connections > 0)
-      curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, connections);
+    if (limits_.kept > 0)
+      curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, limits_.kept);
   }
   loop(const loop&) = delete;
   loop& operator=(const loop&) = delete;
@@ -46,6 +52,7 @@ public:
   }
 
   void wake() {
+    look_again_ = true;
     curl_multi_wakeup(multi_);
   }
 
@@ -57,7 +64,8 @@ public:
   void run() {
     while (!stopping_) {
       take_arriving();
-      start_ready();
+      queue_ready();
+      start_queued();
       int running = 0;
       curl_multi_perform(multi_, &running);
       take_finished();
@@ -65,11 +73,13 @@ public:
       curl_multi_poll(multi_, nullptr, 0, wait_time(), nullptr);
     }
     take_arriving();
-    for (auto& x : waiting_)
-      x->fail(cancelled_error());
+    for (auto* those : {&waiting_, &queued_})
+      for (auto& x : *those)
+        x->fail(cancelled_error());
     for (auto& x : active_)
       end(x, cancelled_error());
     waiting_.clear();
+    queued_.clear();
     active_.clear();
   }
 
@@ -80,14 +90,35 @@ private:
     arriving_.clear();
   }
 
-  void start_ready() {
+  void queue_ready() {
     std::erase_if(waiting_, [&](auto& x) {
       if (x->cancelled)
         x->fail(cancelled_error());
       else if (!x->prepare())
         return false;
-      else if (start(*x))
+      else
+        queued_.push_back(x);
+      look_again_ = true;
+      return true;
+    });
+  }
+
+  void start_queued() {
+    if (!look_again_.exchange(false) || queued_.empty())
+      return;
+    std::map<std::string, size_t> running;
+    for (auto& x : active_)
+      ++running[x->place()];
+    std::erase_if(queued_, [&](auto& x) {
+      auto& there = running[x->place()];
+      if (x->cancelled)
+        x->fail(cancelled_error());
+      else if (limits_.most_each > 0 && there >= limits_.most_each)
+        return false;
+      else if (start(*x)) {
         active_.push_back(x);
+        ++there;
+      }
       return true;
     });
   }
@@ -120,6 +151,7 @@ private:
         continue;
       auto x = *i;
       active_.erase(i);
+      look_again_ = true;
       if (x->cancelled)
         x->fail(cancelled_error());
       else if (x->finish(code))
@@ -136,12 +168,13 @@ private:
         end(x, x->stalled());
       else
         return false;
+      look_again_ = true;
       return true;
     });
   }
 
   int wait_time() const {
-    if (!waiting_.empty())
+    if (!waiting_.empty() || (look_again_ && !queued_.empty()))
       return 0;
     auto wait = milliseconds{60'000};
     auto now = clock_->mono();
@@ -152,12 +185,16 @@ private:
   }
 
   const clock* clock_;
+  const curl_loop_limits limits_;
   CURLM* multi_;
   std::atomic<bool> stopping_{false};
+  /// One of those that are queued may start, or was cancelled.
+  std::atomic<bool> look_again_{false};
   std::mutex mutex_;
   std::vector<job_ptr> arriving_;
-  /// The thread's own: before a request, in one.
+  /// The thread's own: before a request, ready for it, in one.
   std::vector<job_ptr> waiting_;
+  std::vector<job_ptr> queued_;
   std::vector<job_ptr> active_;
 };
 
@@ -180,9 +217,9 @@ private:
   std::weak_ptr<curl_job> job_;
 };
 
-curl_loop::curl_loop(const clock& time, long connections) {
+curl_loop::curl_loop(const clock& time, curl_loop_limits limits) {
   initialise_curl();
-  loop_ = std::make_shared<loop>(time, connections);
+  loop_ = std::make_shared<loop>(time, limits);
   thread_ = std::thread{[x = loop_.get()] { x->run(); }};
 }
 

@@ -40,6 +40,8 @@ public:
   /// When it counts as stalled unless a byte comes; mono_time::max() while it connects (libcurl's limit holds there).
   virtual mono_time stalls_at() const noexcept = 0;
   virtual troupe::error stalled() const = 0;
+  /// Who is asked, where only so many requests to one may run at once; the same each time.
+  virtual const std::string& place() const noexcept;
 
   CURL* handle() const noexcept {
     return easy_.get();
@@ -51,11 +53,18 @@ protected:
   std::unique_ptr<CURL, curl_easy_deleter> easy_;
 };
 
+struct curl_loop_limits {
+  /// Connections that are kept for later requests; 0: none is used twice.
+  long kept = 0;
+  /// Requests of one place that run at once; 0: all. The others wait here, in the order in which they came, and are
+  /// bounded by the limits of those before them. Not libcurl's own limit: waiting for that counts as connecting.
+  size_t most_each = 0;
+};
+
 /// Destroying it cancels what still runs; never from its own thread.
 class curl_loop {
 public:
-  /// `connections`: kept for later requests; 0: none is used twice.
-  curl_loop(const clock& time, long connections);
+  curl_loop(const clock& time, curl_loop_limits limits);
   ~curl_loop();
 
   std::shared_ptr<ports::transfer> start(std::shared_ptr<curl_job> job);

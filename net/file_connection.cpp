@@ -319,9 +319,11 @@ asio::awaitable<result<void>> file_connection::long_work(const disk_task& what) 
     if (!answered && sent)
       sent = co_await send("HTTP/1.1 102 Processing\r\n\r\n");
   }
-  if (!(*work)->answered && !ended_)
+  if (!(*work)->answered && !ended_) {
+    left_behind_ = true;
     co_return no_answer("its disk is not done with the file after "
                         + std::to_string(core_.options.whole_file_deadline.count() / 60'000) + " minutes");
+  }
   auto outcome = co_await finish_work(*work);
   co_return outcome;
 }

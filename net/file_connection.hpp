@@ -91,7 +91,8 @@ private:
   asio::awaitable<result<void>> close(const std::shared_ptr<writing>& to);
   asio::awaitable<result<void>> serve_publish();
 
-  /// State that holds files of the ticket's root. It is let go of on a thread of that: closing may hang, too.
+  /// State that holds files of the ticket's root. It is let go of on a thread of that: closing may hang, too. What has
+  /// none open goes in place, or refused requests would be a queue without end at a root that hangs.
   template <class T>
   std::shared_ptr<T> shared_at_root() const;
   /// Takes an answer from any thread.
@@ -156,6 +157,10 @@ private:
 template <class T>
 std::shared_ptr<T> file_connection::shared_at_root() const {
   return {new T, [threads = core_.threads, root = ticket_->root](T* x) {
+            if (!x->is_open()) {
+              delete x;
+              return;
+            }
             // Refused when the node is being stopped: then its end closes them.
             if (auto let_go = threads->go_on(root, [x] { delete x; }); !let_go)
               return;

@@ -114,6 +114,9 @@ struct file_connection::reading {
   /// What was read last.
   block in;
 
+  bool is_open() const noexcept {
+    return static_cast<bool>(file.fd);
+  }
   result<void> open(const file_opener& opener, const file_ticket& ticket,
                     const decltype(file_server_hooks::fits)& fits);
   /// As much of the parts as a block holds, from where the last one ended.

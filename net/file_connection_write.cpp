@@ -40,6 +40,9 @@ struct file_connection::writing {
   std::vector<char> body;
   std::vector<std::string_view> pieces;
 
+  bool is_open() const noexcept {
+    return target != nullptr;
+  }
   result<void> append() {
     for (auto piece : pieces)
       TROUPE_TRY(target->append(piece));

@@ -8,7 +8,7 @@ namespace {
 
 class curl_client final : public ports::http_client {
 public:
-  explicit curl_client(const clock& time) : clock_(&time), loop_(time, 0) {
+  explicit curl_client(const clock& time) : clock_(&time), loop_(time, {}) {
   }
 
   std::shared_ptr<ports::transfer> download(ports::http_download what,

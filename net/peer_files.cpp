@@ -9,11 +9,14 @@ namespace {
 
 /// Enough for the ranges that a node fetches at once.
 constexpr long kept_connections = 64;
+/// Requests to one node: fewer than the connections that its file server takes of one caller, and of one address those
+/// that have not asked for anything yet (file_server_options). One more would be refused, or end another one.
+constexpr size_t most_at_once = 60;
 
 class curl_peer_files final : public ports::peer_files {
 public:
   curl_peer_files(peer_papers papers, const clock& time) :
-    papers_(std::move(papers)), clock_(&time), loop_(time, kept_connections) {
+    papers_(std::move(papers)), clock_(&time), loop_(time, {kept_connections, most_at_once}) {
   }
 
   std::shared_ptr<ports::transfer> fetch(ports::range_fetch what, std::function<void(uint64_t)> moved,

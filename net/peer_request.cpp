@@ -41,12 +41,20 @@ errc code_by_status(long status) {
   return status >= 500 ? errc::io : errc::protocol;
 }
 
+/// Host and port. Nothing of what comes behind them, which is as good as a key.
+std::string place_of(const std::string& url) {
+  auto scheme = url.find("://");
+  auto begin = scheme == std::string::npos ? 0 : scheme + 3;
+  auto host = url.substr(begin, url.find('/', begin) - begin);
+  return host.empty() ? "the node" : host;
+}
+
 } // namespace
 
 peer_request::peer_request(std::string url, patience waits, std::function<void(uint64_t)> moved,
                            const peer_papers& papers, const clock& time) :
   curl_exchange(time, waits.stall, max_header_bytes),
-  url_(std::move(url)), waits_(waits), papers_(papers), moved_(std::move(moved)) {
+  url_(std::move(url)), waits_(waits), place_(place_of(url_)), papers_(papers), moved_(std::move(moved)) {
 }
 
 CURL* peer_request::fresh() {
@@ -181,12 +189,12 @@ std::optional<uint64_t> peer_request::number_field(const std::string& name) cons
   return out;
 }
 
+const std::string& peer_request::place() const noexcept {
+  return place_;
+}
+
 std::string peer_request::where() const {
-  // Scheme, host and port: what comes behind them is as good as a key.
-  auto scheme = url_.find("://");
-  auto begin = scheme == std::string::npos ? 0 : scheme + 3;
-  auto host = url_.substr(begin, url_.find('/', begin) - begin);
-  return host.empty() ? "the node" : host;
+  return place_;
 }
 
 void peer_request::report(uint64_t bytes, bool last) {

@@ -20,6 +20,7 @@ public:
                const clock& time);
 
   troupe::error stalled() const override;
+  const std::string& place() const noexcept override;
 
 protected:
   /// A piece of the body of an answer with a good status. False: `failure_` says why not.
@@ -46,6 +47,7 @@ private:
   troupe::error refusal() const;
   troupe::error curl_error(CURLcode code) const;
 
+  const std::string place_;
   const peer_papers& papers_;
   std::function<void(uint64_t)> moved_;
   std::unique_ptr<curl_slist, curl_slist_deleter> headers_;

@@ -2,6 +2,7 @@
 #include "actors/gateway/client_jobs.hpp"
 #include "actors/gateway/render.hpp"
 #include "actors/library/publication.hpp"
+#include "actors/media/in_time.hpp"
 #include "protocol/model/json.hpp"
 
 namespace troupe::gateway {
@@ -21,6 +22,18 @@ ports::completion<mesh::done> drop_value(ports::completion<void> done) {
 /// Answers that are kept for the time without a coordinator, and how long.
 constexpr size_t kept_answers = 300;
 constexpr milliseconds kept_for{24 * 3'600'000};
+
+/// Between looks at a root for which too many wait, and how many of them there are.
+constexpr milliseconds busy_look{100};
+constexpr int most_busy_looks = 50;
+/// While a thread of the network waits.
+constexpr milliseconds look_limit{4'000};
+
+error disk_is_busy(const error& why) {
+  error out{errc::unavailable, "too many requests wait for the disk of the file; try again in a moment"};
+  out.retry_after = why.retry_after;
+  return out;
+}
 
 /// The answer could not be had, which says nothing of what it would be.
 bool is_away(const error& why) {
@@ -315,11 +328,16 @@ void mesh_backend::find_scan(scan_id id, ports::completion<scan> done) {
 // -- files and uploads ------------------------------------------------------------------------------------------------
 
 void mesh_backend::find_file(ports::wanted_file what, ports::completion<ports::located_file> done) {
-  once<ports::located_file> answer{std::move(done)};
+  find_near_file(what, once<ports::located_file>{std::move(done)}, most_busy_looks);
+}
+
+void mesh_backend::find_near_file(const ports::wanted_file& what, const once<ports::located_file>& answer,
+                                  int further_looks) {
   // A look that hangs may outlive this object: the way back is the actor, if it is still there.
-  auto elsewhere = [this, what, answer, has_far = config_.far != nullptr, to = address_.address()](error why) {
+  const bool may_be_elsewhere = config_.far && !config_.files->are_the_only_ones(what);
+  auto elsewhere = [this, what, answer, may_be_elsewhere, to = address_.address()](error why) {
     auto actor = caf::actor_cast<caf::actor>(to);
-    if (!has_far || why.code != errc::unavailable || !actor)
+    if (!may_be_elsewhere || why.code != errc::unavailable || !actor)
       return answer(for_outside(std::move(why)));
     auto ask = [this, what, answer](act_self) { find_far_file(what, answer); };
     caf::anon_send(actor, posted{std::make_shared<std::function<void(act_self)>>(std::move(ask))});
@@ -334,8 +352,17 @@ void mesh_backend::find_file(ports::wanted_file what, ports::completion<ports::l
   if (!config_.disks)
     return look();
   auto begun = config_.disks->begin(what.library ? "library:" + what.library.str() : std::string{"data"}, look);
-  if (!begun)
-    elsewhere(begun.error());
+  if (begun)
+    return;
+  if (begun.error().code != errc::rate_limited)
+    return elsewhere(begun.error());
+  // A disk that is busy has the file all the same.
+  if (further_looks == 0)
+    return answer(disk_is_busy(begun.error()));
+  auto again = [this, what, answer, further_looks](act_self) { find_near_file(what, answer, further_looks - 1); };
+  post([next = posted{std::make_shared<std::function<void(act_self)>>(std::move(again))}](act_self self) {
+    self->delayed_send(self, busy_look, next);
+  });
 }
 
 void mesh_backend::find_far_file(ports::wanted_file what, ports::completion<ports::located_file> done) {
@@ -355,7 +382,20 @@ void mesh_backend::find_far_file(ports::wanted_file what, ports::completion<port
 }
 
 result<std::string> mesh_backend::uploads_folder() {
-  return config_.files->uploads();
+  // Where the coordinator is beside it, no disk is asked.
+  if (!config_.disks || !config_.watch)
+    return config_.files->uploads();
+  // The thread that asks is the network's.
+  auto found = work::in_time<result<std::string>>(*config_.disks, "data", look_limit,
+                                                  [files = config_.files] { return files->uploads(); },
+                                                  {errc::timeout, "it has not answered"});
+  if (found)
+    return std::move(*found);
+  error out{errc::unavailable,
+            "the data folder, where uploads are written, does not answer this gateway at present: try "
+            "again in a moment, or send the file to another gateway"};
+  out.retry_after = found.error().retry_after;
+  return out;
 }
 
 void mesh_backend::register_upload(ports::finished_upload upload, ports::request_context ctx,

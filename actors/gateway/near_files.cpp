@@ -47,11 +47,12 @@ near_files::near_files(std::shared_ptr<ports::files> files, std::string mounted_
   files_(std::move(files)), beside_(false), mounted_at_(std::move(mounted_at)) {
 }
 
-result<void> near_files::coordinator_is(std::string data_folder, std::string data_id) {
-  {
-    std::lock_guard guard{mutex_};
-    facts_ = {std::move(data_folder), std::move(data_id)};
-  }
+void near_files::coordinator_is(std::string data_folder, std::string data_id) {
+  std::lock_guard guard{mutex_};
+  facts_ = {std::move(data_folder), std::move(data_id)};
+}
+
+result<void> near_files::check_data() const {
   auto here = data();
   if (here)
     return {};
@@ -101,7 +102,7 @@ result<ports::located_file> near_files::find(const ports::wanted_file& what) con
 bool near_files::is_final(const error& why, const std::string& root, const ports::wanted_file& what,
                           bool in_data) const {
   // What leads out of its library is nobody's to have, and what the data folder does not have is nowhere else.
-  if (why.code == errc::unprocessable || in_data || (beside_ && !what.library))
+  if (why.code == errc::unprocessable || in_data || are_the_only_ones(what))
     return true;
   // It is here, and this user may not read it.
   return beside_ && why.code == errc::forbidden && files_->version_of(root + "/" + what.path).has_value();

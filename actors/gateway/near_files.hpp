@@ -19,8 +19,10 @@ public:
   /// if it is mounted at the same path as there, which the size and the time of each file prove.
   near_files(std::shared_ptr<ports::files> files, std::string mounted_at);
 
-  /// What the coordinator says of its data folder. Returns a sentence for the log when it is not mounted here. Blocks.
-  result<void> coordinator_is(std::string data_folder, std::string data_id);
+  /// What the coordinator says of its data folder.
+  void coordinator_is(std::string data_folder, std::string data_id);
+  /// A sentence for the log when that is not mounted here. Blocks, as find() does.
+  result<void> check_data() const;
 
   /// Of the gateway on the coordinator's own node, "http://HOST:PORT", which takes uploads in any case; empty: it has
   /// none.
@@ -30,6 +32,10 @@ public:
   /// another one; errc::not_found, and what else opening it says. Blocks, for ever where a mount hangs: it touches
   /// nothing but what it shares.
   result<ports::located_file> find(const ports::wanted_file& what) const;
+  /// No other node has what this one does not: it is of the data folder of the coordinator in this process.
+  bool are_the_only_ones(const ports::wanted_file& what) const noexcept {
+    return beside_ && !what.library;
+  }
   /// Where uploads are written on this node, or errc::unavailable with who takes them instead. Blocks.
   result<std::string> uploads() const;
   /// The same folder as the coordinator sees it: in the jobs that are made of them.

@@ -3,8 +3,12 @@
 #include "actors/cluster/file_hosts.hpp"
 #include "host/folder_lock.hpp"
 #include "host/source_cache.hpp"
+#include "host/system_error.hpp"
+
+#include <fcntl.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 
@@ -59,14 +63,18 @@ result<locked_cache> open_locked_cache(const parts& p, const cache_place& place)
   if (!folder)
     return std::move(folder).error();
   TROUPE_TRY(p.files->make_folders(*folder));
-  auto lock = host::lock_folder(*folder);
+  // The folder that is locked is the one that is used, whatever is mounted there meanwhile.
+  host::source_cache_options options;
+  options.opened = unique_fd{::open(folder->c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
+  if (!options.opened)
+    return host::system_error(errno, "open the folder", *folder);
+  auto lock = host::lock_folder(options.opened.get(), *folder);
   if (!lock)
     return std::move(lock).error();
-  host::source_cache_options options;
   options.folder = *folder;
   options.max_bytes = place.max_bytes;
   options.reserve_bytes = p.settings.health.min_free.bytes;
-  auto cache = host::open_source_cache(options);
+  auto cache = host::open_source_cache(std::move(options));
   if (!cache)
     return std::move(cache).error();
   return locked_cache{std::move(*folder), std::move(*lock), std::move(*cache)};

@@ -51,6 +51,16 @@ std::shared_ptr<gateway_entry> make_entry(parts& p) {
   return std::make_shared<gateway_entry>(*p.system, p.mesh, std::move(places), p.settings.node_name(), p.watch);
 }
 
+/// In the log, when its disk has answered: this is a scheduler's thread.
+void tell_whether_mounted(const parts& p) {
+  auto begun = p.disks->begin("data", [files = p.near_files] {
+    if (auto here = files->check_data(); !here)
+      spdlog::warn("gateway: {}", here.error().message);
+  });
+  if (!begun)
+    spdlog::warn("gateway: {} (node.data) can't be looked at: {}", p.shared_data, begun.error().message);
+}
+
 gateway::follower_config follower_settings(parts& p, const std::shared_ptr<gateway_entry>& entry) {
   gateway::follower_config c;
   c.directory = p.book->of<caf::actor>("directory");
@@ -58,8 +68,8 @@ gateway::follower_config follower_settings(parts& p, const std::shared_ptr<gatew
   c.watch = p.watch;
   c.last_welcome = [entry] { return entry->last(); };
   c.joined = [&p](const mesh::gateway_welcome& x) {
-    if (auto here = p.near_files->coordinator_is(x.data_folder, x.data_id); !here)
-      spdlog::warn("gateway: {}", here.error().message);
+    p.near_files->coordinator_is(x.data_folder, x.data_id);
+    tell_whether_mounted(p);
     p.backend->joined(x);
     p.backend->set_ready(true);
   };

@@ -1,5 +1,6 @@
 // Files of other nodes for the clients of a gateway whose node does not have them (ADR 014).
 
+#include "actors/media/in_time.hpp"
 #include "net/peer_files.hpp"
 #include "nodes/trouped/file_means.hpp"
 #include "nodes/trouped/gateway_entry.hpp"
@@ -12,12 +13,29 @@ namespace troupe::node {
 namespace {
 
 constexpr std::chrono::seconds ask_limit{10};
+/// For a disk; clients wait meanwhile.
+constexpr std::chrono::seconds look_limit{4};
+
+/// The data folder is this node's, and no mount of the coordinator's. Looked at when the cache is opened, and not at
+/// the start: it may have been mounted since. A mount that does not answer is not ours. errc::rate_limited: busy.
+result<bool> has_own_data(const parts& p) {
+  if (p.settings.has_role("coordinator"))
+    return true;
+  auto id = work::in_time<std::string>(
+    *p.disks, "data", look_limit,
+    [files = p.files, path = p.shared_data + "/node.id"] { return files->read_text(path); }, error{errc::timeout});
+  if (!id && id.error().code == errc::rate_limited)
+    return error{errc::rate_limited, p.shared_data + ": " + id.error().message};
+  return !id && id.error().code == errc::not_found;
+}
 
 result<std::shared_ptr<ports::source_cache>> try_cache(const parts& p) {
-  auto id = p.files->read_text(p.shared_data + "/node.id");
-  const auto own_data = p.settings.has_role("coordinator") || (!id && id.error().code == errc::not_found);
   auto& s = p.settings.gateway;
-  auto opened = open_locked_cache(p, {s.cache_folder, s.cache.bytes, own_data, "cache/gateway", "gateway-"});
+  // Who has named a folder wants that one, whatever the data folder is.
+  auto own_data = s.cache_folder.empty() ? has_own_data(p) : result<bool>{false};
+  if (!own_data)
+    return std::move(own_data).error();
+  auto opened = open_locked_cache(p, {s.cache_folder, s.cache.bytes, *own_data, "cache/gateway", "gateway-"});
   if (!opened)
     return std::move(opened).error();
   spdlog::info("gateway: files that are not mounted here are fetched, and kept in {}", opened->folder);

@@ -17,8 +17,9 @@ public:
   virtual ~root_threads() = default;
 
   /// Something new: runs when one of the root's threads is free. `root`: any name that means it, for the process alone.
-  /// errc::unavailable, with retry_after and a sentence without the root's name, while all of its threads hang, when
-  /// too much waits for it already, or when no thread is to be had.
+  /// errc::unavailable, with retry_after and a sentence without the root's name, while all of its threads hang, or when
+  /// no thread is to be had; errc::rate_limited, as that, when too much waits for it already: then it is no worse than
+  /// busy, as far as is known.
   virtual result<void> begin(const std::string& root, std::function<void()> task) = 0;
   /// The next step of what was let in: refused only where there is no thread at all. What waits here is bounded by its
   /// callers, who take one step after the other.

@@ -103,11 +103,58 @@ class HungMounts(TestCase):
         self.node.stop(seconds=20)
         self.assertLess(time.monotonic() - begin, 15)
 
-    def stream(self, video):
+    def test_a_gateway_whose_data_folder_hangs(self):
+        """What it can't look for at its mount it fetches from the coordinator, and it joins again, and ends."""
+        film = synth(self.node.folder / "up.mp4", seconds=2)
+        self.node.start()
+        near = Node(data=self.node.data, node__roles="worker", node__name="near", mesh__coordinator=self.node.mesh)
+        self.nodes.append(near)
+        near.start()
+        job = self.node.upload(film).json["jobId"]
+        done = self.node.wait_job(job, seconds=60)
+        path = f"/api/videos/{done['result']['video']['id']}/thumbnail"
+        picture = self.node.request("GET", path).body
+        self.assertEqual(b"\xff\xd8", picture[:2])
+        gina = Node(node__roles="gateway", node__name="gina", mesh__coordinator=self.node.mesh,
+                    mesh__heartbeat="500ms", mesh__connection_timeout="3s")
+        gina.data.mkdir()
+        self.nodes.append(gina)
+        gina.start()
+        wait_until("it has joined", lambda: gina.request("GET", "/readyz").status == 200)
+        self.films = gina.data
+        self.hang()
+        cluster = lambda: gina.get("/api/health")["checks"]["cluster"]["status"]  # noqa: E731
+        for _ in range(2):
+            self.node.stop()
+            wait_until("it has noticed", lambda: cluster() != "healthy", 20)
+            self.node.start()
+            wait_until("it has joined again", lambda: cluster() == "healthy", 20)
+        # The first ones are kept by the mount; then it is known to hang.
+        waiting = [threading.Thread(target=self.ask, args=(gina, path), daemon=True) for _ in range(3)]
+        for x in waiting:
+            x.start()
+        time.sleep(11)
+        begin = time.monotonic()
+        got = gina.request("GET", path, timeout=20)
+        self.assertEqual((200, picture), (got.status, got.body))
+        self.assertLess(time.monotonic() - begin, 10)
+        self.assertTrue(list((gina.folder / "cache").rglob("*.data")))
+        begin = time.monotonic()
+        refused = gina.upload(film)
+        self.assertEqual(503, refused.status, refused.body[:300])
+        self.assertLess(time.monotonic() - begin, 10)
+        begin = time.monotonic()
+        gina.stop(seconds=20)
+        self.assertLess(time.monotonic() - begin, 15)
+
+    def ask(self, node, path):
         try:
-            self.node.request("GET", f"/api/videos/{video}/stream", timeout=60)
+            node.request("GET", path, timeout=60)
         except OSError:
             pass  # Cut off by the end of the node.
+
+    def stream(self, video):
+        self.ask(self.node, f"/api/videos/{video}/stream")
 
 
 class ExchangedFolders(TestCase):

@@ -59,6 +59,24 @@ mesh::node_info::behavior_type node_stub(mesh::node_info::pointer) {
   };
 }
 
+/// Runs at once, or refuses.
+class disks final : public ports::root_threads {
+public:
+  errc refuses = errc::none;
+  result<void> begin(const std::string&, std::function<void()> task) override {
+    if (refuses != errc::none) {
+      error why{refuses, "as it is"};
+      why.retry_after = std::chrono::seconds{5};
+      return why;
+    }
+    task();
+    return {};
+  }
+  result<void> go_on(const std::string& root, std::function<void()> task) override {
+    return begin(root, std::move(task));
+  }
+};
+
 /// Takes questions and answers none.
 mesh::supervisor::behavior_type silent(mesh::supervisor::pointer self) {
   return {[=](const mesh::get_tree&) { return self->make_response_promise<mesh::tree>(); }};
@@ -70,6 +88,9 @@ struct fixture : coordinator_fixture {
   caf::actor actor;
   mesh::notifier real_notifier;
   std::vector<event> live;
+  std::shared_ptr<disks> threads = std::make_shared<disks>();
+  /// Files that the coordinator's file desk was asked for.
+  std::shared_ptr<std::vector<std::string>> asked_for = std::make_shared<std::vector<std::string>>();
 
   fixture() {
     start();
@@ -88,6 +109,13 @@ struct fixture : coordinator_fixture {
     peers.nodes = caf::actor_cast<mesh::node_admin>(dispatcher);
     peers.node = keep(sys.spawn(node_stub));
     peers.root = keep(sys.spawn(silent));
+    peers.file_desk =
+      keep(sys.spawn([asked = asked_for](mesh::file_reader::pointer) -> mesh::file_reader::behavior_type {
+        return {[asked](const mesh::read_file& x) -> caf::result<mesh::file_grant> {
+          asked->push_back(x.path);
+          return mesh::to_caf({errc::unavailable, "nobody has it"});
+        }};
+      }));
     auto front = cache::make_cache(std::move(c));
     keep(cache::spawn_cache(sys, front));
     gateway::gateway_config g{std::make_shared<gateway::near_files>("/data", std::make_shared<no_files>()),
@@ -98,6 +126,10 @@ struct fixture : coordinator_fixture {
                               milliseconds{60'000},
                               milliseconds{60'000}};
     g.time = &clk;
+    g.disks = threads;
+    gateway::far_reader_config far;
+    far.time = &clk;
+    g.far = std::make_shared<gateway::far_reader>(std::move(far));
     backend = std::make_unique<gateway::mesh_backend>(std::move(g), std::move(peers), book->of<caf::actor>("gateway"));
     backend->on_events([this](auto batch) { live.insert(live.end(), batch->begin(), batch->end()); });
     actor = keep(backend->spawn_actor(sys));
@@ -318,6 +350,42 @@ CAF_TEST(a first subscription to a job gets its snapshot and a gap elsewhere say
   run();
   CAF_REQUIRE_EQUAL(gap.value().events.size(), 1u);
   CAF_CHECK_EQUAL(gap.value().events[0].type, "snapshot");
+}
+
+CAF_TEST(a busy disk is waited for and has its files all the same) {
+  threads->refuses = errc::rate_limited;
+  answer<ports::located_file> picture;
+  answer<ports::located_file> film;
+  backend->find_file({{}, {}, "artwork/a.jpg", {}}, picture.completion());
+  backend->find_file({library_id{raw_id{7, 7}}, "/films", "a.mkv", {}}, film.completion());
+  pass(milliseconds{1'000});
+  CAF_CHECK(picture.got->empty() && film.got->empty());
+  threads->refuses = errc::none;
+  pass(milliseconds{200});
+  // The disk has neither; the film may be on another node.
+  CAF_CHECK(picture.failure().code == errc::not_found);
+  CAF_CHECK((*asked_for == std::vector<std::string>{"a.mkv"}));
+  // But not for ever.
+  threads->refuses = errc::rate_limited;
+  answer<ports::located_file> other;
+  backend->find_file({{}, {}, "artwork/b.jpg", {}}, other.completion());
+  for (int i = 0; i < 100; ++i)
+    pass(milliseconds{100});
+  CAF_CHECK(other.failure().code == errc::unavailable);
+  CAF_CHECK(other.failure().retry_after == std::chrono::seconds{5});
+  CAF_CHECK_EQUAL(asked_for->size(), 1u);
+}
+
+CAF_TEST(what a hung disk of the data folder has is nowhere else) {
+  threads->refuses = errc::unavailable;
+  answer<ports::located_file> picture;
+  answer<ports::located_file> film;
+  backend->find_file({{}, {}, "artwork/a.jpg", {}}, picture.completion());
+  backend->find_file({library_id{raw_id{7, 7}}, "/films", "a.mkv", {}}, film.completion());
+  run();
+  CAF_CHECK(picture.failure().code == errc::unavailable);
+  CAF_CHECK(picture.failure().retry_after == std::chrono::seconds{5});
+  CAF_CHECK((*asked_for == std::vector<std::string>{"a.mkv"}));
 }
 
 CAF_TEST(a page is rendered once and forgotten when the catalogue changes) {

@@ -245,6 +245,54 @@ CAF_TEST(the cache may go before what it has opened) {
   CAF_CHECK((open(*cache, "film", block)->present() == std::vector<byte_span>{{0, 10}}));
 }
 
+CAF_TEST(what takes the name of the folder is not touched) {
+  test::temporary_folder beside;
+  const auto moved = beside.path + "/moved";
+  keep(*open_cache(), "old", 2 * block);
+  auto cache = open_cache();
+  keep(*cache, "kept", 2 * block);
+  // As a mount over it does; the other one is a cache, too, of a node that uses it.
+  fs::rename(folder.path, moved);
+  fs::create_directory(folder.path);
+  for (auto* key : {"old", "kept", "fresh"})
+    write_file(path_of(key, ".data"), "of another node");
+  const auto theirs = names();
+  CAF_CHECK((open(*cache, "kept", 2 * block)->present() == std::vector<byte_span>{{0, 2 * block}}));
+  CAF_CHECK(is_true(*open(*cache, "old", 2 * block), "old"));
+  keep(*cache, "fresh", block);
+  {
+    auto held = open(*cache, "fresh", block);
+    CAF_CHECK(is_true(*held, "fresh"));
+    CAF_CHECK(held->sync().has_value());
+  }
+  cache->drop("kept");
+  CAF_REQUIRE(cache->make_room(max_bytes).has_value());
+  CAF_CHECK(names() == theirs);
+  for (auto* key : {"old", "kept", "fresh"})
+    CAF_CHECK_EQUAL(read_file(path_of(key, ".data")), "of another node");
+  CAF_CHECK(fs::is_empty(moved));
+}
+
+CAF_TEST(a folder that is gone is an error of the cache and not of the file) {
+  auto cache = open_cache();
+  auto held = open(*cache, "film", 2 * block);
+  fs::remove_all(folder.path);
+  auto opened = cache->open("other", block);
+  CAF_REQUIRE(!opened);
+  CAF_CHECK(opened.error().code == errc::io);
+  CAF_CHECK(default_class(opened.error().code) == error_class::transient);
+  CAF_CHECK(opened.error().message.find("the cache of other nodes' files in " + folder.path) != std::string::npos);
+  CAF_CHECK(opened.error().message.find("/proc/") == std::string::npos);
+  auto text = bytes_of("film", 0, block);
+  CAF_REQUIRE_EQUAL(::pwrite(held->descriptor(), text.data(), block, 0), static_cast<ssize_t>(block));
+  CAF_REQUIRE(held->mark({0, block}).has_value());
+  auto written = held->sync();
+  CAF_REQUIRE(!written);
+  CAF_CHECK(written.error().code == errc::io);
+  // What is open stays so.
+  CAF_CHECK(is_true(*held, "film"));
+}
+
 CAF_TEST(a map that is cut anywhere is thrown away with its data) {
   {
     auto cache = open_cache();

@@ -4,6 +4,7 @@
 
 #include "tests/unit/net/peer_fixture.hpp"
 
+#include "net/digest.hpp"
 #include "tests/support/raw_http.hpp"
 
 #include <sys/stat.h>
@@ -143,6 +144,103 @@ CAF_TEST(the server stops while a disk hangs and what comes back later harms nob
   node.threads.reset();
   CAF_CHECK(steady::now() - begin < std::chrono::seconds{3});
   get_well();
+}
+
+CAF_TEST_FIXTURE_SCOPE_END()
+
+namespace {
+
+/// A node's threads, of which some do nothing: what is done with whole files is kept, or everything new is refused.
+class slow_threads final : public ports::root_threads {
+public:
+  std::atomic<bool> refuses{false};
+  std::atomic<int> further_steps{0};
+
+  result<void> begin(const std::string& root, std::function<void()> task) override {
+    if (refuses)
+      return {errc::unavailable, "its disk has not answered for 10 s"};
+    return inner_.begin(root, std::move(task));
+  }
+  result<void> go_on(const std::string& root, std::function<void()> task) override {
+    ++further_steps;
+    if (!root.ends_with("(whole files)"))
+      return inner_.go_on(root, std::move(task));
+    std::lock_guard guard{mutex_};
+    kept_.push_back(std::move(task));
+    return {};
+  }
+  /// They come back from the disk at last.
+  void go_on() {
+    std::unique_lock lock{mutex_};
+    auto all = std::exchange(kept_, {});
+    lock.unlock();
+    for (auto& x : all)
+      x();
+  }
+
+private:
+  std::mutex mutex_;
+  std::vector<std::function<void()>> kept_;
+  host::root_threads inner_;
+};
+
+struct slow_fixture {
+  file_node node;
+  std::shared_ptr<slow_threads> threads = std::make_shared<slow_threads>();
+  std::string text = random_text(100'000);
+
+  slow_fixture() {
+    put_file(node.folder / "film", text);
+    node.options.whole_file_deadline = milliseconds{300};
+    node.options.still_at_work = milliseconds{100};
+    node.server = std::make_unique<net::file_server>(node.options, node.hooks(), node.disk, threads);
+    auto started = node.server->start();
+    CAF_REQUIRE(started.has_value());
+    node.port = *started;
+  }
+  std::string writing(const std::string& name) {
+    return node.path(node.ticket(file_action::write, name)) + " HTTP/1.1\r\nHost: a\r\n";
+  }
+  int status(const std::string& request, bool head_only) const {
+    raw_client client{node.port};
+    client.send(request);
+    auto answer = client.read(head_only);
+    return answer ? answer->status : 0;
+  }
+};
+
+} // namespace
+
+CAF_TEST_FIXTURE_SCOPE(slow_disk_tests, slow_fixture)
+
+CAF_TEST(a file that is still checked when its client is told so is let go of by nobody else) {
+  net::sha256 hash;
+  hash.add(text);
+  {
+    raw_client client{node.port};
+    client.send("PATCH " + writing("out") + "Upload-Offset: 0\r\nUpload-Complete: ?1\r\nRepr-Digest: " + hash.field()
+                + "\r\nContent-Length: " + std::to_string(text.size()) + "\r\n\r\n" + text);
+    auto told = client.read_until("not done with the file after");
+    CAF_REQUIRE(told.find("HTTP/1.1 503 ") != std::string::npos);
+    CAF_CHECK(told.find("Retry-After: 5\r\n") != std::string::npos);
+  }
+  CAF_CHECK_EQUAL(status("HEAD " + writing("out") + "\r\n", true), 423);
+  CAF_CHECK(!fs::exists(node.folder / "out"));
+  threads->go_on();
+  CAF_CHECK(soon([&] { return content_of(node.folder / "out") == text; }));
+  CAF_CHECK(soon([&] { return status("HEAD " + writing("out") + "\r\n", true) == 204; }));
+}
+
+CAF_TEST(who is refused leaves nothing for a root that hangs) {
+  threads->refuses = true;
+  auto reading = node.path(node.ticket(file_action::read, "film")) + " HTTP/1.1\r\nHost: a\r\n\r\n";
+  for (int i = 0; i < 5; ++i) {
+    CAF_CHECK_EQUAL(status("GET " + reading, false), 503);
+    CAF_CHECK_EQUAL(status("HEAD " + writing("out") + "\r\n", true), 503);
+    CAF_CHECK_EQUAL(status("PATCH " + writing("out") + "Upload-Offset: 0\r\nContent-Length: 0\r\n\r\n", false), 503);
+  }
+  node.server->stop();
+  CAF_CHECK_EQUAL(threads->further_steps.load(), 0);
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

@@ -41,6 +41,32 @@ struct fixture {
 
 CAF_TEST_FIXTURE_SCOPE(peer_files_tests, fixture)
 
+CAF_TEST(no more is asked of a node at once than it takes of one) {
+  file_node plain;
+  file_client client;
+  put_file(plain.folder / "film", random_text(50'000));
+  // So slow that all are there at once.
+  plain.options.bytes_per_second = 4'000'000;
+  plain.start();
+  // To wait for one's turn is not to connect.
+  client.connect_timeout = milliseconds{1'000};
+  auto url = plain.url(plain.ticket(file_action::read, "film"));
+  std::vector<std::future<ports::peer_files::fetched>> all;
+  for (int i = 0; i < 300; ++i)
+    all.push_back(client.begin_fetch(url, 0, 50'000));
+  // One that is given up in the queue leaves it at once.
+  std::shared_ptr<ports::transfer> last;
+  auto given_up = client.begin_fetch(url, 0, 50'000, &last);
+  last->cancel();
+  CAF_CHECK(given_up.wait_for(std::chrono::seconds{1}) == std::future_status::ready);
+  CAF_CHECK(given_up.get().failure.code == errc::cancelled);
+  for (auto& x : all)
+    CAF_CHECK_EQUAL(x.get().failure.message, "");
+  auto figures = plain.server->figures();
+  CAF_CHECK_LESS_OR_EQUAL(figures.connections, 128u);
+  CAF_CHECK_EQUAL((figures.transfers[{"read", "ok"}]), 300u);
+}
+
 CAF_TEST(ranges come back as they are over TLS and plain) {
   auto text = random_text(3'000'000);
   for (bool secure : {true, false}) {

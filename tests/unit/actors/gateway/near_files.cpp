@@ -60,11 +60,13 @@ CAF_TEST(the data folder is here when its id is the coordinators) {
   // Nobody has been met yet.
   CAF_CHECK(code({{}, {}, "artwork/a.jpg", {}}) == errc::unavailable);
   CAF_CHECK(!near.uploads().has_value());
-  auto other = near.coordinator_is("/srv/troupe", "two");
+  near.coordinator_is("/srv/troupe", "two");
+  auto other = near.check_data();
   CAF_REQUIRE(!other.has_value());
   CAF_CHECK(other.error().message.find(data + " (node.data) is not the coordinator's data folder") == 0);
   CAF_CHECK(code({{}, {}, "artwork/a.jpg", {}}) == errc::unavailable);
-  CAF_CHECK(near.coordinator_is("/srv/troupe", "one").has_value());
+  near.coordinator_is("/srv/troupe", "one");
+  CAF_CHECK(near.check_data().has_value());
   CAF_CHECK_EQUAL(content(near.find({{}, {}, "artwork/a.jpg", {}})), "picture");
   CAF_CHECK_EQUAL(*near.uploads(), data + "/uploads");
   CAF_CHECK_EQUAL(near.coordinators_uploads(), "/srv/troupe/uploads");
@@ -92,7 +94,8 @@ CAF_TEST(who takes uploads that this gateway does not ) {
 }
 
 CAF_TEST(libraries within the data folder move with it) {
-  CAF_REQUIRE(near.coordinator_is("/srv/troupe", "one").has_value());
+  near.coordinator_is("/srv/troupe", "one");
+  CAF_REQUIRE(near.check_data().has_value());
   auto version = *files->version_of(data + "/uploads/u/film.mp4");
   CAF_CHECK_EQUAL(content(near.find({{}, "/srv/troupe/uploads", "u/film.mp4", version})), "upload");
   // Not a folder of ours that merely begins like it.
@@ -100,7 +103,8 @@ CAF_TEST(libraries within the data folder move with it) {
 }
 
 CAF_TEST(a film is the catalogues when size and time are) {
-  CAF_REQUIRE(near.coordinator_is("/srv/troupe", "one").has_value());
+  near.coordinator_is("/srv/troupe", "one");
+  CAF_REQUIRE(near.check_data().has_value());
   auto films = here.path + "/films";
   auto version = *files->version_of(films + "/b.mp4");
   version.inode = 77;
