@@ -13,6 +13,7 @@ import pathlib
 import random
 import shutil
 import socketserver
+import sqlite3
 import subprocess
 import sys
 import tempfile
