@@ -26,12 +26,20 @@ coordinator_link::~coordinator_link() {
 }
 
 result<mesh::worker_handles> coordinator_link::knock() {
+  uint64_t turn = 0;
+  {
+    std::lock_guard guard{mutex_};
+    turn = ++turn_;
+  }
   auto out = places_.enter_first([this](const config::host_port& at) {
     return access_->enter_as_worker(*system_, at.host, at.port, name_, knock_timeout);
   });
   if (out) {
     std::lock_guard guard{mutex_};
-    handles_ = *out;
+    // One that was overtaken is nobody's any more: the worker says hello by what came of the newest look-up, and by
+    // other handles it would be refused, as one that has not joined, for as long as it lives.
+    if (turn == turn_)
+      handles_ = *out;
   }
   return out;
 }

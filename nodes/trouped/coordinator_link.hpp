@@ -31,7 +31,7 @@ public:
   result<void> connect(milliseconds limit, const std::function<bool()>& given_up);
   /// Calls back once, on any thread, with fresh handles.
   void find(std::function<void(result<mesh::job_worker>)> done);
-  /// Of the last look-up.
+  /// Of the look-up that was begun last.
   mesh::worker_handles handles() const;
   /// Where the coordinator is, as this node calls it; empty when it is in this process.
   std::string host() const;
@@ -45,6 +45,8 @@ private:
   std::string name_;
   mutable std::mutex mutex_;
   mesh::worker_handles handles_;
+  /// Of the look-up that was begun last.
+  uint64_t turn_ = 0;
   size_t look_ups_ = 0;
   std::condition_variable look_up_ended_;
 };
