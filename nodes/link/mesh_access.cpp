@@ -19,13 +19,27 @@ std::string address_of(const std::string& host, uint16_t port) {
   return host + ":" + std::to_string(port);
 }
 
-/// Asks and waits: an answer, or what went wrong.
-template <class Answer, class Handle, class Message>
-result<Answer> ask(caf::scoped_actor& self, const Handle& whom, milliseconds limit, Message message) {
-  result<Answer> out{errc::timeout, "no answer"};
-  self->request(whom, limit, std::move(message))
-    .receive([&](Answer& x) { out = std::move(x); }, [&](caf::error& e) { out = mesh::from_caf(e); });
-  return out;
+error broken_off() {
+  return {errc::unavailable, "the connection broke off before the coordinator had answered"};
+}
+
+template <class Answer>
+using answer_of = std::shared_ptr<std::promise<result<Answer>>>;
+
+/// An answer, or what went wrong. CAF fails no request whose link has ended: without a look at the door it would wait
+/// for all of its time, which is longer than a lease may be.
+template <class Answer, class Message>
+caf::behavior asker(caf::event_based_actor* self, const mesh::door& door, milliseconds limit, const Message& question,
+                    const answer_of<Answer>& answered) {
+  auto end = [self, answered](result<Answer> x) {
+    answered->set_value(std::move(x));
+    self->quit();
+  };
+  self->monitor(door);
+  self->set_down_handler([end](const caf::down_msg&) { end(broken_off()); });
+  self->request(door, limit, question)
+    .then([end](Answer& x) { end(std::move(x)); }, [end](caf::error& e) { end(mesh::from_caf(e)); });
+  return {[](const mesh::done&) {}};
 }
 
 caf::actor any_of(const mesh::worker_handles& x) {
@@ -42,11 +56,17 @@ caf::actor any_of(const mesh::gateway_welcome& x) {
 /// keeps an actor that has written to another node until it ends.
 template <class Handles, class Message>
 caf::behavior visitor(caf::event_based_actor* self, const mesh::door& door, milliseconds limit, const Message& knock,
-                      const std::shared_ptr<std::promise<result<Handles>>>& answered) {
-  self->set_down_handler([self](const caf::down_msg&) { self->quit(); });
+                      const answer_of<Handles>& answered) {
+  self->monitor(door);
+  self->set_down_handler([self, answered](const caf::down_msg&) {
+    answered->set_value(broken_off());
+    self->quit();
+  });
   self->request(door, limit, knock)
     .then(
-      [self, answered](Handles& x) {
+      [self, door, answered](Handles& x) {
+        self->demonitor(door.address());
+        self->set_down_handler([self](const caf::down_msg&) { self->quit(); });
         if (auto given = any_of(x))
           self->monitor(given);
         answered->set_value(std::move(x));
@@ -58,12 +78,15 @@ caf::behavior visitor(caf::event_based_actor* self, const mesh::door& door, mill
   return {[](const mesh::done&) {}};
 }
 
-/// Nobody waits for it at the end of the system.
-template <class Handles, class Message>
-result<Handles> send_visitor(caf::actor_system& system, const mesh::door& door, milliseconds limit, Message knock) {
-  auto answered = std::make_shared<std::promise<result<Handles>>>();
+/// Nobody waits for it at the end of the system. Blocks until it has an answer.
+template <class Answer, class Message>
+result<Answer> send_out(caf::actor_system& system,
+                        caf::behavior (*who)(caf::event_based_actor*, const mesh::door&, milliseconds, const Message&,
+                                             const answer_of<Answer>&),
+                        const mesh::door& door, milliseconds limit, Message message) {
+  auto answered = std::make_shared<std::promise<result<Answer>>>();
   auto answer = answered->get_future();
-  system.spawn<caf::hidden>(visitor<Handles, Message>, door, limit, std::move(knock), answered);
+  system.spawn<caf::hidden>(who, door, limit, std::move(message), answered);
   // The question has the same limit: this is for a system that ends meanwhile.
   if (answer.wait_for(limit + milliseconds{1'000}) != std::future_status::ready)
     return {errc::timeout, "no answer"};
@@ -142,7 +165,7 @@ result<mesh::knock> mesh_access::introduce(caf::scoped_actor& self, const mesh::
       return std::move(challenge).error();
     hello.challenge = std::move(*challenge);
   }
-  auto answer = ask<mesh::greeting>(self, door, limit, hello);
+  auto answer = send_out(self->home_system(), asker<mesh::greeting, mesh::greet>, door, limit, hello);
   if (!answer || !papers_)
     return answer ? result<mesh::knock>{std::move(out)} : std::move(answer).error();
   auto facts = identity::check_proof({answer->certificate, answer->signature}, identity::side::door, hello.challenge,
@@ -174,7 +197,8 @@ result<Handles> mesh_access::enter(caf::actor_system& system, const mesh_place& 
   auto knock = introduce(self, *door, at.host, role, at.name, at.limit);
   if (!knock)
     return std::move(knock).error();
-  return send_visitor<Handles>(system, *door, at.limit, message(std::move(*knock)));
+  using knocking = decltype(message(std::move(*knock)));
+  return send_out(system, visitor<Handles, knocking>, *door, at.limit, message(std::move(*knock)));
 }
 
 result<mesh::worker_handles> mesh_access::enter_as_worker(caf::actor_system& system, const std::string& host,
