@@ -176,9 +176,9 @@ private:
       done(std::move(x));
     };
   }
-  /// One that is not near.
   /// `further_looks`: how often it comes back while the disk is busy.
   void find_near_file(const ports::wanted_file& what, const once<ports::located_file>& answer, int further_looks);
+  /// One that is not near.
   void find_far_file(ports::wanted_file what, ports::completion<ports::located_file> done);
   void get_rendered(cache::load_spec spec, ports::completion<ports::rendered_ptr> done);
   void act(job_id id, mesh::job_action action, ports::completion<job> done);

@@ -1,6 +1,7 @@
 #include "actors/health/checks.hpp"
 #include "host/program_version.hpp"
 #include "nodes/trouped/node.hpp"
+#include "protocol/model/housekeeping.hpp"
 
 namespace troupe::node {
 
@@ -33,6 +34,9 @@ health::worker_count_function count_workers(parts& p) {
         return done(std::move(all).error());
       health::worker_count out;
       for (auto& x : *all) {
+        // A coordinator's own housekeeping makes nobody's films.
+        if (is_housekeeper(x.kinds))
+          continue;
         out.connected += x.workers.size();
         out.open += x.open ? x.workers.size() : 0;
       }

@@ -162,7 +162,7 @@ class Workers(TestCase):
 
 class Housekeeping(TestCase):
     def test_a_coordinator_without_workers_keeps_its_own_house(self):
-        with Node(node__roles="coordinator,gateway", node__name="anna") as node:
+        with Node(node__roles="coordinator,gateway", node__name="anna", health__interval="1s") as node:
             # The one of this hour.
             first = wait_until("the cleanup is done",
                                lambda: node.get("/api/jobs?kind=scheduled_cleanup&status=completed")["jobs"])[0]
@@ -178,6 +178,8 @@ class Housekeeping(TestCase):
             waiting = node.post("/api/jobs", {"kind": "noop"})["jobId"]
             wait_until("it says why it waits", lambda: node.get(f"/api/jobs/{waiting}/explain")["reasons"]
                        == ["no worker is connected"])
+            wait_until("health says so", lambda: "no worker is connected" in
+                       node.get("/api/health")["checks"]["cluster"].get("error", ""))
             listed = node.get("/api/admin/nodes")["data"]["nodes"]
             self.assertEqual([("anna", True, ["scheduled_cleanup"])],
                              [(x["name"], x["embedded"], x["kinds"]) for x in listed])
