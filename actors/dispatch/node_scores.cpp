@@ -1,5 +1,7 @@
 #include "actors/dispatch/node_scores.hpp"
 
+#include "protocol/model/job_kinds.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <set>
@@ -27,17 +29,27 @@ bool speaks_against_node(const attempt_record& x) noexcept {
   return x.end == attempt_end::failed && (x.cls == error_class::transient || x.cls == error_class::crash);
 }
 
-double node_scores::decayed(const record& r, timestamp now) const {
+bool in_executor(std::string_view kind) noexcept {
+  auto* known = find_job_kind(kind);
+  return known && known->in_executor;
+}
+
+double node_scores::left_of(const record& r, timestamp now) const {
   if (now <= r.at)
-    return r.score;
-  return r.score
-         * std::exp2(-static_cast<double>((now - r.at).count()) / static_cast<double>(rules_.half_life.count()));
+    return 1;
+  return std::exp2(-static_cast<double>((now - r.at).count()) / static_cast<double>(rules_.half_life.count()));
+}
+
+void node_scores::decay(record& r, timestamp now) const {
+  auto left = left_of(r, now);
+  r.executors *= left;
+  r.node *= left;
+  r.at = now;
 }
 
 void node_scores::blame(const attempt_record& attempt, const job& row, timestamp now) {
   auto& r = records_[attempt.worker];
-  r.score = decayed(r, now);
-  r.at = now;
+  decay(r, now);
   r.evidence.push_back({row.id, row.spec.kind, shortened(attempt.failure.message), row.worker_name, attempt.ended});
   if (r.evidence.size() > rules_.max_evidence)
     r.evidence.pop_front();
@@ -46,8 +58,10 @@ void node_scores::blame(const attempt_record& attempt, const job& row, timestamp
     if (is_set(r.last_loss) && apart < rules_.one_loss)
       return;
     r.last_loss = attempt.ended;
+    r.node += 1;
+    return;
   }
-  r.score += 1;
+  (in_executor(row.spec.kind) ? r.executors : r.node) += 1;
 }
 
 std::vector<std::string> node_scores::completed(const job& row, timestamp now) {
@@ -56,9 +70,11 @@ std::vector<std::string> node_scores::completed(const job& row, timestamp now) {
     return {};
   if (auto own = records_.find(row.worker_name); own != records_.end()) {
     auto& r = own->second;
-    r.score = decayed(r, now) * (1 - rules_.forgiveness);
-    r.at = now;
-    if (r.score < 0.01)
+    decay(r, now);
+    r.node *= 1 - rules_.forgiveness;
+    if (in_executor(row.spec.kind))
+      r.executors *= 1 - rules_.forgiveness;
+    if (r.score() < 0.01)
       records_.erase(own);
   }
   std::vector<std::string> out;
@@ -79,7 +95,7 @@ std::vector<std::string> node_scores::completed(const job& row, timestamp now) {
 
 double node_scores::score(const std::string& node, timestamp now) const {
   auto i = records_.find(node);
-  return i == records_.end() ? 0 : decayed(i->second, now);
+  return i == records_.end() ? 0 : i->second.score() * left_of(i->second, now);
 }
 
 std::vector<node_evidence> node_scores::evidence(const std::string& node) const {

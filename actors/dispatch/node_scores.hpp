@@ -15,7 +15,8 @@ struct quarantine_rules {
   /// what it does. 0: none ever is.
   double threshold = 2.5;
   milliseconds half_life{30 * 60'000};
-  /// Each job that a node completes takes this share of the evidence away: one in ten that fails is no sick node.
+  /// Each job that a node completes takes this share of the evidence away: one in ten that fails is no sick node. What
+  /// failed on its executors is excused only by what they do: their crashes would be forgotten over jobs without them.
   double forgiveness = 0.1;
   /// Attempts lost within this time are one event: a node that dies takes all that it ran with it.
   milliseconds one_loss{30'000};
@@ -48,13 +49,21 @@ public:
 
 private:
   struct record {
-    double score = 0;
+    /// As of `at`: against its executors, and against all else that it is.
+    double executors = 0;
+    double node = 0;
     timestamp at;
     timestamp last_loss;
     std::deque<node_evidence> evidence;
+
+    double score() const noexcept {
+      return executors + node;
+    }
   };
 
-  double decayed(const record& r, timestamp now) const;
+  /// The share of its evidence that is left.
+  double left_of(const record& r, timestamp now) const;
+  void decay(record& r, timestamp now) const;
   void blame(const attempt_record& attempt, const job& row, timestamp now);
 
   quarantine_rules rules_;
@@ -64,6 +73,8 @@ private:
 
 /// Does an attempt that ended so speak against its node?
 bool speaks_against_node(const attempt_record& x) noexcept;
+/// Does an executor do the work of this kind of job?
+bool in_executor(std::string_view kind) noexcept;
 
 /// How a quarantined node is tried: one job at a time, first after a delay that doubles with each failure.
 class probation {
@@ -78,6 +89,10 @@ public:
   /// A probe succeeded; true: it was the last that was needed.
   bool succeeded(const quarantine_rules& rules, mono_time now);
   void failed(const quarantine_rules& rules, mono_time now);
+  /// It succeeded at something else than what the node had failed: the next one at once.
+  void beside_the_point(mono_time now) {
+    next_ = now;
+  }
   /// It said nothing about the node: the next one after the present delay.
   void undecided(mono_time now) {
     next_ = now + delay_;

@@ -26,6 +26,13 @@ bool runs(const node_record& n, const std::string& kind) {
   });
 }
 
+/// Does it do again what it was quarantined for, when it has done one of this kind?
+bool answers_evidence(const node_record& n, const std::string& kind) {
+  auto& xs = n.rules.evidence;
+  return in_executor(kind)
+         || std::none_of(xs.begin(), xs.end(), [&](auto& x) { return in_executor(x.kind) && runs(n, x.kind); });
+}
+
 void sort_once(std::vector<std::string>& xs) {
   std::sort(xs.begin(), xs.end());
   xs.erase(std::unique(xs.begin(), xs.end()), xs.end());
@@ -234,7 +241,9 @@ void job_queue::impl::judge_probe(entry& e, bool completed, bool against_node) {
     return;
   n.probing = {};
   auto& rules = config.quarantine;
-  if (completed && n.probe.succeeded(rules, clk.mono()))
+  if (completed && !answers_evidence(n, e.row.spec.kind))
+    n.probe.beside_the_point(clk.mono());
+  else if (completed && n.probe.succeeded(rules, clk.mono()))
     return reinstate(n, "it was quarantined, and did what it was probed with");
   if (!completed && against_node)
     n.probe.failed(rules, clk.mono());

@@ -21,7 +21,7 @@ milliseconds throttle_delay(const retry_policy& policy, milliseconds retry_after
 } // namespace
 
 void complete_policy(retry_policy& policy, const job_kind* kind) noexcept {
-  static constexpr job_kind unknown{"", "", 5, 3, milliseconds{2'000}, milliseconds{300'000}, true, 10, 50};
+  static constexpr job_kind unknown{"", "", false, 5, 3, milliseconds{2'000}, milliseconds{300'000}, true, 10, 50};
   auto& k = kind ? *kind : unknown;
   if (policy.first_delay == milliseconds{0} && policy.max_delay == milliseconds{0})
     policy.exponential = policy.exponential && k.exponential;

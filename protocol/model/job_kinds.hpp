@@ -10,6 +10,8 @@ namespace troupe {
 struct job_kind {
   std::string_view name;
   std::string_view queue;
+  /// An executor does its work; otherwise the worker itself does.
+  bool in_executor;
   uint8_t priority;
   uint32_t max_attempts;
   milliseconds first_delay;

@@ -1,131 +1,15 @@
 #define CAF_SUITE dispatch.placing
 
+#include "tests/unit/actors/dispatch/placing.hpp"
 #include "protocol/model/encoders.hpp"
 #include "protocol/model/software.hpp"
-#include "tests/support/unit_test.hpp"
-#include "tests/unit/actors/dispatch/world.hpp"
 
 #include <caf/make_message.hpp>
 
 using namespace troupe;
 using namespace troupe::dispatch;
-using troupe::dispatch::test::virtual_clock;
 
 namespace {
-
-struct fixture {
-  fixture() {
-    config.utc_offset = [](timestamp) { return std::chrono::minutes{0}; };
-    renew();
-  }
-  void renew() {
-    queue = std::make_unique<job_queue>(config, clock, [this] { return rng(); });
-    queue->recover(7, {});
-  }
-
-  worker_id join(uint64_t n, uint32_t slots = 4, resources tokens = {}, std::vector<std::string> capabilities = {}) {
-    worker_hello x;
-    x.id = worker_id{{9, n}};
-    x.node_name = "node-" + std::to_string(n);
-    x.kinds = {"noop", "storyboard", "transcode"};
-    x.credit = {{"default", slots}, {"images", slots}, {"video", slots}};
-    x.capabilities = std::move(capabilities);
-    x.tokens = tokens;
-    queue->join(x);
-    hellos[n] = x;
-    return x.id;
-  }
-  job_id submit(job_spec s = {}) {
-    if (s.kind.empty())
-      s.kind = "noop";
-    auto r = queue->submit({s});
-    CAF_REQUIRE(r.has_value());
-    clock.now += milliseconds{1};
-    return r->front().id;
-  }
-  /// 0: it does not run.
-  uint64_t runs_on(job_id id) {
-    auto* j = queue->find(id);
-    return j->state == job_state::running ? j->lease_worker.raw.lo : 0;
-  }
-  uint64_t placed(job_id id) {
-    queue->assign();
-    queue->take();
-    return runs_on(id);
-  }
-  void end(job_id id, attempt_end how = attempt_end::completed, error_class cls = error_class::transient) {
-    auto* j = queue->find(id);
-    CAF_REQUIRE(j->state == job_state::running);
-    attempt_outcome o;
-    o.token = j->token();
-    o.end = how;
-    o.cls = cls;
-    o.failure = error{errc::io, "the disk said no"};
-    CAF_REQUIRE(queue->hand_in(j->lease_worker, o));
-  }
-  void fail(job_id id) {
-    end(id, attempt_end::failed);
-  }
-  void pass(int64_t ms) {
-    for (; ms > 0; ms -= 5'000) {
-      clock.now += milliseconds{std::min<int64_t>(ms, 5'000)};
-      for (auto& [n, x] : hellos) {
-        std::vector<lease_token> held;
-        for (auto& w : queue->workers())
-          if (w.id == x.id)
-            held = w.running;
-        queue->renew(x.id, held);
-      }
-      queue->tick();
-    }
-  }
-  std::string why(job_id id) {
-    std::string out;
-    auto x = queue->explain(id);
-    for (auto& r : x->reasons)
-      out += r + "\n";
-    return out;
-  }
-  bool says(job_id id, const std::string& what) {
-    auto text = why(id);
-    if (text.find(what) != std::string::npos)
-      return true;
-    CAF_MESSAGE("it says: " << text);
-    return false;
-  }
-  node_details node(uint64_t n) {
-    for (auto& x : queue->nodes())
-      if (x.rules.name == "node-" + std::to_string(n))
-        return x;
-    CAF_FAIL("no such node");
-  }
-  void set(uint64_t n, std::function<void(node_rules&)> change) {
-    node_rules rules;
-    rules.name = "node-" + std::to_string(n);
-    if (auto now = queue->rules_of(rules.name))
-      rules = *now;
-    change(rules);
-    CAF_REQUIRE(queue->set_node(rules).has_value());
-  }
-  /// A job that `bad` fails and `good` then does; both are otherwise idle.
-  void make_good(uint64_t bad, uint64_t good) {
-    set(good, [](auto& r) { r.state = node_state::draining; });
-    auto id = submit();
-    CAF_REQUIRE_EQUAL(placed(id), bad);
-    fail(id);
-    set(good, [](auto& r) { r.state = node_state::active; });
-    pass(3'000);
-    CAF_REQUIRE_EQUAL(placed(id), good);
-    end(id);
-    queue->take();
-  }
-
-  queue_config config;
-  virtual_clock clock;
-  std::mt19937_64 rng{1};
-  std::unique_ptr<job_queue> queue;
-  std::map<uint64_t, worker_hello> hellos;
-};
 
 job_spec costly(uint32_t cores) {
   job_spec s;
@@ -135,7 +19,7 @@ job_spec costly(uint32_t cores) {
 
 } // namespace
 
-CAF_TEST_FIXTURE_SCOPE(placing, fixture)
+CAF_TEST_FIXTURE_SCOPE(placing, troupe::dispatch::test::placing_fixture)
 
 CAF_TEST(a job starts only where there are tokens for it and explain says how many) {
   join(1, 4, {3'000, 0, 0});
@@ -501,85 +385,6 @@ CAF_TEST(a node works in its hours only) {
   pass(7 * 3'600'000);
   CAF_CHECK_EQUAL(runs_on(id), 1u);
   CAF_CHECK_EQUAL(placed(submit()), 0u);
-}
-
-CAF_TEST(a node that fails what another does is quarantined with evidence and probed back in) {
-  join(1);
-  join(2);
-  for (int i = 0; i < 3; ++i)
-    make_good(1, 2);
-  auto bad = node(1);
-  CAF_REQUIRE(bad.rules.state == node_state::quarantined);
-  CAF_CHECK(bad.rules.by_score && !bad.open);
-  CAF_REQUIRE_EQUAL(bad.evidence.size(), 3u);
-  CAF_CHECK_EQUAL(bad.evidence[0].done_by, "node-2");
-  CAF_CHECK_EQUAL(bad.evidence[0].error, "the disk said no");
-  CAF_CHECK(node(2).rules.state == node_state::active);
-  // All goes to the other one meanwhile, even when it is full.
-  std::vector<job_id> ids;
-  for (int i = 0; i < 6; ++i)
-    ids.push_back(submit());
-  queue->assign();
-  for (auto id : ids)
-    CAF_CHECK(runs_on(id) != 1);
-  // One at a time, first after a minute; a failure doubles that.
-  pass(60'000);
-  queue->assign();
-  auto on_1 = [&] { return std::count_if(ids.begin(), ids.end(), [&](auto id) { return runs_on(id) == 1; }); };
-  CAF_CHECK_EQUAL(on_1(), 1);
-  for (auto id : ids)
-    if (runs_on(id) == 1)
-      fail(id);
-  pass(100'000);
-  queue->assign();
-  CAF_CHECK_EQUAL(on_1(), 0);
-  pass(30'000);
-  for (int i = 0; i < 2; ++i) {
-    auto id = submit();
-    ids.push_back(id);
-    queue->assign();
-    CAF_CHECK_EQUAL(on_1(), 1);
-    for (auto x : ids)
-      if (runs_on(x) == 1)
-        end(x);
-  }
-  CAF_CHECK(node(1).rules.state == node_state::active);
-  CAF_CHECK_EQUAL(node(1).score, 0.0);
-}
-
-CAF_TEST(a job that fails everywhere is no evidence and the last node of a kind is spared) {
-  join(1);
-  join(2);
-  for (int i = 0; i < 10; ++i) {
-    auto id = submit();
-    for (int attempt = 0; attempt < 3; ++attempt) {
-      CAF_REQUIRE(placed(id) != 0);
-      fail(id);
-      pass(9'000);
-    }
-  }
-  CAF_CHECK_EQUAL(node(1).score, 0.0);
-  CAF_CHECK_EQUAL(node(2).score, 0.0);
-  // Now only node-1 runs downloads.
-  hellos[1].kinds.push_back("download");
-  queue->join(hellos[1]);
-  for (int i = 0; i < 4; ++i)
-    make_good(1, 2);
-  CAF_CHECK(node(1).rules.state == node_state::active);
-  CAF_CHECK(node(1).rules.reason.find("no other node runs jobs of kind download") != std::string::npos);
-  CAF_CHECK_EQUAL(node(1).rules.evidence.size(), 4u);
-}
-
-CAF_TEST(a quarantined node is taken back when nobody else is left) {
-  join(1);
-  join(2);
-  for (int i = 0; i < 3; ++i)
-    make_good(1, 2);
-  CAF_REQUIRE(node(1).rules.state == node_state::quarantined);
-  queue->leave(hellos[2].id);
-  hellos.erase(2);
-  CAF_CHECK(node(1).rules.state == node_state::active);
-  CAF_CHECK_EQUAL(placed(submit()), 1u);
 }
 
 CAF_TEST(what only some nodes can encode goes to them and the wait for one is explained) {
