@@ -8,6 +8,7 @@ import atexit
 import collections
 import contextlib
 import functools
+import math
 import pathlib
 import random
 import shutil
@@ -24,6 +25,8 @@ from machines import Machines
 
 LEASE = 3  # seconds
 OPEN = "waiting,delayed,queued,running"
+#: Jobs that a steady load keeps open: more than the preferred workers have room for.
+BACKLOG = 12
 #: The longest that anything may take to end after the fault has; minutes only where others need the machine, too.
 LIMIT = 180
 
@@ -157,10 +160,14 @@ class Campaign(Clients):
 
     def _load(self):
         # Each client is at it for as long as the faults last, and leaves little to be done after that.
-        return [(lambda r: self.intend("noop"), 1, 40),
+        load = [(lambda r: self.intend("noop"), 1, 40),
                 (lambda r: self.intend("upload", film=r.choice(("short", "whole"))), 3, 4),
                 (self._of_film("transcode", "long"), 4, 2), (self._of_film("transcode", "whole", "short"), 3, 4),
                 (self._of_film("storyboard", "long", "whole"), 6, 1), (self._of_film("hls", "whole"), 6, 1)]
+        return [(self._while_there_is_room(make), 1, math.inf) for make, _, _ in load] if self.fault.steady else load
+
+    def _while_there_is_room(self, make):
+        return lambda rng: make(rng) if len(self._open()) < BACKLOG else None
 
     # -- one life
 

@@ -28,6 +28,8 @@ class Fault:
     frees = False
     #: Attempts may fail, and not only be lost: what they need is not to be had.
     fails = False
+    #: The load goes on until it is healed; otherwise each client is done after some jobs.
+    steady = False
 
     def __init__(self, rng, folder):
         self.rng, self.folder = rng, folder
@@ -225,7 +227,7 @@ class ExecutorCrashes(Fault):
     """On every job, until the node is quarantined and everything else is done."""
 
     lasts = (1, 3)
-    fails = True
+    fails = steady = True
 
     def own(self):
         self.flag = self.folder / "crash"
@@ -241,7 +243,6 @@ class ExecutorCrashes(Fault):
                 os.kill(pid, signal.SIGKILL)
 
     def heal(self, cluster):
-        """Under the load, which goes on until then."""
         self.seen = support.wait_until(f"{self.victim} is quarantined", lambda: self._rules(cluster), 60, 0.2)
 
     def over(self, campaign):

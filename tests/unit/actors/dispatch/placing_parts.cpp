@@ -127,6 +127,27 @@ CAF_TEST(hours go over midnight and end on the minute) {
   CAF_CHECK(within({}, at(3, 12, 0)));
 }
 
+CAF_TEST(a node that died is excused by all that it does again) {
+  node_scores scores{quarantine_rules{}};
+  auto now = from_ms(1'700'000'000'000);
+  job x;
+  x.spec.kind = "hls";
+  x.worker_name = "good";
+  x.failures = 1;
+  attempt_record a;
+  a.worker = "bad";
+  a.end = attempt_end::lost;
+  a.ended = now;
+  x.attempts = {a};
+  scores.completed(x, now);
+  CAF_CHECK_EQUAL(scores.score("bad", now), 1.0);
+  job other;
+  other.spec.kind = "noop";
+  other.worker_name = "bad";
+  scores.completed(other, now);
+  CAF_CHECK_EQUAL(scores.score("bad", now), 0.9);
+}
+
 CAF_TEST(a node that dies with many jobs failed once) {
   node_scores scores{quarantine_rules{}};
   auto now = from_ms(1'700'000'000'000);
