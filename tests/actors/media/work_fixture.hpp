@@ -46,9 +46,11 @@ struct fake_attempt final : attempt {
     if (fail_at && *fail_at == x.op)
       return {{errc::bad_media, "no frame can be read"}, error_class::permanent, {}, "last line\n"};
     executor_answer out;
+    if (auto special = answer ? answer(x, fds) : std::nullopt)
+      return *special;
     media_info info;
     info.format = "mov,mp4";
-    info.duration = 12.5;
+    info.duration = duration;
     info.streams.resize(1);
     info.streams[0].kind = sound ? "audio" : "video";
     info.streams[0].codec = sound ? "mp3" : "h264";
@@ -154,10 +156,14 @@ struct fake_attempt final : attempt {
   /// The file is sound without film.
   bool sound = false;
   bool verified = true;
+  /// Of the source, seconds.
+  double duration = 12.5;
   /// The last transcode could use a card.
   bool on_card = false;
   std::optional<exec::op> fail_at;
   std::function<void(exec::op)> before;
+  /// What other operations answer, or these when a test wants it so.
+  std::function<std::optional<executor_answer>(const exec::request&, const std::vector<operation_file>&)> answer;
   /// Once, in the middle of a download.
   std::function<void()> meanwhile;
   std::vector<std::string> stages;
