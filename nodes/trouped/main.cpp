@@ -1,3 +1,4 @@
+#include "actors/media/in_time.hpp"
 #include "identity/folders.hpp"
 #include "nodes/config/load.hpp"
 #include "nodes/logging/logging.hpp"
@@ -11,6 +12,7 @@
 #include <cstdio>
 #include <iostream>
 #include <malloc.h>
+#include <sys/stat.h>
 
 namespace {
 
@@ -18,6 +20,8 @@ using namespace troupe;
 
 constexpr int start_failed = 1;
 constexpr int usage_error = 2;
+/// A disk may have to spin up; a mount that is silent for longer hangs.
+constexpr std::chrono::seconds look_limit{20};
 
 /// Signals are taken by one sigwait in main; every thread that is started later inherits the mask.
 sigset_t block_signals() {
@@ -50,6 +54,20 @@ std::string name_for_logs(const config::settings& settings) {
     if (auto papers = identity::load_papers(settings.mesh.identity, system_clocks{}.wall()))
       return papers->facts.name;
   return settings.node_name();
+}
+
+/// Everything of a start is in that folder, its log too: without a look the start would hang without a word.
+result<void> data_folder_answers(const std::string& folder) {
+  auto look = [folder]() -> result<void> {
+    struct stat what;
+    // What is wrong with a folder that answers, the start says.
+    (void)::stat(folder.c_str(), &what);
+    return {};
+  };
+  return work::in_time<void>(look_limit, look,
+                             error{errc::unavailable, "node.data " + folder + " has not answered for "
+                                                        + std::to_string(look_limit.count())
+                                                        + " s; look at its mount, then start the node again"});
 }
 
 /// A node works without its manager; what that one does then, it logs itself.
@@ -125,6 +143,8 @@ int main(int argc, char** argv) {
   auto manager = host::service_manager::from_environment();
   if (!manager)
     return fail(manager.error());
+  if (auto answers = data_folder_answers(settings->node.data); !answers)
+    return fail(answers.error());
   auto signals = block_signals();
   logging::options log;
   log.level = settings->log.level;

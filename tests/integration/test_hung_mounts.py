@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 
-from support import Node, TestCase, synth, wait_until
+from support import BIN, Node, TestCase, synth, wait_until
 from test_workers import close_all, workers_of
 
 FUSE_INIT = 26
@@ -146,6 +146,14 @@ class HungMounts(TestCase):
         begin = time.monotonic()
         gina.stop(seconds=20)
         self.assertLess(time.monotonic() - begin, 15)
+
+    def test_a_data_folder_that_hangs_from_the_start(self):
+        """The start ends and says why."""
+        self.hang()
+        started = subprocess.run([str(BIN / "trouped"), "--set", f"node.data={self.films}"], capture_output=True, text=True,
+                                 timeout=60, check=False)
+        self.assertEqual(1, started.returncode, started.stderr)
+        self.assertIn(f"trouped: node.data {self.films} has not answered for 20 s; look at its mount", started.stderr)
 
     def ask(self, node, path):
         try:
