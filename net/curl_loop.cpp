@@ -11,6 +11,8 @@ namespace {
 
 using job_ptr = std::shared_ptr<curl_job>;
 
+constexpr milliseconds tell_interval{1'000};
+
 troupe::error cancelled_error() {
   return {errc::cancelled, "the transfer was cancelled"};
 }
@@ -70,6 +72,7 @@ public:
       curl_multi_perform(multi_, &running);
       take_finished();
       end_dead();
+      tell_queued();
       curl_multi_poll(multi_, nullptr, 0, wait_time(), nullptr);
     }
     take_arriving();
@@ -173,6 +176,22 @@ private:
     });
   }
 
+  /// A node that sends to others is not silent to those that wait here.
+  void tell_queued() {
+    const auto now = clock_->mono();
+    if (queued_.empty() || now < tell_at_)
+      return;
+    tell_at_ = now + tell_interval;
+    std::map<std::string, mono_time> stalls;
+    for (auto& x : active_)
+      if (x->stalls_at() != mono_time::max())
+        stalls[x->place()] = std::max(stalls[x->place()], x->stalls_at());
+    for (auto& x : queued_)
+      if (stalls[x->place()] > stalled_at_[x->place()])
+        x->others_move();
+    stalled_at_ = std::move(stalls);
+  }
+
   int wait_time() const {
     if (!waiting_.empty() || (look_again_ && !queued_.empty()))
       return 0;
@@ -196,6 +215,9 @@ private:
   std::vector<job_ptr> waiting_;
   std::vector<job_ptr> queued_;
   std::vector<job_ptr> active_;
+  /// When those of a place would have stalled, the last of them, as it was when the queue was told last.
+  std::map<std::string, mono_time> stalled_at_;
+  mono_time tell_at_{};
 };
 
 class curl_loop::handle final : public ports::transfer {

@@ -42,6 +42,9 @@ public:
   virtual troupe::error stalled() const = 0;
   /// Who is asked, where only so many requests to one may run at once; the same each time.
   virtual const std::string& place() const noexcept;
+  /// It waits for its turn (curl_loop_limits::most_each) while those before it move: told about once a second.
+  virtual void others_move() {
+  }
 
   CURL* handle() const noexcept {
     return easy_.get();

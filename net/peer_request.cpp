@@ -202,7 +202,11 @@ void peer_request::report(uint64_t bytes, bool last) {
   if (!moved_ || (!last && now < last_report_ + progress_interval))
     return;
   last_report_ = now;
-  moved_(bytes);
+  moved_(reported_ = bytes);
+}
+
+void peer_request::others_move() {
+  report(reported_, true);
 }
 
 } // namespace troupe::net

@@ -21,6 +21,7 @@ public:
 
   troupe::error stalled() const override;
   const std::string& place() const noexcept override;
+  void others_move() override;
 
 protected:
   /// A piece of the body of an answer with a good status. False: `failure_` says why not.
@@ -54,6 +55,7 @@ private:
   /// Of a refusal.
   std::string said_;
   mono_time last_report_{};
+  uint64_t reported_ = 0;
 };
 
 } // namespace troupe::net

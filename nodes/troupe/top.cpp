@@ -83,7 +83,14 @@ exit_code live(session& s, const std::function<void()>& seen) {
   while (!screen.wait_for_end(look_at_keys)) {
     if (events->pop(milliseconds{0}).empty() && steady_clock::now() - shown < at_least)
       continue;
-    show(look(s));
+    try {
+      show(look(s));
+    } catch (const failure&) {
+      // Who has asked for the end meanwhile does not wait for the coordinator to come back.
+      if (screen.wait_for_end(milliseconds{0}))
+        return exit_code::ok;
+      throw;
+    }
     shown = steady_clock::now();
   }
   return exit_code::ok;

@@ -25,12 +25,7 @@ coordinator_link::~coordinator_link() {
   look_up_ended_.wait(guard, [this] { return look_ups_ == 0; });
 }
 
-result<mesh::worker_handles> coordinator_link::knock() {
-  uint64_t turn = 0;
-  {
-    std::lock_guard guard{mutex_};
-    turn = ++turn_;
-  }
+result<mesh::worker_handles> coordinator_link::knock(uint64_t turn) {
   auto out = places_.enter_first([this](const config::host_port& at) {
     return access_->enter_as_worker(*system_, at.host, at.port, name_, knock_timeout);
   });
@@ -50,7 +45,7 @@ result<void> coordinator_link::connect(milliseconds limit, const std::function<b
   auto end = std::chrono::steady_clock::now() + limit;
   std::string told;
   for (;;) {
-    auto got = knock();
+    auto got = knock(next_turn());
     if (got)
       return {};
     const auto code = got.error().code;
@@ -75,8 +70,9 @@ void coordinator_link::find(std::function<void(result<mesh::job_worker>)> done) 
   // Held until the thread is counted: it may be quick.
   std::unique_lock guard{mutex_};
   try {
-    std::thread{[this, done] {
-      auto got = knock();
+    // Taken here: threads may begin in another order.
+    std::thread{[this, done, turn = ++turn_] {
+      auto got = knock(turn);
       if (got)
         done(got->jobs);
       else
@@ -91,6 +87,11 @@ void coordinator_link::find(std::function<void(result<mesh::job_worker>)> done) 
     done(error{errc::unavailable, std::string{"no thread to look for the coordinator on: "} + e.what()
                                     + "; more of them may be allowed (TasksMax of the service, pids.max)"});
   }
+}
+
+uint64_t coordinator_link::next_turn() {
+  std::lock_guard guard{mutex_};
+  return ++turn_;
 }
 
 mesh::worker_handles coordinator_link::handles() const {

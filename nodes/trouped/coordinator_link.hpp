@@ -37,7 +37,8 @@ public:
   std::string host() const;
 
 private:
-  result<mesh::worker_handles> knock();
+  uint64_t next_turn();
+  result<mesh::worker_handles> knock(uint64_t turn);
 
   caf::actor_system* system_ = nullptr;
   std::shared_ptr<const mesh_access> access_;

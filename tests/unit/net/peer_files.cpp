@@ -72,6 +72,31 @@ CAF_TEST(no more is asked of a node at once than it takes of one) {
   CAF_CHECK_EQUAL((figures.transfers[{"read", "ok"}]), 300u);
 }
 
+CAF_TEST(what waits for its turn at a node is told that the node sends) {
+  file_node plain;
+  file_client client;
+  put_file(plain.folder / "film", random_text(1'000'000));
+  plain.options.bytes_per_second = 200'000;
+  plain.start();
+  auto url = plain.url(plain.ticket(file_action::read, "film"));
+  std::vector<std::future<ports::peer_files::fetched>> all;
+  for (int i = 0; i < 60; ++i)
+    all.push_back(client.begin_fetch(url, 0, 1'000'000));
+  std::atomic<int> told{0};
+  std::atomic<uint64_t> bytes{0};
+  auto next = client.peer->fetch(
+    {url, {{0, 1'000'000}}, client.target.get()},
+    [&](uint64_t n) {
+      ++told;
+      bytes = std::max(bytes.load(), n);
+    },
+    [](ports::peer_files::fetched) {});
+  CAF_CHECK(soon([&] { return told > 1; }));
+  CAF_CHECK_EQUAL(bytes.load(), 0u);
+  plain.server->stop();
+  client.peer.reset();
+}
+
 CAF_TEST(ranges come back as they are over TLS and plain) {
   auto text = random_text(3'000'000);
   for (bool secure : {true, false}) {
