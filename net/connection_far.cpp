@@ -50,9 +50,12 @@ asio::awaitable<void> connection::begin_far() {
   auto& part = answer_.parts[0];
   far_ = part.file->far->read({part.offset, part.offset + part.length});
   auto taken = co_await take_far();
-  if (taken || ended_)
+  if (taken)
     co_return;
+  // It may hold this connection until it answers.
   far_.reset();
+  if (ended_)
+    co_return;
   answer_ = error_response(req, far_bytes_.error());
   finish_response(core_->config, matched, req, answer_);
 }

@@ -43,7 +43,7 @@ void drop_authority(std::string& target) {
     auto slash = target.find_first_of("/?", scheme.size());
     target.erase(0, std::min(slash, target.size()));
     if (!target.starts_with('/'))
-      target.insert(0, "/");
+      target = "/" + target;
     return;
   }
 }

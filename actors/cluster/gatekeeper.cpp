@@ -24,16 +24,19 @@ gatekeeper::gatekeeper(std::optional<identity::node_papers> papers, const clock&
   papers_(std::move(papers)), time_(time) {
 }
 
-void refusal_log::note(refused_peer x) {
+bool refusal_log::note(refused_peer x) {
   std::lock_guard guard{mutex_};
   auto same = [&](const refused_peer& y) { return y.name == x.name && y.role == x.role && y.reason == x.reason; };
-  if (auto known = std::find_if(peers_.begin(), peers_.end(), same); known != peers_.end()) {
+  auto known = std::find_if(peers_.begin(), peers_.end(), same);
+  const bool fresh = known == peers_.end();
+  if (!fresh) {
     x.times += known->times;
     peers_.erase(known);
   }
   peers_.push_back(std::move(x));
   if (peers_.size() > most)
     peers_.pop_front();
+  return fresh;
 }
 
 std::vector<refused_peer> refusal_log::last() const {

@@ -13,7 +13,8 @@ namespace troupe::cluster {
 /// Who was not let in lately, for people. Who comes again and again for the same reason is one entry. Any thread.
 class refusal_log {
 public:
-  void note(refused_peer x);
+  /// False: it is in it already, and was counted.
+  bool note(refused_peer x);
   /// Newest first.
   std::vector<refused_peer> last() const;
 
@@ -43,7 +44,7 @@ public:
     return papers_.has_value();
   }
 
-  std::shared_ptr<const refusal_log> refusals() const noexcept {
+  std::shared_ptr<refusal_log> refusals() const noexcept {
     return refusals_;
   }
 

@@ -452,9 +452,9 @@ worker::behavior_type behavior(self_ptr self, worker_config config) {
         return;
       if (*x.handle)
         return greet(self, **x.handle);
-      auto& s = self->state;
-      if (auto& why = x.handle->error().message; why != s.told)
-        spdlog::warn("worker {}: {}; it is tried again", s.config.me.node_name, s.told = why);
+      auto& told = self->state.told;
+      if (auto& why = x.handle->error().message; why != told)
+        spdlog::warn("worker {}: {}; it is tried again", self->state.config.me.node_name, told = why);
       connect_later(self);
     },
   };

@@ -157,7 +157,7 @@ void job_queue::impl::update_joint_progress(entry& parent, const entry* child, d
   auto& next = parent.row.next.front();
   double all = 0, done = 0, made = 0;
   int64_t parts = 0, ended = 0, running = 0, speed = 0, frames = 0;
-  std::set<std::string_view> nodes;
+  std::set<std::string_view> holders;
   // What has no share (the sound beside the pictures) is no part of the figures either.
   auto figure = [](const child_share& c, const entry& x, const char* name) -> int64_t {
     auto i = x.row.progress.counters.find(name);
@@ -180,7 +180,7 @@ void job_queue::impl::update_joint_progress(entry& parent, const entry* child, d
     } else if (x->row.state == job_state::running) {
       done += c.share * x->row.progress.fraction;
       ++running;
-      nodes.insert(x->row.worker_name);
+      holders.insert(x->row.worker_name);
       speed += figure(c, *x, "speed");
     }
   }
@@ -189,7 +189,7 @@ void job_queue::impl::update_joint_progress(entry& parent, const entry* child, d
   // A part that is lost is redone; what people see does not go back for it.
   p.fraction = std::max(p.fraction, std::min(fraction, next.to));
   p.counters = {
-    {"parts", parts}, {"partsDone", ended}, {"partsRunning", running}, {"nodes", static_cast<int64_t>(nodes.size())}};
+    {"parts", parts}, {"partsDone", ended}, {"partsRunning", running}, {"nodes", static_cast<int64_t>(holders.size())}};
   if (speed > 0)
     p.counters["speed"] = speed;
   if (frames > 0)
@@ -201,7 +201,7 @@ void job_queue::impl::update_joint_progress(entry& parent, const entry* child, d
   if (auto left = pace.time_for(std::max(all - done, 0.0) + rest))
     p.counters["etaMs"] = left->count();
   p.message = std::to_string(ended) + " of " + std::to_string(parts) + " parts done, " + std::to_string(running)
-              + " running on " + std::to_string(nodes.size()) + (nodes.size() == 1 ? " node" : " nodes");
+              + " running on " + std::to_string(holders.size()) + (holders.size() == 1 ? " node" : " nodes");
   if (p.stage != next.stage) {
     p.stage = next.stage;
     outbox.touch(parent, true);

@@ -11,6 +11,8 @@ namespace troupe::dispatch {
 namespace {
 
 constexpr milliseconds a_minute{60'000};
+/// A node that went away is still told of, so that people miss it: but not one that was taken out of the cluster.
+constexpr milliseconds missed_for{24 * 3'600'000};
 
 std::chrono::minutes offset_of_machine(timestamp t) {
   auto seconds = static_cast<std::time_t>(to_ms(t) / 1000);
@@ -101,6 +103,7 @@ void job_queue::impl::leave_node(worker_record& w) {
   auto& n = *w.node;
   n.running -= static_cast<uint32_t>(w.held.size());
   std::erase(n.workers, &w);
+  n.left = clk.mono();
 }
 
 // -- when it works --------------------------------------------------------------------------------------------------
@@ -294,6 +297,8 @@ node_details job_queue::impl::details(const node_record& n) const {
   for (auto* w : n.workers)
     if (w->connected)
       add_worker(x, *w, clk.mono());
+  if (x.workers.empty() && n.left)
+    x.silent = clk.mono() - *n.left;
   std::sort(x.workers.begin(), x.workers.end());
   sort_once(x.kinds);
   sort_once(x.capabilities);
@@ -318,7 +323,8 @@ std::vector<node_details> job_queue::nodes() const {
     node_rules none;
     none.name = name;
     auto x = impl_->details(n);
-    if (!x.workers.empty() || n.running > 0 || n.rules != none)
+    const bool missed = n.left && impl_->clk.mono() - *n.left < missed_for;
+    if (!x.workers.empty() || n.running > 0 || n.rules != none || missed)
       out.push_back(std::move(x));
   }
   return out;

@@ -164,6 +164,8 @@ struct node_record {
   std::vector<worker_record*> workers;
   /// Jobs that its workers hold.
   uint32_t running = 0;
+  /// When the last of its workers left or was lost.
+  std::optional<mono_time> left;
   /// New work may go to it.
   bool open = true;
   probation probe;

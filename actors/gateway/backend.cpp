@@ -342,16 +342,17 @@ void mesh_backend::find_near_file(const ports::wanted_file& what, const once<por
     auto ask = [this, what, answer](act_self) { find_far_file(what, answer); };
     caf::anon_send(actor, posted{std::make_shared<std::function<void(act_self)>>(std::move(ask))});
   };
-  auto look = [files = config_.files, what, answer, elsewhere] {
+  const auto root = what.library ? "library:" + what.library.str() : std::string{"data"};
+  auto look = [files = config_.files, what, answer, elsewhere, root, guarded = config_.guarded] {
     auto found = files->find(what);
     if (found)
-      answer(std::move(found));
+      answer(guarded ? guarded(std::move(*found), root) : std::move(*found));
     else
       elsewhere(std::move(found).error());
   };
   if (!config_.disks)
     return look();
-  auto begun = config_.disks->begin(what.library ? "library:" + what.library.str() : std::string{"data"}, look);
+  auto begun = config_.disks->begin(root, look);
   if (begun)
     return;
   if (begun.error().code != errc::rate_limited)

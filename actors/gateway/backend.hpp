@@ -58,6 +58,9 @@ struct gateway_config {
   std::function<std::optional<ports::file_traffic>()> traffic{};
   /// What looks for near ones, which a mount that hangs may keep; nullptr: in place.
   std::shared_ptr<ports::root_threads> disks{};
+  /// How a near file is sent whose mount may come to hang, by its root as these threads know it; empty: as it is.
+  /// Blocks.
+  std::function<ports::located_file(ports::located_file, const std::string& root)> guarded{};
   /// Files that are not near; nullptr: there are none.
   std::shared_ptr<far_reader> far{};
   /// This node's, for the addresses of those; empty without certificates.

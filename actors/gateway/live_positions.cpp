@@ -17,8 +17,8 @@ void live_positions::told(const event_position& position) {
     t.advance(position.epoch, position.seq);
 }
 
-void live_positions::forget(const std::string& topic) {
-  topics_.erase(topic);
+void live_positions::forget(const std::string& name) {
+  topics_.erase(name);
 }
 
 std::vector<event> live_positions::pass(std::vector<event> batch) {

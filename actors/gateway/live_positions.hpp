@@ -17,7 +17,7 @@ public:
   /// A catch-up of this topic was answered: what follows this position is live.
   void told(const event_position& position);
   /// Nobody follows it any more.
-  void forget(const std::string& topic);
+  void forget(const std::string& name);
 
   /// Live events as they come in; what may be passed on now. Those of a topic that is being caught up with wait.
   std::vector<event> pass(std::vector<event> batch);

@@ -223,9 +223,9 @@ caf::result<mesh::done> take_scan_batch(librarian_ptr self, mesh::scan_batch x) 
       return;
     }
     auto& state = self->state;
-    if (auto active = state.scans.find(held.scan); active != state.scans.end()) {
-      take_counters(active->second.item, x);
-      tell_scan(self, active->second, false);
+    if (auto running = state.scans.find(held.scan); running != state.scans.end()) {
+      take_counters(running->second.item, x);
+      tell_scan(self, running->second, false);
     }
     if (changes)
       touch(self, category);

@@ -63,6 +63,8 @@ private:
     bool looking = false;
     /// A look_up_again is on its way.
     bool due_later = false;
+    /// Why it was not found, as the log says.
+    std::string told;
   };
 
   entry& at(const place& where);
@@ -152,6 +154,7 @@ void directory_state::found(const place& where, const caf::actor& handle) {
   it.looking = false;
   it.handle = handle;
   it.policy.running(now());
+  it.told.clear();
   spdlog::info("directory: found {} of node {}", where.second, where.first);
   actor_located news{where.first, where.second, handle};
   for (auto& promise : std::exchange(it.waiting, {}))
@@ -167,7 +170,10 @@ void directory_state::not_found(const place& where, const caf::error& why) {
   it.looking = false;
   for (auto& promise : std::exchange(it.waiting, {}))
     promise.deliver(why);
-  spdlog::debug("directory: {} of node {} was not found: {}", where.second, where.first, self_->system().render(why));
+  // Each reason once: who looks into the log wants to know what is waited for.
+  if (auto reason = mesh::from_caf(why).message; !it.followers.empty() && reason != it.told)
+    spdlog::warn("directory: {} of node {} was not found: {}; it is looked for again and again", where.second,
+                 where.first, it.told = reason);
   again_later(where, it);
 }
 

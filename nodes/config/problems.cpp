@@ -141,6 +141,10 @@ void check_whole(const settings& x, const key_problem& wrong) {
               "must be an IP address of this machine, like 10.0.0.1, or 0.0.0.0 for all (is \"" + *address + "\")");
   if (!x.has_role("coordinator") && x.mesh.coordinator.empty())
     wrong("mesh.coordinator", "must name the coordinator's HOST:PORT, because this node is none itself (node.roles)");
+  if (x.has_role("coordinator") && !x.mesh.coordinator.empty())
+    wrong("mesh.coordinator",
+          "is for nodes without the role coordinator: leave it out, or name this node's roles without "
+          "it (node.roles, such as \"worker\")");
   if (!x.mesh.coordinator.empty() && !parse_host_ports(x.mesh.coordinator))
     wrong("mesh.coordinator", "must be HOST:PORT, like 127.0.0.1:3002, or several of them separated by commas (is \""
                                 + x.mesh.coordinator + "\")");

@@ -35,6 +35,36 @@ std::string caller(int fd) {
   return {reinterpret_cast<const char*>(&reinterpret_cast<const sockaddr_in&>(x).sin_addr), 4};
 }
 
+/// For people.
+std::string address_of(int fd) {
+  sockaddr_storage x{};
+  socklen_t size = sizeof x;
+  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&x), &size) != 0)
+    return "somewhere";
+  char text[INET6_ADDRSTRLEN] = "somewhere";
+  if (x.ss_family == AF_INET6)
+    ::inet_ntop(AF_INET6, &reinterpret_cast<const sockaddr_in6&>(x).sin6_addr, text, sizeof text);
+  else
+    ::inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in&>(x).sin_addr, text, sizeof text);
+  return text;
+}
+
+/// Of an alert that this side has sent (RFC 8446, 6.2).
+std::string meaning_of(int alert) {
+  switch (alert) {
+  case SSL_AD_CERTIFICATE_REQUIRED:
+    return "it has no certificate";
+  case SSL_AD_UNKNOWN_CA:
+    return "its certificate is of another authority";
+  case SSL_AD_CERTIFICATE_EXPIRED:
+    return "its certificate has expired, or is not valid yet";
+  case SSL_AD_PROTOCOL_VERSION:
+    return "it does not speak TLS 1.3";
+  default:
+    return std::string{"TLS failed with it ("} + SSL_alert_desc_string_long(alert) + ")";
+  }
+}
+
 /// The serving thread finds the end of the connection when it looks next.
 void break_off(int fd) {
   ::shutdown(fd, SHUT_RDWR);
@@ -67,11 +97,30 @@ bool handshake_watch::waits_for_peer(int fd) const {
   return found != connections_.end() && SSL_want_read(found->second);
 }
 
-void handshake_watch::on_progress(const SSL* connection, int where, int) {
-  if (where & SSL_CB_HANDSHAKE_START)
+void handshake_watch::tell_refusals(refusal told) {
+  std::lock_guard guard{mutex_};
+  told_ = std::move(told);
+}
+
+void handshake_watch::on_progress(const SSL* connection, int where, int what) {
+  if ((where & SSL_CB_ALERT) && (what >> 8) == SSL3_AL_FATAL && SSL_is_server(connection))
+    of_process().on_alert(*connection, (where & SSL_CB_WRITE) != 0, what & 0xFF);
+  else if (where & SSL_CB_HANDSHAKE_START)
     of_process().began(*const_cast<SSL*>(connection));
   else if (where & SSL_CB_HANDSHAKE_DONE)
     of_process().ended(SSL_get_fd(connection));
+}
+
+void handshake_watch::on_alert(const SSL& connection, bool ours, int alert) {
+  refusal told;
+  {
+    std::lock_guard guard{mutex_};
+    told = told_;
+  }
+  if (told)
+    told(address_of(SSL_get_fd(&connection)),
+         ours ? meaning_of(alert)
+              : std::string{"it does not take this node's certificate ("} + SSL_alert_desc_string_long(alert) + ")");
 }
 
 void handshake_watch::on_freed(void*, void* fd, CRYPTO_EX_DATA*, int, long, void*) {

@@ -77,6 +77,8 @@ std::string progress_detail(const job_progress& x) {
 std::string event_line(const event& x) {
   auto out = to_iso8601(x.at) + "  " + printable(x.topic) + "  " + printable(x.type);
   if (auto job = read_job_event(x)) {
+    if (!x.topic.starts_with("job:"))
+      out += "  " + job->job.str();
     if (!job->kind.empty())
       out += "  " + printable(job->kind);
     if (x.type == "job_progress")

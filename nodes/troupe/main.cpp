@@ -1,9 +1,11 @@
 // troupe: the admin's command. Reads its arguments, runs one command, exits.
 
+#include "nodes/config/problems.hpp"
 #include "nodes/troupe/session.hpp"
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
@@ -22,17 +24,36 @@ Environment: TROUPE_NODE (as --node), TROUPE_IDENTITY (as --identity), NO_COLOR.
 Exit status: 0 done, 1 failed, 2 wrong usage, 3 no trouped answers, 4 the job failed, 5 the job was cancelled,
 6 no such thing.)";
 
+/// A word in the place of a command that is none, with what may have been meant; empty: there is no such word.
+std::string unknown_command(const CLI::App& app, const CLI::App& at) {
+  const auto words = app.remaining(true);
+  auto word = std::find_if(words.begin(), words.end(), [](auto& x) { return !x.starts_with('-'); });
+  if (word == words.end())
+    return {};
+  auto out = "there is no command '" + *word + "'";
+  size_t best = std::max<size_t>(2, word->size() / 4) + 1;
+  std::string nearest;
+  for (auto* known : at.get_subcommands([](const CLI::App*) { return true; }))
+    if (auto d = troupe::config::edit_distance(*word, known->get_name()); d < best) {
+      best = d;
+      nearest = known->get_name();
+    }
+  return nearest.empty() ? out : out + "; did you mean '" + nearest + "'?";
+}
+
 /// CLI11's own messages, with the next step.
 int usage(const CLI::App& app, const CLI::ParseError& err) {
   if (err.get_exit_code() == 0)
     return app.exit(err);
   // The innermost command that was understood.
   auto command = app.get_name();
-  for (auto* at = &app; !at->get_subcommands().empty();) {
+  const auto* at = &app;
+  while (!at->get_subcommands().empty()) {
     at = at->get_subcommands().front();
     command += " " + at->get_name();
   }
-  std::fprintf(stderr, "error: %s\n'%s --help' explains it\n", err.what(), command.c_str());
+  auto why = at->get_require_subcommand_min() > 0 ? unknown_command(app, *at) : std::string{};
+  std::fprintf(stderr, "error: %s\n'%s --help' explains it\n", why.empty() ? err.what() : why.c_str(), command.c_str());
   return static_cast<int>(troupe::cli::exit_code::usage);
 }
 

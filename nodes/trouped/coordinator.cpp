@@ -10,6 +10,7 @@
 #include "actors/notify/notifier.hpp"
 #include "actors/schedule/scheduler.hpp"
 #include "host/beneath.hpp"
+#include "nodes/link/handshake_watch.hpp"
 #include "nodes/trouped/node.hpp"
 
 #include <spdlog/spdlog.h>
@@ -215,6 +216,15 @@ mesh::node_status status_of(const parts& p) {
   return s;
 }
 
+/// Whom TLS turns away never comes to the door. Each reason is logged once, as long as the list has it.
+void note_refused_handshakes(std::shared_ptr<cluster::refusal_log> log) {
+  handshake_watch::of_process().tell_refusals([log](const std::string& from, const std::string& why) {
+    const auto reason = "a caller from " + from + ": " + why;
+    if (log->note({system_clocks{}.wall(), {}, {}, reason}))
+      spdlog::warn("mesh: not let in: {}; 'troupe cert check' on its machine says more", reason);
+  });
+}
+
 } // namespace
 
 mesh::admin_handles local_admin_handles(parts& p) {
@@ -285,6 +295,8 @@ supervision::child_spec coordinator_children(parts& p) {
   }));
   std::shared_ptr<const std::atomic<uint64_t>> term = p.term;
   auto keeper = std::make_shared<cluster::gatekeeper>(p.mesh->papers(), p.clocks);
+  if (keeper->certifies())
+    note_refused_handshakes(keeper->refusals());
   c.children.push_back(child("node_info", [status = status_of(p), term, profiles = p.settings.all_profiles(),
                                            refusals = keeper->refusals()](caf::event_based_actor* self) {
     return self->spawn(cluster::node_info, status, term, profiles, refusals);

@@ -77,7 +77,7 @@ void coordinator_link::find(std::function<void(result<mesh::job_worker>)> done) 
         done(got->jobs);
       else
         done(std::move(got).error());
-      std::lock_guard guard{mutex_};
+      std::lock_guard ended{mutex_};
       --look_ups_;
       look_up_ended_.notify_all();
     }}.detach();

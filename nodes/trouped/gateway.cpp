@@ -1,5 +1,6 @@
 #include "actors/gateway/follower.hpp"
 #include "actors/supervision/directory.hpp"
+#include "host/mounted_file.hpp"
 #include "nodes/trouped/gateway_entry.hpp"
 #include "nodes/trouped/node.hpp"
 
@@ -102,6 +103,10 @@ void make_backend(parts& p) {
   config.traffic = [&p] { return file_traffic_of(p); };
   config.time = &p.clocks;
   config.disks = p.disks;
+  config.guarded = [disks = std::weak_ptr<ports::root_threads>{p.disks}](ports::located_file x,
+                                                                         const std::string& root) {
+    return host::behind_threads(std::move(x), disks, root);
+  };
   p.backend =
     std::make_shared<gateway::mesh_backend>(std::move(config), peers_of(p), p.book->of<caf::actor>("gateway"));
 }

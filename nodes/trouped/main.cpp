@@ -8,11 +8,14 @@
 #include <CLI/CLI.hpp>
 #include <spdlog/spdlog.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <iostream>
 #include <malloc.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 namespace {
 
@@ -56,12 +59,21 @@ std::string name_for_logs(const config::settings& settings) {
   return settings.node_name();
 }
 
-/// Everything of a start is in that folder, its log too: without a look the start would hang without a word.
-result<void> data_folder_answers(const std::string& folder) {
-  auto look = [folder]() -> result<void> {
-    struct stat what;
-    // What is wrong with a folder that answers, the start says.
-    (void)::stat(folder.c_str(), &what);
+/// Everything of a start is in that folder, its log too: without a look the start would hang without a word, or fail
+/// at the log. One that is not there yet is made later.
+result<void> check_data_folder(const config::settings& settings) {
+  const auto& folder = settings.node.data;
+  // A gateway may have a data folder that it only reads.
+  const bool writes = settings.log.file || settings.has_role("coordinator") || settings.has_role("worker");
+  auto look = [folder, writes]() -> result<void> {
+    struct stat what {};
+    if (::stat(folder.c_str(), &what) != 0)
+      return {};
+    if (!S_ISDIR(what.st_mode))
+      return {errc::validation, "node.data " + folder + " is no folder; name another one (--set node.data=FOLDER)"};
+    if (writes && ::access(folder.c_str(), W_OK | X_OK) != 0)
+      return {errc::forbidden, "node.data " + folder + " can't be written to (" + std::strerror(errno)
+                                 + "); mount it writable, give it to this user, or name another one"};
     return {};
   };
   return work::in_time<void>(look_limit, look,
@@ -128,6 +140,8 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? 0 : usage_error;
   }
+  // The database and the log are not for everybody on the machine.
+  ::umask(027);
   // A node has few threads that allocate much: arenas of their own would only keep memory from each other.
   mallopt(M_ARENA_MAX, 2);
   sources.environment = config::process_environment();
@@ -143,8 +157,8 @@ int main(int argc, char** argv) {
   auto manager = host::service_manager::from_environment();
   if (!manager)
     return fail(manager.error());
-  if (auto answers = data_folder_answers(settings->node.data); !answers)
-    return fail(answers.error());
+  if (auto usable = check_data_folder(*settings); !usable)
+    return fail(usable.error());
   auto signals = block_signals();
   logging::options log;
   log.level = settings->log.level;

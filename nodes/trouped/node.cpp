@@ -113,6 +113,7 @@ result<void> open_world(parts& p) {
     TROUPE_TRY(read_data_id(p));
   }
   if (p.settings.has_role("worker")) {
+    TROUPE_TRY(check_executor(p.settings));
     TROUPE_TRY(read_mounts(p));
     TROUPE_TRY(open_cache(p));
   }

@@ -120,6 +120,8 @@ std::vector<std::string> private_places_of(const parts& p);
 /// Children of the root supervisor, by role. Each .cpp knows one concern.
 supervision::child_spec coordinator_children(parts& p);
 supervision::child_spec worker_children(parts& p);
+/// Whether the program that does a worker's work can be run: without it each job would fail where all looks well.
+result<void> check_executor(const config::settings& s);
 /// Of a coordinator without the role worker. housekeeping.cpp
 supervision::child_spec housekeeping_children(parts& p);
 supervision::child_spec gateway_children(parts& p);

@@ -18,6 +18,8 @@
 
 #include <sched.h>
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <filesystem>
@@ -287,6 +289,17 @@ private:
 };
 
 } // namespace
+
+result<void> check_executor(const config::settings& s) {
+  const auto program = executor_program(s);
+  if (std::error_code ignored;
+      ::access(program.c_str(), X_OK) == 0 && std::filesystem::is_regular_file(program, ignored))
+    return {};
+  return {errc::not_found,
+          "worker.executor " + program
+            + ": there is no program that can be run; name troupe-executor, or leave it out for the one "
+              "beside trouped"};
+}
 
 supervision::child_spec worker_children(parts& p) {
   supervision::supervisor_config c;

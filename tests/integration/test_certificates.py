@@ -113,6 +113,11 @@ class Certificates(TestCase):
         self.assertIn("has expired", said(self.expired))
         self.assertIn("ca.pem: can't be read", said(self.place / "nowhere"))
         wait_until("the refusal is in the node's log", lambda: "refused admin 'ben'" in self.node.tail(400), 5)
+        # Those whom TLS turned away, too.
+        done = troupe("nodes", "-o", "json", identity=self.laptop, node=self.node.mesh, check=True)
+        reasons = {x["reason"] for x in json.loads(done.stdout)["refused"]}
+        self.assertIn("a caller from 127.0.0.1: its certificate is of another authority", reasons)
+        self.assertIn("not let in: a caller from 127.0.0.1: its certificate is of another", self.node.tail(400))
 
     def test_nodes_that_are_not_what_they_say(self):
         def refused(**settings):

@@ -2,7 +2,9 @@
 coordinator can be stopped. And a library's folder that becomes a link: nothing beside the library is given away."""
 
 import ctypes
+import http.client
 import os
+import signal
 import struct
 import subprocess
 import threading
@@ -43,6 +45,23 @@ class HungMount:
         subprocess.run(["umount", "-lf", self.path], check=False, timeout=20)
         os.close(self.device)
         self.device = None
+
+
+class ServedMount:
+    """A folder as a program serves it, which may stop to answer."""
+
+    def __init__(self, source, path):
+        self.path = str(path)
+        self.process = subprocess.Popen(["bindfs", "-f", str(source), self.path])
+        wait_until("it is mounted", lambda: os.path.ismount(self.path), 10)
+
+    def stop(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def close(self):
+        self.process.kill()
+        self.process.wait(20)
+        subprocess.run(["umount", "-lf", self.path], check=False, timeout=20, stderr=subprocess.DEVNULL)
 
 
 class HungMounts(TestCase):
@@ -102,6 +121,49 @@ class HungMounts(TestCase):
         begin = time.monotonic()
         self.node.stop(seconds=20)
         self.assertLess(time.monotonic() - begin, 15)
+
+    def test_a_film_whose_mount_hangs_while_it_is_sent(self):
+        """Its own client waits for it, nobody else does; and the node ends."""
+        there = self.node.folder / "there"
+        there.mkdir()
+        film = synth(there / "film.mp4", seconds=2)
+        with film.open("ab") as file:
+            file.write(struct.pack(">I4s", 64 << 20, b"free") + bytes((64 << 20) - 8))
+        mount = ServedMount(there, self.films)
+        self.addCleanup(mount.close)
+        self.node.start()
+        near = Node(data=self.node.data, node__roles="worker", node__name="near", mesh__coordinator=self.node.mesh)
+        self.nodes.append(near)
+        near.start()
+        self.assertEqual("completed", self.node.scan(self.node.add_library(self.films)["id"])["status"])
+        video = wait_until("it is known", lambda: self.node.get("/api/videos")["videos"])[0]["id"]
+        client = http.client.HTTPConnection("127.0.0.1", self.node.port, timeout=60)
+        self.addCleanup(client.close)
+        client.request("GET", f"/api/videos/{video}/stream")
+        answer = client.getresponse()
+        got = [len(answer.read(1 << 20))]
+        mount.stop()
+
+        def rest():
+            try:
+                while piece := answer.read(1 << 16):
+                    got.append(len(piece))
+            except (OSError, http.client.HTTPException):
+                pass  # Cut off by the end of the node.
+        reader = threading.Thread(target=rest, daemon=True)
+        reader.start()
+        wait_until("nothing comes any more", lambda: (before := sum(got), time.sleep(0.5)) and sum(got) == before, 20)
+        self.assertLess(sum(got), 64 << 20)
+        for path in ("/livez", "/api/videos", f"/api/videos/{video}/thumbnail"):
+            begin = time.monotonic()
+            self.assertEqual(200, self.node.request("GET", path, timeout=10).status, path)
+            self.assertLess(time.monotonic() - begin, 5, path)
+        self.assertTrue(reader.is_alive())
+        begin = time.monotonic()
+        self.node.stop()
+        self.assertLess(time.monotonic() - begin, 15)
+        reader.join(20)
+        self.assertFalse(reader.is_alive())
 
     def test_a_gateway_whose_data_folder_hangs(self):
         """What it can't look for at its mount it fetches from the coordinator, and it joins again, and ends."""

@@ -203,6 +203,22 @@ class Configuration(FaultTest):
 
 
 class Folder(FaultTest):
+    def fails(self, *words, **settings):
+        """A start that ends with a sentence that has these words, and leaves nothing."""
+        node = Node(**settings)
+        try:
+            node.start(wait=False)
+            self.assertEqual(node.process.wait(20), 1)
+            for word in words:
+                self.assertIn(word, node.tail())
+        finally:
+            node.close()
+
+    def test_executor_that_is_not_there(self):
+        """Before all jobs fail at it."""
+        for program in ("/nonexistent/executor", "/usr"):
+            self.fails(f"worker.executor {program}: there is no program", worker__executor=program)
+
     def test_port_that_is_taken(self):
         with Node() as node:
             second = Node(gateway__port=node.port)
@@ -232,7 +248,7 @@ class Folder(FaultTest):
             node.data.write_text("a letter")
             node.start(wait=False)
             self.assertEqual(node.process.wait(20), 1)
-            self.assertIn("data", node.tail())
+            self.assertIn(f"node.data {node.data} is no folder; name another one", node.tail())
             self.assertEqual(node.data.read_text(), "a letter")
         finally:
             node.close()
