@@ -90,6 +90,11 @@ CAF_TEST(wrong usage) {
   CAF_CHECK(has(ask("nodes set nas --weight 0"), "'troupe nodes set --help'"));
   CAF_CHECK(has(ask("jobs ls --limit 0"), "'troupe jobs ls --help'"));
   CAF_CHECK(has(ask("nonsense"), "'troupe --help'"));
+  // A word that is no command is named, with the one that was meant.
+  CAF_CHECK(has(ask("statsu"), "there is no command 'statsu'; did you mean 'status'?"));
+  CAF_CHECK(has(ask("jobs lst"), "there is no command 'lst'; did you mean 'ls'?"));
+  CAF_CHECK(has(ask("nonsense"), "there is no command 'nonsense'"));
+  CAF_CHECK(has(ask("jobs"), "A subcommand is required"));
 }
 
 CAF_TEST(status and tree) {

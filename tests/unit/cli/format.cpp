@@ -149,4 +149,8 @@ CAF_TEST(an event is one printable line) {
   CAF_CHECK(line.find('\n') == std::string::npos);
   CAF_CHECK(line.find('\x1b') == std::string::npos);
   CAF_CHECK(line.starts_with("2023-11-14T22:13:20.123Z  library:x?  library_update"));
+  e.topic = "jobs";
+  e.type = "job_started";
+  e.data = R"({"jobId":"01hf0000000000000000000001","kind":"transcode"})";
+  CAF_CHECK_EQUAL(event_line(e), "2023-11-14T22:13:20.123Z  jobs  job_started  01hf0000000000000000000001  transcode");
 }

@@ -247,6 +247,8 @@ CAF_TEST(combinations that can not work are refused) {
     CAF_CHECK(one({"mesh.identity=x", std::string{"mesh.address="} + good}).has_value());
   CAF_CHECK(mentions(one({"gateway.hosts=http://media.example"}), "without http://"));
   CAF_CHECK(mentions(one({"node.roles=worker"}), "mesh.coordinator"));
+  // Two coordinators were not meant.
+  CAF_CHECK(mentions(one({"mesh.coordinator=127.0.0.1:3002"}), "is for nodes without the role coordinator"));
   CAF_CHECK(one({"node.roles=worker", "mesh.coordinator=127.0.0.1:3002"}).has_value());
   for (auto bad : {"127.0.0.1", ":3002", "host:", "host:0", "host:70000", "host:3002x", "host: 3002", "host:-1"})
     CAF_CHECK(!parse_host_port(bad));

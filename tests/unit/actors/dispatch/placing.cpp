@@ -400,6 +400,28 @@ CAF_TEST(what only some nodes can encode goes to them and the wait for one is ex
   CAF_CHECK_EQUAL(placed(id), 2u);
 }
 
+CAF_TEST(a node that went away is missed for a day) {
+  join(1);
+  join(2);
+  pass(10'000);
+  queue->leave(hellos[2].id);
+  hellos.erase(2);
+  pass(3'600'000);
+  CAF_CHECK(node(2).workers.empty());
+  CAF_CHECK(node(2).silent == milliseconds{3'600'000});
+  // Its rules can be changed meanwhile, and it is no longer away when it is back.
+  set(2, [](auto& r) { r.weight = 50; });
+  set(2, [](auto& r) { r = node_rules{r.name}; });
+  join(2);
+  CAF_CHECK_EQUAL(node(2).workers.size(), 1u);
+  queue->leave(hellos[2].id);
+  hellos.erase(2);
+  pass(23 * 3'600'000);
+  CAF_CHECK_EQUAL(queue->nodes().size(), 2u);
+  pass(3'600'000);
+  CAF_CHECK_EQUAL(queue->nodes().size(), 1u);
+}
+
 CAF_TEST(a node of another version is marked) {
   for (uint64_t n : {1, 2, 3}) {
     worker_hello x;
