@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <mutex>
 #include <utility>
@@ -48,8 +49,34 @@ bool may_hang(int fd) {
 }
 
 error unreadable() {
-  return {errc::io, "the file can't be read, or is shorter than it was"};
+  return {errc::unavailable, "the file can't be read at the moment, or is shorter than it was; try again soon"};
 }
+
+error busy() {
+  error out{errc::unavailable, "too many files of mounts are being sent; try again in a moment"};
+  out.retry_after = milliseconds{2'000};
+  return out;
+}
+
+/// One of the places for blocks, so that slow clients don't fill the memory: 128 MiB.
+class block_place {
+public:
+  block_place() : taken_(used_.fetch_add(1) < most) {
+  }
+  ~block_place() {
+    used_.fetch_sub(1);
+  }
+  block_place(const block_place&) = delete;
+  block_place& operator=(const block_place&) = delete;
+  bool taken() const noexcept {
+    return taken_;
+  }
+
+private:
+  static constexpr int most = 512;
+  static inline std::atomic<int> used_{0};
+  const bool taken_;
+};
 
 /// Room for one block, to be sent from: its pages are new ones each time, because what was sent before may still be
 /// read from the old ones (sendfile passes pages on, and copies none).
@@ -117,8 +144,11 @@ struct reading {
   uint64_t at = 0;
   uint64_t end = 0;
   block bytes;
+  const block_place place;
 
   result<ports::fetched_bytes> next() {
+    if (!place.taken())
+      return busy();
     auto length = std::min(block_size, end - at);
     TROUPE_TRY(bytes.fill((*from->file).get(), at, length));
     at += length;
@@ -133,10 +163,13 @@ struct reading {
   void leave() {
     ask({});
   }
-  /// Under the lock, so that nobody is told who has left: it may only post.
+  /// Under the lock, so that nobody is told who has left: it may only post. What it holds goes after the lock: that may
+  /// be the stream itself, which leaves then.
   void answer(result<ports::fetched_bytes> x) {
+    given who;
     std::lock_guard guard{mutex_};
-    if (auto who = std::exchange(done_, {}))
+    who = std::exchange(done_, {});
+    if (who)
       who(std::move(x));
   }
 
@@ -164,15 +197,13 @@ public:
       return reading_->answer(error{errc::unavailable, "this node is being stopped"});
     auto task = [x = reading_] { x->answer(x->next()); };
     auto& root = reading_->from->root;
-    auto begun = begun_ ? disks->go_on(root, task) : disks->begin(root, task);
-    begun_ = true;
-    if (!begun)
+    // Opening it was let in. One step after the other for each client: that bounds what waits.
+    if (auto begun = disks->go_on(root, task); !begun)
       reading_->answer(std::move(begun).error());
   }
 
 private:
   std::shared_ptr<reading> reading_;
-  bool begun_ = false;
 };
 
 } // namespace

@@ -17,8 +17,8 @@ constexpr auto no_throw = asio::as_tuple(asio::use_awaitable);
 /// Of one question to a stream; on the connection's thread.
 struct far_answer {
   bool came = false;
-  result<ports::fetched_bytes> what{errc::unavailable, "the file is on another node, which does not send it at the "
-                                                       "moment; try again soon"};
+  result<ports::fetched_bytes> what{errc::unavailable, "nothing of the file comes from where it is at the moment; try "
+                                                       "again soon"};
 };
 
 } // namespace
@@ -26,8 +26,10 @@ struct far_answer {
 asio::awaitable<bool> connection::take_far() {
   auto answer = std::make_shared<far_answer>();
   auto self = std::static_pointer_cast<connection>(shared_from_this());
-  far_->next([self, answer](result<ports::fetched_bytes> x) {
-    asio::post(self->thread_->context(), [self, answer, x = std::move(x)]() mutable {
+  // Whoever calls it holds nothing of the connection any more then: its end is for its own thread.
+  far_->next([self, answer](result<ports::fetched_bytes> x) mutable {
+    auto& thread = self->thread_->context();
+    asio::post(thread, [self = std::move(self), answer, x = std::move(x)]() mutable {
       answer->came = true;
       answer->what = std::move(x);
       self->far_signal_.cancel();

@@ -28,8 +28,10 @@ struct gathering {
 void gather(const std::shared_ptr<gathering>& x) {
   if (x->text.size() == x->file->size)
     return x->done(std::move(x->text));
-  x->from->next([x](result<ports::fetched_bytes> came) {
-    x->app.run_blocking([x, came = std::move(came)]() mutable {
+  // Whoever calls it holds nothing of it any more then.
+  x->from->next([x](result<ports::fetched_bytes> came) mutable {
+    auto& app = x->app;
+    app.run_blocking([x = std::move(x), came = std::move(came)]() mutable {
       if (!came)
         x->done(std::move(came).error());
       else if (!read_into(x->text, came->descriptor, came->offset, came->length))

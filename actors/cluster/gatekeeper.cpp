@@ -33,6 +33,10 @@ bool refusal_log::note(refused_peer x) {
     x.times += known->times;
     peers_.erase(known);
   }
+  // Who has not even said who it is leaves room for those who have: anybody may knock, and from many addresses.
+  auto nameless = [](const refused_peer& y) { return y.name.empty(); };
+  if (x.name.empty() && std::count_if(peers_.begin(), peers_.end(), nameless) >= most_nameless)
+    peers_.erase(std::find_if(peers_.begin(), peers_.end(), nameless));
   peers_.push_back(std::move(x));
   if (peers_.size() > most)
     peers_.pop_front();

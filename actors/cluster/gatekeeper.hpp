@@ -19,6 +19,7 @@ public:
   std::vector<refused_peer> last() const;
 
   static constexpr size_t most = 50;
+  static constexpr ptrdiff_t most_nameless = 20;
 
 private:
   mutable std::mutex mutex_;

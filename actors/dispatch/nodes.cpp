@@ -28,11 +28,16 @@ bool runs(const node_record& n, const std::string& kind) {
   });
 }
 
-/// Does it do again what it was quarantined for, when it has done one of this kind?
+/// Does it do again what it was quarantined for, when it has done one of this kind? What failed on executors is shown
+/// by what executors do, all else by all else; and where it runs neither any more, by whatever it does.
 bool answers_evidence(const node_record& n, const std::string& kind) {
-  auto& xs = n.rules.evidence;
-  return in_executor(kind)
-         || std::none_of(xs.begin(), xs.end(), [&](auto& x) { return in_executor(x.kind) && runs(n, x.kind); });
+  auto failed = [&](bool executor) {
+    auto& xs = n.rules.evidence;
+    return std::any_of(xs.begin(), xs.end(),
+                       [&](auto& x) { return in_executor(x.kind) == executor && runs(n, x.kind); });
+  };
+  const bool by_executors = failed(true);
+  return in_executor(kind) == by_executors || (!by_executors && !failed(false));
 }
 
 void sort_once(std::vector<std::string>& xs) {
@@ -72,6 +77,14 @@ void add_worker(node_details& to, const worker_record& w, mono_time now) {
     to.jobs.push_back(e->row.id);
 }
 
+/// Of a node without connected workers: since it was heard last.
+milliseconds silent_for(const node_record& n, mono_time now) {
+  auto out = n.left ? now - *n.left : milliseconds{0};
+  for (auto* w : n.workers)
+    out = w == n.workers.front() ? now - w->last_seen : std::min(out, now - w->last_seen);
+  return out;
+}
+
 } // namespace
 
 // -- which workers are on it ----------------------------------------------------------------------------------------
@@ -93,6 +106,7 @@ void job_queue::impl::put_on_node(worker_record& w, const std::string& name) {
   auto held = static_cast<uint32_t>(w.held.size());
   leave_node(w);
   w.node = &node_of(name);
+  w.node->left.reset();
   w.node->workers.push_back(&w);
   w.node->running += held;
 }
@@ -103,7 +117,8 @@ void job_queue::impl::leave_node(worker_record& w) {
   auto& n = *w.node;
   n.running -= static_cast<uint32_t>(w.held.size());
   std::erase(n.workers, &w);
-  n.left = clk.mono();
+  if (n.workers.empty())
+    n.left = clk.mono();
 }
 
 // -- when it works --------------------------------------------------------------------------------------------------
@@ -297,8 +312,8 @@ node_details job_queue::impl::details(const node_record& n) const {
   for (auto* w : n.workers)
     if (w->connected)
       add_worker(x, *w, clk.mono());
-  if (x.workers.empty() && n.left)
-    x.silent = clk.mono() - *n.left;
+  if (x.workers.empty())
+    x.silent = silent_for(n, clk.mono());
   std::sort(x.workers.begin(), x.workers.end());
   sort_once(x.kinds);
   sort_once(x.capabilities);
@@ -324,7 +339,7 @@ std::vector<node_details> job_queue::nodes() const {
     none.name = name;
     auto x = impl_->details(n);
     const bool missed = n.left && impl_->clk.mono() - *n.left < missed_for;
-    if (!x.workers.empty() || n.running > 0 || n.rules != none || missed)
+    if (!n.workers.empty() || n.running > 0 || n.rules != none || missed)
       out.push_back(std::move(x));
   }
   return out;

@@ -42,26 +42,42 @@ std::string address_of(int fd) {
   if (::getpeername(fd, reinterpret_cast<sockaddr*>(&x), &size) != 0)
     return "somewhere";
   char text[INET6_ADDRSTRLEN] = "somewhere";
-  if (x.ss_family == AF_INET6)
-    ::inet_ntop(AF_INET6, &reinterpret_cast<const sockaddr_in6&>(x).sin6_addr, text, sizeof text);
-  else
+  if (x.ss_family != AF_INET6) {
     ::inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in&>(x).sin_addr, text, sizeof text);
-  return text;
+    return text;
+  }
+  auto address = reinterpret_cast<const sockaddr_in6&>(x).sin6_addr;
+  if (IN6_IS_ADDR_V4MAPPED(&address)) {
+    ::inet_ntop(AF_INET, address.s6_addr + 12, text, sizeof text);
+    return text;
+  }
+  // As callers are told apart.
+  std::fill(address.s6_addr + 8, address.s6_addr + 16, uint8_t{0});
+  ::inet_ntop(AF_INET6, &address, text, sizeof text);
+  return std::string{text} + "/64";
 }
 
-/// Of an alert that this side has sent (RFC 8446, 6.2).
-std::string meaning_of(int alert) {
+/// Of a fatal alert (RFC 8446, 6.2) that this side has sent, or the caller. Empty: it says nothing of who may come in,
+/// as when somebody only looks whether the port is there.
+std::string meaning_of(bool ours, int alert) {
   switch (alert) {
   case SSL_AD_CERTIFICATE_REQUIRED:
-    return "it has no certificate";
-  case SSL_AD_UNKNOWN_CA:
-    return "its certificate is of another authority";
-  case SSL_AD_CERTIFICATE_EXPIRED:
-    return "its certificate has expired, or is not valid yet";
+    return ours ? "it has no certificate" : "";
   case SSL_AD_PROTOCOL_VERSION:
-    return "it does not speak TLS 1.3";
+    return ours ? "it does not speak TLS 1.3" : "";
+  case SSL_AD_UNKNOWN_CA:
+    return ours ? "its certificate is of another authority" : "it has another authority than this node";
+  case SSL_AD_CERTIFICATE_EXPIRED:
+    return ours ? "its certificate has expired" : "this node's certificate has expired by its clock";
+  case SSL_AD_BAD_CERTIFICATE:
+    return std::string{ours ? "its" : "this node's"} + " certificate is damaged, or not valid yet";
+  case SSL_AD_CERTIFICATE_UNKNOWN:
+  case SSL_AD_CERTIFICATE_REVOKED:
+  case SSL_AD_UNSUPPORTED_CERTIFICATE:
+    return std::string{ours ? "its" : "it does not take this node's"} + " certificate"
+           + (ours ? " is not taken (" : " (") + SSL_alert_desc_string_long(alert) + ")";
   default:
-    return std::string{"TLS failed with it ("} + SSL_alert_desc_string_long(alert) + ")";
+    return {};
   }
 }
 
@@ -94,7 +110,7 @@ void handshake_watch::watch(SSL_CTX& context) {
 bool handshake_watch::waits_for_peer(int fd) const {
   std::lock_guard guard{mutex_};
   const auto found = connections_.find(fd);
-  return found != connections_.end() && SSL_want_read(found->second);
+  return found != connections_.end() && SSL_want_read(found->second.connection);
 }
 
 void handshake_watch::tell_refusals(refusal told) {
@@ -112,15 +128,21 @@ void handshake_watch::on_progress(const SSL* connection, int where, int what) {
 }
 
 void handshake_watch::on_alert(const SSL& connection, bool ours, int alert) {
+  const auto why = meaning_of(ours, alert);
+  if (why.empty())
+    return;
   refusal told;
+  std::string from;
   {
     std::lock_guard guard{mutex_};
+    auto whose = connections_.find(SSL_get_fd(&connection));
+    if (whose == connections_.end())
+      return;
     told = told_;
+    from = whose->second.from;
   }
   if (told)
-    told(address_of(SSL_get_fd(&connection)),
-         ours ? meaning_of(alert)
-              : std::string{"it does not take this node's certificate ("} + SSL_alert_desc_string_long(alert) + ")");
+    told(from, why);
 }
 
 void handshake_watch::on_freed(void*, void* fd, CRYPTO_EX_DATA*, int, long, void*) {
@@ -134,7 +156,7 @@ void handshake_watch::began(SSL& connection) {
   if (fd < 0 || SSL_set_ex_data(&connection, place_, reinterpret_cast<void*>(intptr_t{fd} + 1)) != 1)
     return;
   std::lock_guard guard{mutex_};
-  connections_[fd] = &connection;
+  connections_[fd] = {&connection, SSL_is_server(&connection) ? address_of(fd) : std::string{}};
   auto address = SSL_is_server(&connection) ? caller(fd) : std::string{};
   if (auto gone = open_.began(fd, std::move(address), most_handshakes(), std::chrono::steady_clock::now()))
     break_off(*gone);

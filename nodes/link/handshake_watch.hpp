@@ -45,7 +45,12 @@ private:
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   unfinished_handshakes open_;
-  std::map<int, SSL*> connections_;
+  struct handshake {
+    SSL* connection = nullptr;
+    /// Who calls, for people, as of the beginning: later the caller may have gone.
+    std::string from;
+  };
+  std::map<int, handshake> connections_;
   refusal told_;
 };
 

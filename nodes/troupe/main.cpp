@@ -27,8 +27,9 @@ Exit status: 0 done, 1 failed, 2 wrong usage, 3 no trouped answers, 4 the job fa
 /// A word in the place of a command that is none, with what may have been meant; empty: there is no such word.
 std::string unknown_command(const CLI::App& app, const CLI::App& at) {
   const auto words = app.remaining(true);
-  auto word = std::find_if(words.begin(), words.end(), [](auto& x) { return !x.starts_with('-'); });
-  if (word == words.end())
+  // Behind an option that is none, a word may be its value.
+  auto word = words.begin();
+  if (word == words.end() || word->starts_with('-'))
     return {};
   auto out = "there is no command '" + *word + "'";
   size_t best = std::max<size_t>(2, word->size() / 4) + 1;

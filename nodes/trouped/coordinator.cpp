@@ -15,6 +15,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <unistd.h>
 
@@ -216,12 +217,19 @@ mesh::node_status status_of(const parts& p) {
   return s;
 }
 
-/// Whom TLS turns away never comes to the door. Each reason is logged once, as long as the list has it.
+/// Whom TLS turns away never comes to the door. Each reason is logged once, as long as the list has it, and no more
+/// than one in ten seconds: callers are anybody.
 void note_refused_handshakes(std::shared_ptr<cluster::refusal_log> log) {
-  handshake_watch::of_process().tell_refusals([log](const std::string& from, const std::string& why) {
+  auto next = std::make_shared<std::atomic<mono_time>>(mono_time{});
+  handshake_watch::of_process().tell_refusals([log, next](const std::string& from, const std::string& why) {
     const auto reason = "a caller from " + from + ": " + why;
-    if (log->note({system_clocks{}.wall(), {}, {}, reason}))
-      spdlog::warn("mesh: not let in: {}; 'troupe cert check' on its machine says more", reason);
+    const bool fresh = log->note({system_clocks{}.wall(), {}, {}, reason});
+    const auto now = system_clocks{}.mono();
+    if (!fresh || now < next->load())
+      return;
+    *next = now + milliseconds{10'000};
+    spdlog::warn("mesh: not let in: {}; 'troupe cert check' on its machine says more, 'troupe nodes' here who else",
+                 reason);
   });
 }
 

@@ -67,8 +67,12 @@ result<void> check_data_folder(const config::settings& settings) {
   const bool writes = settings.log.file || settings.has_role("coordinator") || settings.has_role("worker");
   auto look = [folder, writes]() -> result<void> {
     struct stat what {};
-    if (::stat(folder.c_str(), &what) != 0)
-      return {};
+    if (::stat(folder.c_str(), &what) != 0) {
+      if (errno == ENOENT)
+        return {};
+      return {errc::io, "node.data " + folder + " can't be looked at (" + std::strerror(errno)
+                          + "); mend it, or name another one (--set node.data=FOLDER)"};
+    }
     if (!S_ISDIR(what.st_mode))
       return {errc::validation, "node.data " + folder + " is no folder; name another one (--set node.data=FOLDER)"};
     if (writes && ::access(folder.c_str(), W_OK | X_OK) != 0)
@@ -141,7 +145,7 @@ int main(int argc, char** argv) {
     return app.exit(e) == 0 ? 0 : usage_error;
   }
   // The database and the log are not for everybody on the machine.
-  ::umask(027);
+  ::umask(::umask(077) | 027);
   // A node has few threads that allocate much: arenas of their own would only keep memory from each other.
   mallopt(M_ARENA_MAX, 2);
   sources.environment = config::process_environment();

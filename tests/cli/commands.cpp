@@ -95,6 +95,7 @@ CAF_TEST(wrong usage) {
   CAF_CHECK(has(ask("jobs lst"), "there is no command 'lst'; did you mean 'ls'?"));
   CAF_CHECK(has(ask("nonsense"), "there is no command 'nonsense'"));
   CAF_CHECK(has(ask("jobs"), "A subcommand is required"));
+  CAF_CHECK(!has(ask("jobs --limti 5"), "command '5'"));
 }
 
 CAF_TEST(status and tree) {

@@ -126,7 +126,7 @@ CAF_TEST(a file that became shorter is told) {
   std::filesystem::resize_file(folder / "film", 300'000);
   auto x = next(*stream);
   CAF_REQUIRE(!x.has_value());
-  CAF_CHECK(x.error().code == errc::io);
+  CAF_CHECK(x.error().code == errc::unavailable);
 }
 
 CAF_TEST(who waits for a mount that hangs can leave and nothing is closed in place) {
@@ -149,6 +149,34 @@ CAF_TEST(who waits for a mount that hangs can leave and nothing is closed in pla
   CAF_CHECK_EQUAL(file.use_count(), 2);
   disks->tasks.front()();
   CAF_CHECK_EQUAL(file.use_count(), 1);
+}
+
+CAF_TEST(the last owner of a stream may be who is told) {
+  auto disks = std::make_shared<hung_threads>();
+  auto film = mounted(disks);
+  auto stream = std::shared_ptr<ports::far_stream>{film.read({0, text.size()})};
+  int told = 0;
+  stream->next([&told, owner = stream](auto) { ++told; });
+  stream.reset();
+  auto read = std::move(disks->tasks.front());
+  read();
+  CAF_CHECK_EQUAL(told, 1);
+}
+
+CAF_TEST(slow clients do not fill the memory) {
+  auto disks = std::make_shared<host::root_threads>();
+  auto film = mounted(disks);
+  std::vector<std::unique_ptr<ports::far_stream>> all;
+  for (int i = 0; i < 512; ++i)
+    all.push_back(film.read({0, 1}));
+  CAF_CHECK(next(*all.back()).has_value());
+  auto more = film.read({0, 1});
+  auto refused = next(*more);
+  CAF_REQUIRE(!refused.has_value());
+  CAF_CHECK(refused.error().code == errc::unavailable && refused.error().retry_after > milliseconds{0});
+  more.reset();
+  all.pop_back();
+  CAF_CHECK(next(*film.read({0, 1})).has_value());
 }
 
 CAF_TEST(without the threads of its node nothing is read) {

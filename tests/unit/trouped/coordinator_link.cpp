@@ -16,8 +16,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// Less than a knock waits for its answer.
-constexpr auto soon = 4s;
+constexpr auto soon = 20s;
 
 /// What happens at the door, in the order in which it comes.
 struct visits {

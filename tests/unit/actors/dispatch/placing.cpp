@@ -414,6 +414,11 @@ CAF_TEST(a node that went away is missed for a day) {
   set(2, [](auto& r) { r = node_rules{r.name}; });
   join(2);
   CAF_CHECK_EQUAL(node(2).workers.size(), 1u);
+  pass(25 * 3'600'000);
+  // A link that breaks: it is listed all the time, and its silence is that since then.
+  queue->unreachable(hellos[2].id);
+  CAF_CHECK(node(2).workers.empty());
+  CAF_CHECK(node(2).silent < milliseconds{10'000});
   queue->leave(hellos[2].id);
   hellos.erase(2);
   pass(23 * 3'600'000);

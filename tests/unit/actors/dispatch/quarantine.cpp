@@ -103,6 +103,21 @@ CAF_TEST(a node whose executors crash is quarantined however much it does withou
   CAF_CHECK(node(1).rules.state == node_state::active);
 }
 
+CAF_TEST(what executors do shows nothing of what failed without them) {
+  join(1);
+  join(2);
+  for (int i = 0; i < 3; ++i)
+    make_good(1, 2, "noop");
+  CAF_REQUIRE(node(1).rules.state == node_state::quarantined);
+  pass(60'000);
+  for (int i = 0; i < 3; ++i)
+    do_on_1("hls");
+  CAF_CHECK(node(1).rules.state == node_state::quarantined);
+  do_on_1("noop");
+  do_on_1("noop");
+  CAF_CHECK(node(1).rules.state == node_state::active);
+}
+
 CAF_TEST(what an executor does excuses what executors failed) {
   join(1);
   join(2);
