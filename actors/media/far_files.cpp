@@ -143,7 +143,9 @@ result<void> far_files::again(attempt& a, const std::string& name,
     auto [how, whom] = step(retries);
     if (how)
       return {};
-    auto pause = a.stopped() ? std::nullopt : retries.after(how.error(), whom);
+    if (a.stopped())
+      return error{errc::cancelled};
+    auto pause = retries.after(how.error(), whom);
     if (!pause)
       return error{how.error().code, name + ": " + how.error().message};
     if (!std::exchange(told, true))

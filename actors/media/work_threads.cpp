@@ -14,6 +14,9 @@ namespace {
 
 constexpr std::chrono::seconds idle_time{10};
 
+/// What the present thread works for; none: it is no thread of any.
+thread_local const void* works_for = nullptr;
+
 } // namespace
 
 struct work_threads::shared {
@@ -31,6 +34,7 @@ struct work_threads::shared {
     sigset_t all;
     ::sigfillset(&all);
     ::pthread_sigmask(SIG_SETMASK, &all, nullptr);
+    works_for = this;
     std::unique_lock lock{mutex};
     while (!stopping) {
       if (queue.empty()) {
@@ -70,7 +74,9 @@ work_threads::~work_threads() {
   std::unique_lock lock{shared_->mutex};
   shared_->stopping = true;
   shared_->changed.notify_all();
-  shared_->ended.wait(lock, [this] { return shared_->alive == 0; });
+  // The last work may be the last owner, too: its thread ends by itself when it is done with that.
+  const size_t own = works_for == shared_.get() ? 1 : 0;
+  shared_->ended.wait(lock, [&] { return shared_->alive == own; });
   auto dropped = std::move(shared_->queue);
   lock.unlock();
 }

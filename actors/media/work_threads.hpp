@@ -9,8 +9,9 @@
 namespace troupe::work {
 
 /// Threads for what blocks: files, and attempts that wait for an executor or a transfer. Grows to `most` on demand; a
-/// thread with nothing to do for 10 s ends, but for one. What is over `most`, or finds no thread to be had, waits. Thread
-/// safe. Destruction waits for what runs and drops what waits: stop the work first, and not from one of these threads.
+/// thread with nothing to do for 10 s ends, but for one. What is over `most`, or finds no thread to be had, waits.
+/// Thread safe. Destruction waits for what runs and drops what waits: stop the work first. It may be by what runs on
+/// one of these threads, which then ends by itself.
 class work_threads {
 public:
   /// Throws std::system_error when not even one thread can be had.
