@@ -79,10 +79,10 @@ void add_worker(node_details& to, const worker_record& w, mono_time now) {
 
 /// Of a node without connected workers: since it was heard last.
 milliseconds silent_for(const node_record& n, mono_time now) {
-  auto out = n.left ? now - *n.left : milliseconds{0};
-  for (auto* w : n.workers)
-    out = w == n.workers.front() ? now - w->last_seen : std::min(out, now - w->last_seen);
-  return out;
+  if (n.workers.empty())
+    return n.left ? now - *n.left : milliseconds{0};
+  auto heard = [](auto* x, auto* y) { return x->last_seen < y->last_seen; };
+  return now - (*std::max_element(n.workers.begin(), n.workers.end(), heard))->last_seen;
 }
 
 } // namespace

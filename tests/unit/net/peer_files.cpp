@@ -37,26 +37,32 @@ struct fixture {
   }
 };
 
+/// A film of that size at a node without certificates which sends so slowly that all who ask are there at once.
+struct slow_node : file_node {
+  slow_node(size_t size, uint64_t bytes_per_second) {
+    put_file(folder / "film", random_text(size));
+    options.bytes_per_second = bytes_per_second;
+    start();
+    film = url(ticket(file_action::read, "film"));
+  }
+  std::string film;
+};
+
 } // namespace
 
 CAF_TEST_FIXTURE_SCOPE(peer_files_tests, fixture)
 
 CAF_TEST(no more is asked of a node at once than it takes of one) {
-  file_node plain;
+  slow_node plain{50'000, 4'000'000};
   file_client client;
-  put_file(plain.folder / "film", random_text(50'000));
-  // So slow that all are there at once.
-  plain.options.bytes_per_second = 4'000'000;
-  plain.start();
   // To wait for one's turn is not to connect.
   client.connect_timeout = milliseconds{1'000};
-  auto url = plain.url(plain.ticket(file_action::read, "film"));
   std::vector<std::future<ports::peer_files::fetched>> all;
   for (int i = 0; i < 300; ++i)
-    all.push_back(client.begin_fetch(url, 0, 50'000));
+    all.push_back(client.begin_fetch(plain.film, 0, 50'000));
   // One that is given up in the queue leaves it at once.
   std::shared_ptr<ports::transfer> last;
-  auto given_up = client.begin_fetch(url, 0, 50'000, &last);
+  auto given_up = client.begin_fetch(plain.film, 0, 50'000, &last);
   last->cancel();
   CAF_CHECK(given_up.wait_for(std::chrono::seconds{1}) == std::future_status::ready);
   CAF_CHECK(given_up.get().failure.code == errc::cancelled);
@@ -73,19 +79,15 @@ CAF_TEST(no more is asked of a node at once than it takes of one) {
 }
 
 CAF_TEST(what waits for its turn at a node is told that the node sends) {
-  file_node plain;
+  slow_node plain{1'000'000, 200'000};
   file_client client;
-  put_file(plain.folder / "film", random_text(1'000'000));
-  plain.options.bytes_per_second = 200'000;
-  plain.start();
-  auto url = plain.url(plain.ticket(file_action::read, "film"));
   std::vector<std::future<ports::peer_files::fetched>> all;
   for (int i = 0; i < 60; ++i)
-    all.push_back(client.begin_fetch(url, 0, 1'000'000));
+    all.push_back(client.begin_fetch(plain.film, 0, 1'000'000));
   std::atomic<int> told{0};
   std::atomic<uint64_t> bytes{0};
   auto next = client.peer->fetch(
-    {url, {{0, 1'000'000}}, client.target.get()},
+    {plain.film, {{0, 1'000'000}}, client.target.get()},
     [&](uint64_t n) {
       ++told;
       bytes = std::max(bytes.load(), n);

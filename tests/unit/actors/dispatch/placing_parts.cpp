@@ -127,19 +127,29 @@ CAF_TEST(hours go over midnight and end on the minute) {
   CAF_CHECK(within({}, at(3, 12, 0)));
 }
 
-CAF_TEST(a node that died is excused by all that it does again) {
-  node_scores scores{quarantine_rules{}};
-  auto now = from_ms(1'700'000'000'000);
+namespace {
+
+/// A job that "bad" lost and "good" then did.
+job lost_by_bad(uint64_t n, timestamp when, const std::string& kind = "noop") {
   job x;
-  x.spec.kind = "hls";
+  x.id = job_id{{1, n}};
+  x.spec.kind = kind;
   x.worker_name = "good";
   x.failures = 1;
   attempt_record a;
   a.worker = "bad";
   a.end = attempt_end::lost;
-  a.ended = now;
+  a.ended = when;
   x.attempts = {a};
-  scores.completed(x, now);
+  return x;
+}
+
+} // namespace
+
+CAF_TEST(a node that died is excused by all that it does again) {
+  node_scores scores{quarantine_rules{}};
+  auto now = from_ms(1'700'000'000'000);
+  scores.completed(lost_by_bad(1, now, "hls"), now);
   CAF_CHECK_EQUAL(scores.score("bad", now), 1.0);
   job other;
   other.spec.kind = "noop";
@@ -151,18 +161,7 @@ CAF_TEST(a node that died is excused by all that it does again) {
 CAF_TEST(a node that dies with many jobs failed once) {
   node_scores scores{quarantine_rules{}};
   auto now = from_ms(1'700'000'000'000);
-  auto lost = [&](uint64_t n, timestamp when) {
-    job x;
-    x.id = job_id{{1, n}};
-    x.worker_name = "good";
-    x.failures = 1;
-    attempt_record a;
-    a.worker = "bad";
-    a.end = attempt_end::lost;
-    a.ended = when;
-    x.attempts = {a};
-    return scores.completed(x, now);
-  };
+  auto lost = [&](uint64_t n, timestamp when) { return scores.completed(lost_by_bad(n, when), now); };
   for (uint64_t n = 1; n <= 50; ++n)
     CAF_CHECK(lost(n, now).empty());
   CAF_CHECK_EQUAL(scores.score("bad", now), 1.0);
