@@ -171,7 +171,7 @@ public:
   result<void> set_node(node_rules rules);
   /// errc::not_found for one that never was here.
   result<node_rules> rules_of(const std::string& node) const;
-  /// By name: those that are here, and those with rules.
+  /// By name: those that are here or went away within a day, and those with rules.
   std::vector<node_details> nodes() const;
   /// One of them, also when it has left and has no rules.
   node_details node(const std::string& name) const;

@@ -41,7 +41,7 @@ using job_admin = caf::typed_actor<
 
 /// The dispatcher as an administrator of the cluster sees it.
 using node_admin = caf::typed_actor<
-  // Those that are here and those with rules, by name.
+  // Those that are here or went away within a day, and those with rules, by name.
   in<get_nodes>::with<node_list>,
   // Drains, quarantines, or changes slots, weight and hours, from now on; the new state, committed.
   in<change_node>::with<node_list>>;

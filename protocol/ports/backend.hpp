@@ -152,7 +152,7 @@ public:
   virtual void change_queue(queue_change change, completion<queue_stats> done) = 0;
   virtual void workers(completion<std::vector<worker_info>> done) = 0;
   // -- nodes
-  /// Those that are here and those with rules, by name.
+  /// Those that are here or went away within a day, and those with rules, by name.
   virtual void nodes(completion<std::vector<node_details>> done) = 0;
   /// From now on; the node as it is then. errc::not_found for one that is not among them.
   virtual void change_node(node_change change, completion<node_details> done) = 0;
