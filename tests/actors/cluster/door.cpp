@@ -58,6 +58,18 @@ struct fixture : test::actor_fixture {
 
 } // namespace
 
+CAF_TEST(who does not say who it is leaves room in the list for who does) {
+  cluster::refusal_log log;
+  CAF_CHECK(log.note({from_ms(1), "ben", "worker", "has expired"}));
+  for (int i = 0; i < 100; ++i)
+    CAF_CHECK(log.note({from_ms(2), {}, {}, "a caller from 10.0.0." + std::to_string(i)}));
+  CAF_CHECK(!log.note({from_ms(3), {}, {}, "a caller from 10.0.0.99"}));
+  auto last = log.last();
+  CAF_CHECK_EQUAL(last.size(), 21u);
+  CAF_CHECK_EQUAL(last.back().name, "ben");
+  CAF_CHECK_EQUAL(last.front().times, 2u);
+}
+
 CAF_TEST_FIXTURE_SCOPE(door_tests, fixture)
 
 CAF_TEST(peers of this version come in) {
