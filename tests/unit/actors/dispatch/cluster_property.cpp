@@ -60,10 +60,12 @@ void campaign(uint64_t first, uint64_t seeds, uint32_t workers, uint32_t jobs) {
   CAF_CHECK(seeds > 0);
 }
 
-/// What the checks say of a cluster with one rule switched off, within some seeds.
+/// What the checks say of a cluster with one rule switched off, by the first seed that shows it. One of three does
+/// without the bound of age, because one start of eight goes by age all the same: 60 miss it once in 10^10 changes of
+/// what is decided.
 template <class F>
 std::string broken_by(F change) {
-  for (uint64_t seed = 1; seed <= 5; ++seed) {
+  for (uint64_t seed = 1; seed <= 60; ++seed) {
     cluster_plan plan;
     plan.seed = seed;
     plan.workers = 30;
