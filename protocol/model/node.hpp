@@ -4,6 +4,7 @@
 // rules are kept in the database and changed at run time.
 
 #include "protocol/model/job.hpp"
+#include "protocol/model/node_figures.hpp"
 #include "protocol/model/result.hpp"
 
 namespace troupe {
@@ -131,13 +132,18 @@ struct node_details {
   std::string file_address{};
   /// Another version than the coordinator's.
   bool other_software = false;
+  /// Of its process: "coordinator", "gateway", "worker"; sorted, each once.
+  std::vector<std::string> roles{};
+  std::vector<disk_space> disks{};
+  /// With each node that it exchanged files with, seen from this one and by the peer's name.
+  std::vector<node_link> links{};
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, node_details& x) {
   return f(x.rules, x.workers, x.running, x.open, x.closed, x.score, x.evidence, x.speeds, x.next_probe, x.embedded,
            x.queues, x.kinds, x.capabilities, x.problems, x.tokens, x.in_use, x.jobs, x.joined, x.silent, x.software,
-           x.file_address, x.other_software);
+           x.file_address, x.other_software, x.roles, x.disks, x.links);
 }
 
 /// For people, in one word: "away" without a connected worker, its state unless that is active, "closed" outside of its

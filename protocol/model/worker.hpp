@@ -3,11 +3,12 @@
 // What a worker and the dispatcher say to each other. The same messages within one process and over BASP.
 
 #include "protocol/model/job.hpp"
+#include "protocol/model/node_figures.hpp"
 
 namespace troupe {
 
 /// Raised when a message below changes its meaning: a worker of another version is refused in the hello.
-inline constexpr uint32_t worker_protocol_version = 5;
+inline constexpr uint32_t worker_protocol_version = 6;
 
 /// How many jobs of a queue a worker takes at once: its credit. What it holds counts against it.
 struct queue_slots {
@@ -40,12 +41,15 @@ struct worker_hello {
   std::string software{};
   /// "host:port" where this node serves the files of its libraries to others; empty: it does not.
   std::string file_address{};
+  /// Of its process: "coordinator", "gateway", "worker".
+  std::vector<std::string> roles{};
+  node_figures figures{};
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, worker_hello& x) {
   return f(x.protocol_version, x.id, x.node_name, x.kinds, x.credit, x.capabilities, x.held, x.embedded, x.tokens,
-           x.software, x.file_address);
+           x.software, x.file_address, x.roles, x.figures);
 }
 
 struct worker_welcome {

@@ -119,8 +119,10 @@ TROUPE_INSPECT(change_node, x.name, x.action, x.reason, x.slots, x.weight, x.set
 struct renew_leases {
   worker_id worker;
   std::vector<lease_token> held;
+  /// As they are now.
+  node_figures figures{};
 };
-TROUPE_INSPECT(renew_leases, x.worker, x.held)
+TROUPE_INSPECT(renew_leases, x.worker, x.held, x.figures)
 
 struct leases_renewed {
   /// No longer the worker's, or cancelled: it stops these.

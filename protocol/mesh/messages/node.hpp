@@ -80,8 +80,11 @@ TROUPE_INSPECT(profile_list, x.profiles)
 struct greet {
   uint32_t protocol_version = worker_protocol_version;
   std::string challenge;
+  /// As the caller calls itself and what it wants to be, not proved: for who reads of a refusal.
+  std::string name{};
+  std::string role{};
 };
-TROUPE_INSPECT(greet, x.protocol_version, x.challenge)
+TROUPE_INSPECT(greet, x.protocol_version, x.challenge, x.name, x.role)
 
 /// Who the door is (identity::prove, with the role that is asked for as the claim), and what the caller has to sign.
 /// Without certificates all of it is empty.
@@ -100,7 +103,9 @@ struct knock {
   std::string challenge;
   std::string certificate;
   std::string signature;
+  /// Version of the program, for people.
+  std::string software{};
 };
-TROUPE_INSPECT(knock, x.protocol_version, x.role, x.name, x.challenge, x.certificate, x.signature)
+TROUPE_INSPECT(knock, x.protocol_version, x.role, x.name, x.challenge, x.certificate, x.signature, x.software)
 
 } // namespace troupe::mesh
