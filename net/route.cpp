@@ -201,6 +201,7 @@ std::vector<route> all_routes() {
   add_upload_routes(out);
   add_library_routes(out);
   add_job_routes(out);
+  add_job_log_routes(out);
   add_job_cleanup_routes(out);
   add_job_download_routes(out);
   add_queue_routes(out);

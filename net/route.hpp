@@ -106,6 +106,7 @@ void add_media_job_routes(std::vector<route>& out);
 void add_upload_routes(std::vector<route>& out);
 void add_library_routes(std::vector<route>& out);
 void add_job_routes(std::vector<route>& out);
+void add_job_log_routes(std::vector<route>& out);
 void add_job_cleanup_routes(std::vector<route>& out);
 void add_job_download_routes(std::vector<route>& out);
 void add_queue_routes(std::vector<route>& out);

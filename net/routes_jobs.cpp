@@ -154,23 +154,6 @@ void status(exchange& x) {
   });
 }
 
-void log(exchange& x) {
-  with_job(x, [](exchange& self, const ports::job_view& found) {
-    object_writer out;
-    out.id("id", found.item.id).text_or_null("requestId", found.item.spec.request_id);
-    out.text_or_null("traceparent", found.item.spec.traceparent);
-    out.raw(
-      "attempts", json_array(found.item.attempts, [](const attempt_record& a) {
-        object_writer one;
-        one.number("attempt", a.number).text("worker", a.worker).time("startedAt", a.started);
-        one.time("endedAt", a.ended).text("end", to_string(a.end)).text("operation", without_folders(a.operation));
-        one.text("log", without_folders(a.log_tail));
-        return std::move(one).str();
-      }));
-    self.answer(json_response(200, std::move(out).str()));
-  });
-}
-
 void explain(exchange& x) {
   auto id = id_from_path<job_id>(x, "job");
   if (!id)
@@ -262,7 +245,6 @@ void add_job_routes(std::vector<route>& out) {
   r = make(verb::get, "/api/jobs/{id}/status", "State and progress of a job", status, 200, "The status");
   r.lenient = true;
   out.push_back(r);
-  out.push_back(make(verb::get, "/api/jobs/{id}/log", "Log tail of each attempt", log, 200, "The log"));
   out.push_back(make(verb::get, "/api/jobs/{id}/explain", "Why a job is not running", explain, 200, "The reasons"));
   r = make(verb::post, "/api/jobs/{id}/cancel", "Cancel a job", change<&ports::backend::cancel>, 200,
            "The job as it is now");

@@ -29,13 +29,33 @@ void attempt::stage(double fraction, std::string name, std::string message) {
   progress({fraction, std::move(name), std::move(message), {}});
 }
 
+std::string attempt::cause() const {
+  return log_mark(what().request_id, what().traceparent);
+}
+
+namespace {
+
+/// A line for each of what takes milliseconds would hide the others.
+spdlog::level::level_enum usual_level(const assignment& what) {
+  return what.queue == "video" || what.queue == "downloads" ? spdlog::level::info : spdlog::level::debug;
+}
+
+void tell_end(const attempt& a, const attempt_outcome& x) {
+  const auto& what = a.what();
+  const bool bad = x.end == attempt_end::failed;
+  spdlog::log(bad ? spdlog::level::warn : usual_level(what), "{}: {} ends, {}{}{}{}", what.kind, what.token.str(),
+              to_string(x.end), bad ? ": " : "", bad ? x.failure.message : "", a.cause());
+}
+
+} // namespace
+
 attempt_outcome run_attempt(attempt& a, const work_function& work) {
+  spdlog::log(usual_level(a.what()), "{}: {} begins{}", a.what().kind, a.what().token.str(), a.cause());
   auto made = [&]() -> result<std::string> {
     try {
       return work(a);
     } catch (const std::exception& e) {
-      spdlog::error("{}: the work on {} threw: {}{}", a.what().kind, a.what().token.str(), e.what(),
-                    log_mark(a.what().request_id, a.what().traceparent));
+      spdlog::error("{}: the work on {} threw: {}{}", a.what().kind, a.what().token.str(), e.what(), a.cause());
       return {errc::internal, "the work failed in an unexpected way"};
     }
   }();
@@ -55,6 +75,7 @@ attempt_outcome run_attempt(attempt& a, const work_function& work) {
     out.failure = made ? error{errc::too_large, "the result is larger than a job may hold"} : made.error();
     out.cls = a.cls.value_or(default_class(out.failure.code));
   }
+  tell_end(a, out);
   return out;
 }
 

@@ -54,6 +54,8 @@ public:
   result<std::string> execute(exec::request request, std::vector<operation_file> files,
                               std::function<void(const exec::progress&)> told = {}, output_maker create = {});
   void stage(double fraction, std::string name, std::string message);
+  /// For the end of each log line about it: what caused it, on whatever node it runs (log_mark).
+  std::string cause() const;
 
   // For the attempt's record.
   std::string operation;

@@ -1,5 +1,6 @@
 #include "nodes/troupe/job_log.hpp"
 
+#include "nodes/troupe/event_view.hpp"
 #include "nodes/troupe/watch.hpp"
 #include "protocol/model/json_writer.hpp"
 
@@ -18,12 +19,19 @@ struct logged {
   attempt_record attempt;
 };
 
-/// The attempts of a job and of those below it.
-std::vector<logged> collect(session& s, const mesh::job_with_children& root) {
-  std::vector<logged> out;
+/// The attempts of a job and of those below it: those that have ended, in the order of their begin, and what runs.
+struct whole_log {
+  std::vector<logged> ended;
+  std::vector<job> running;
+};
+
+whole_log collect(session& s, const mesh::job_with_children& root) {
+  whole_log out;
   auto add = [&](const job& x) {
     for (auto& a : x.attempts)
-      out.push_back({x.id, x.spec.kind, a});
+      out.ended.push_back({x.id, x.spec.kind, a});
+    if (x.state == job_state::running)
+      out.running.push_back(x);
   };
   add(root.item);
   auto open = root.children;
@@ -38,7 +46,8 @@ std::vector<logged> collect(session& s, const mesh::job_with_children& root) {
   }
   if (!open.empty())
     std::fprintf(stderr, "only the first %zu of its jobs are shown\n", most_jobs);
-  std::stable_sort(out.begin(), out.end(), [](auto& a, auto& b) { return a.attempt.started < b.attempt.started; });
+  std::stable_sort(out.ended.begin(), out.ended.end(),
+                   [](auto& a, auto& b) { return a.attempt.started < b.attempt.started; });
   return out;
 }
 
@@ -49,6 +58,20 @@ std::string to_json(const logged& x) {
   out.time("startedAt", a.started).time("endedAt", a.ended).text("end", to_string(a.end));
   out.text_or_null("error", a.failure.code == errc::none ? std::string{} : a.failure.message);
   return std::move(out.text("operation", a.operation).text("log", a.log_tail)).str();
+}
+
+std::string running_json(const job& x) {
+  object_writer out;
+  out.id("job", x.id).text("kind", x.spec.kind).number("attempt", x.attempt).text("worker", x.worker_name);
+  out.time("startedAt", x.started).text("stage", x.progress.stage);
+  return std::move(out.text("message", x.progress.message)).str();
+}
+
+void print_running(const job& x) {
+  auto& p = x.progress;
+  print_line("-- " + to_iso8601(x.started) + " " + printable(x.worker_name) + ": " + printable(x.spec.kind) + " "
+             + x.id.str() + ", attempt " + std::to_string(x.attempt)
+             + ", runs: " + printable(progress_text(p.fraction, p.stage, progress_detail(p))));
 }
 
 void print(const logged& x) {
@@ -84,17 +107,24 @@ exit_code show_job_log(session& s, const std::string& id) {
   auto& node = s.connect();
   auto root = node.ask<mesh::job_with_children>(node.node().jobs, mesh::get_job{parse_id<job_id>(id, "job")});
   auto all = collect(s, root);
+  auto& spec = root.item.spec;
   if (s.json()) {
     object_writer out;
-    out.id("id", root.item.id).text_or_null("requestId", root.item.spec.request_id);
-    out.raw("attempts", json_array(all, [](auto& x) { return to_json(x); }));
+    out.id("id", root.item.id).text_or_null("requestId", spec.request_id).text_or_null("traceparent", spec.traceparent);
+    out.raw("attempts", json_array(all.ended, [](auto& x) { return to_json(x); }));
+    out.raw("running", json_array(all.running, [](auto& x) { return running_json(x); }));
     print_line(std::move(out).str());
     return exit_code::ok;
   }
-  for (auto& x : all)
+  // The words that the logs of all nodes have in their lines about it.
+  if (!spec.request_id.empty())
+    print_line("request " + printable(spec.request_id));
+  for (auto& x : all.ended)
     print(x);
-  if (all.empty())
-    std::fputs("no attempt has ended yet\n", stderr);
+  for (auto& x : all.running)
+    print_running(x);
+  if (all.ended.empty() && all.running.empty())
+    std::fputs("no attempt has begun yet\n", stderr);
   return exit_code::ok;
 }
 

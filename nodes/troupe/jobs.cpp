@@ -110,6 +110,7 @@ exit_code show_job(session& s, const std::string& id) {
                 {"Attempts", std::to_string(x.failures) + " burnt of " + std::to_string(x.spec.retry.max_attempts)
                                + ", " + std::to_string(x.interruptions) + " interrupted"},
                 {"Worker", x.worker_name},
+                {"Request", x.spec.request_id},
                 {"Created", to_iso8601(x.created)},
                 {"Started", to_iso8601(x.started)},
                 {"Finished", to_iso8601(x.finished)},

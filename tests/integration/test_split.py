@@ -66,6 +66,16 @@ class Split(TestCase):
         self.assertGreaterEqual(len(parts), 5)
         self.assertEqual({p["status"] for p in parts}, {"completed"})
         self.assertEqual({p["worker"] for p in parts}, {"w0", "w1"})
+        # One log of it all; and each node's own names the request in its lines.
+        log = self.node.get(f"/api/jobs/{job}/log")
+        self.assertEqual({x["job"] for x in log["attempts"]}, {job, *(p["id"] for p in parts)})
+        self.assertEqual({x["worker"] for x in log["attempts"]}, {"w0", "w1"})
+        self.assertEqual(log["running"], [])
+        told = self.node.cli("jobs", "log", job).stdout
+        self.assertIn(f"request {log['requestId']}", told)
+        for i, worker in enumerate(self.workers):
+            begun = [x for x in worker.log.read_text().splitlines() if " begins" in x and f"[request={log['requestId']} " in x]
+            self.assertEqual(len(begun), sum(x["worker"] == f"w{i}" for x in log["attempts"]))
 
     def test_killed_worker(self):
         """kill -9 in the middle: only what it had is made again, by the other."""

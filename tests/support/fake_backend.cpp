@@ -136,7 +136,8 @@ void fake_backend::list_jobs(job_query query, ports::completion<job_page> done) 
   listed = std::move(query);
   job_page out;
   for (auto& [id, view] : jobs)
-    out.jobs.push_back(view.item);
+    if (!listed.parent || view.item.spec.parent == listed.parent)
+      out.jobs.push_back(view.item);
   out.total = out.jobs.size();
   reply<job_page>(std::move(done), out);
 }

@@ -6,6 +6,8 @@
 
 #include <caf/make_message.hpp>
 
+#include <nlohmann/json.hpp>
+
 using namespace troupe;
 using namespace troupe::test;
 
@@ -339,6 +341,57 @@ CAF_TEST(the log and the reasons of a job name no folder of the server) {
   CAF_CHECK(why.body.find("worker two has not mounted films") != std::string::npos);
   CAF_CHECK_EQUAL(log.body.find("/srv"), std::string::npos);
   CAF_CHECK_EQUAL(why.body.find("/srv"), std::string::npos);
+}
+
+CAF_TEST(the log of a job is that of its parts on other nodes too) {
+  running_server s;
+  job_id film{{4, 4}}, part{{4, 5}}, other{{4, 6}};
+  {
+    std::lock_guard guard{s.backend.mutex};
+    auto add = [&](job_id id, const char* kind, job_id parent) -> job& {
+      auto& x = s.backend.jobs[id].item;
+      x.id = id;
+      x.spec.kind = kind;
+      x.spec.parent = parent;
+      x.spec.request_id = "r-1";
+      return x;
+    };
+    auto ended = [](uint32_t number, const char* worker, int64_t at, const char* failure) {
+      attempt_record a;
+      a.number = number;
+      a.worker = worker;
+      a.started = from_ms(at);
+      a.ended = from_ms(at + 500);
+      if (*failure) {
+        a.end = attempt_end::failed;
+        a.failure = error{errc::io, failure};
+      }
+      return a;
+    };
+    auto& whole = add(film, "transcode", {});
+    whole.attempts = {ended(1, "one", 1'000, "")};
+    whole.state = job_state::running;
+    whole.attempt = 2;
+    whole.worker_name = "three";
+    s.backend.jobs[film].children = {part};
+    add(part, "encode_chunk", film).attempts = {ended(1, "two", 2'000, "/srv/films/a.mkv: broke")};
+    add(other, "noop", {}).attempts = {ended(1, "one", 3'000, "")};
+  }
+  auto log = s.ask(get("/api/jobs/" + film.str() + "/log")).value_or(raw_answer{});
+  CAF_REQUIRE_EQUAL(log.status, 200);
+  auto doc = nlohmann::json::parse(log.body, nullptr, false);
+  CAF_REQUIRE(doc.is_object());
+  CAF_CHECK_EQUAL(doc["requestId"], "r-1");
+  CAF_REQUIRE_EQUAL(doc["attempts"].size(), 2u);
+  CAF_CHECK_EQUAL(doc["attempts"][0]["worker"], "one");
+  CAF_CHECK(doc["attempts"][0]["error"].is_null());
+  CAF_CHECK_EQUAL(doc["attempts"][1]["job"], part.str());
+  CAF_CHECK_EQUAL(doc["attempts"][1]["kind"], "encode_chunk");
+  CAF_CHECK_EQUAL(doc["attempts"][1]["error"], "a.mkv: broke");
+  CAF_REQUIRE_EQUAL(doc["running"].size(), 1u);
+  CAF_CHECK_EQUAL(doc["running"][0]["worker"], "three");
+  CAF_CHECK_EQUAL(doc["running"][0]["attempt"], 2);
+  CAF_CHECK_EQUAL(doc["jobsLeftOut"], 0);
 }
 
 CAF_TEST(profiles are listed and may be named with what differs) {
