@@ -181,4 +181,16 @@ result<void> check_key(std::string_view certificate, std::string_view key) {
   return {};
 }
 
+std::string renewal_due(const certificate_facts& x, timestamp now) {
+  if (x.not_after - now >= renew_soon)
+    return {};
+  const auto days = std::chrono::floor<std::chrono::days>(x.not_after - now).count();
+  const auto when = x.not_after <= now ? "has ended"
+                    : days == 1        ? "ends in 1 day"
+                                       : "ends in " + std::to_string(days) + " days";
+  return "the certificate of '" + x.name + "' " + when + " (" + day(x.not_after)
+         + "), and connections that are made after that are refused; make a new one with 'troupe cert renew " + x.name
+         + "' where the authority's key is, bring it to the node and restart it";
+}
+
 } // namespace troupe::identity

@@ -42,6 +42,11 @@ result<certificate_facts> read_certificate(std::string_view pem);
 /// to do about it.
 result<certificate_facts> check_certificate(std::string_view pem, std::string_view authority, timestamp now);
 
+/// A certificate that ends sooner than that should be renewed.
+inline constexpr std::chrono::hours renew_soon{24 * 30};
+/// That it should be, until when it is valid and how that is done; empty: there is time.
+std::string renewal_due(const certificate_facts& x, timestamp now);
+
 /// A signature over the text by the key (PKCS #8 or SEC 1, PEM), which a certificate of it confirms. errc::validation
 /// for what is no key.
 result<std::string> sign(std::string_view key, std::string_view text);

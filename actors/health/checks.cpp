@@ -207,4 +207,11 @@ check_function check_cluster(worker_count_function ask, const clock& time, milli
   };
 }
 
+check_function check_certificate(std::function<std::string()> due) {
+  return [due = std::move(due)](const std::function<void(health_check)>& done) {
+    auto what = due();
+    done(what.empty() ? health_check{} : bad(health_status::degraded, std::move(what)));
+  };
+}
+
 } // namespace troupe::health

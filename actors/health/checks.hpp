@@ -56,4 +56,7 @@ struct worker_count {
 using worker_count_function = std::function<void(std::function<void(result<worker_count>)>)>;
 check_function check_cluster(worker_count_function ask, const clock& time, milliseconds time_to_join);
 
+/// `due` says what is to be done about the certificate of this node, if anything: degraded, then.
+check_function check_certificate(std::function<std::string()> due);
+
 } // namespace troupe::health

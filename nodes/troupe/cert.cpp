@@ -15,7 +15,6 @@ namespace troupe::cli {
 namespace {
 
 /// Less than this left is worth a word.
-constexpr std::chrono::hours renew_soon{24 * 30};
 
 struct cert_options {
   std::string folder = "cluster";
@@ -56,7 +55,7 @@ std::string state_of(const identity::certificate_facts& x) {
     return "expired";
   if (x.not_before > now())
     return "not yet valid";
-  return x.not_after - now() < renew_soon ? "renew soon" : "valid";
+  return x.not_after - now() < identity::renew_soon ? "renew soon" : "valid";
 }
 
 std::string encoded(const identity::certificate_facts& x) {

@@ -63,6 +63,8 @@ result<void> read_papers(parts& p) {
       if (!unchecked && !facts.has_role(role))
         return {errc::forbidden, "node.roles has " + role + ", which the certificate in " + read->folder
                                    + " does not grant; issue one with '--role " + role + "'"};
+    if (auto due = identity::renewal_due(facts, p.clocks.wall()); !due.empty())
+      spdlog::warn("start: {}", due);
     papers = std::move(*read);
   }
   p.mesh = std::make_shared<mesh_access>(std::move(papers), p.clocks);

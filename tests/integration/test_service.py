@@ -1,6 +1,7 @@
 """A node under a service manager: what it says to NOTIFY_SOCKET and when, and the files in cluster-config that start it."""
 
 import ctypes
+import json
 import os
 import pathlib
 import re
@@ -174,6 +175,10 @@ class Files(TestCase):
             for _ in range(2):
                 subprocess.run(["bash", "-euc", script], env=dict(os.environ, PATH=f"{BIN}:{os.environ['PATH']}"), check=True,
                                capture_output=True, timeout=60)
+                state = json.loads(troupe("cert", "show", place / "papers" / "worker-1", "-o", "json", check=True).stdout)
+                self.assertEqual("valid", state["certificates"][0]["state"])
+                # The next time it has to be renewed.
+                troupe("cert", "renew", "worker-1", "--days", "5", "--dir", place / "authority", check=True)
             for name, service in services.items():
                 with self.subTest(name):
                     self.assertEqual(set(), set(service.get("depends_on", ())) - set(services))

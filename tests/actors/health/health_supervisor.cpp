@@ -170,6 +170,10 @@ CAF_TEST(checks that need a port) {
   CAF_CHECK(answer(two).status == healthy);
   auto drained = health::check_cluster([](auto done) { done(health::worker_count{2, 0}); }, time, milliseconds{10'000});
   CAF_CHECK(answer(drained).status == degraded);
+  CAF_CHECK(answer(health::check_certificate([] { return std::string{}; })).status == healthy);
+  auto ends = answer(health::check_certificate([] { return std::string{"it ends"}; }));
+  CAF_CHECK(ends.status == degraded);
+  CAF_CHECK_EQUAL(ends.problem, "it ends");
   CAF_CHECK(answer(health::check_database([] { return result<void>{}; })).status == healthy);
   CAF_CHECK(answer(health::check_database([] { return result<void>{errc::io, "locked"}; })).problem == "locked");
   auto thrower = health::check_database([]() -> result<void> { throw std::runtime_error{"odd"}; });

@@ -82,6 +82,17 @@ CAF_TEST(who is refused and why) {
     CAF_CHECK(holds(refusal({text, ""}, ca), "forbidden: the certificate can't be read"));
 }
 
+CAF_TEST(a certificate says in time that it ends) {
+  auto ca = new_authority();
+  auto facts = *read_certificate(issued(ca, {"b", {"worker"}, {}, 365 * day}).certificate);
+  CAF_CHECK_EQUAL(renewal_due(facts, now), "");
+  CAF_CHECK_EQUAL(renewal_due(facts, now + 335 * day), "");
+  CAF_CHECK(holds(renewal_due(facts, now + 335 * day + std::chrono::hours{1}), "'b' ends in 29 days"));
+  CAF_CHECK(holds(renewal_due(facts, now + 340 * day), "troupe cert renew b"));
+  CAF_CHECK(holds(renewal_due(facts, now + 364 * day), "ends in 1 day ("));
+  CAF_CHECK(holds(renewal_due(facts, now + 365 * day), "has ended"));
+}
+
 CAF_TEST(a certificate that was changed anywhere is refused) {
   auto ca = new_authority();
   auto x = issued(ca, {"b", {"worker"}, {"b.example.org"}});
