@@ -53,9 +53,15 @@ result<unique_fd> connect_within(const std::string& host, uint16_t port, millise
   std::unique_ptr<addrinfo, void (*)(addrinfo*)> owned{found, &::freeaddrinfo};
   const auto end = std::chrono::steady_clock::now() + limit;
   int failure = ECONNREFUSED;
+  int64_t left = 0;
   for (auto* x = found; x; x = x->ai_next)
-    if (unique_fd fd; (failure = try_address(*x, end, fd)) == 0)
+    ++left;
+  for (auto* x = found; x; x = x->ai_next, --left) {
+    // One that swallows what is sent to it leaves the others their time.
+    const auto now = std::chrono::steady_clock::now();
+    if (unique_fd fd; (failure = try_address(*x, now + (end - now) / left, fd)) == 0)
       return fd;
+  }
   return {errc::unavailable, "nobody answers at " + where + " (" + std::strerror(failure) + ")"};
 }
 
