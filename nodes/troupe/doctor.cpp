@@ -63,6 +63,8 @@ exit_code doctor(session& s, config::sources from) {
   }
   for (auto& f : check_machine(x, answers))
     out.push_back(std::move(f));
+  for (auto& f : check_surroundings(x))
+    out.push_back(std::move(f));
   out.push_back(node);
   if (answers) {
     try {

@@ -174,10 +174,19 @@ finding check_downloader(const config::settings& x) {
 } // namespace
 
 std::vector<finding> check_machine(const config::settings& x, bool node_answers) {
-  std::vector<finding> out{check_folder(x), check_space(x), check_database(x), check_redis(x), check_downloader(x)};
-  check_executor(out, x);
-  out.push_back(check_port("API port", x.gateway.port, "gateway.port", node_answers));
-  out.push_back(check_port("mesh port", x.mesh.port, "mesh.port", node_answers));
+  std::vector<finding> out{check_folder(x), check_space(x)};
+  if (x.has_role("coordinator"))
+    out.push_back(check_database(x));
+  if (x.has_role("coordinator") || x.has_role("gateway"))
+    out.push_back(check_redis(x));
+  if (x.has_role("coordinator") || x.has_role("worker"))
+    out.push_back(check_downloader(x));
+  if (x.has_role("worker"))
+    check_executor(out, x);
+  if (x.has_role("gateway"))
+    out.push_back(check_port("API port", x.gateway.port, "gateway.port", node_answers));
+  if (x.has_role("coordinator"))
+    out.push_back(check_port("mesh port", x.mesh.port, "mesh.port", node_answers));
   return out;
 }
 

@@ -199,6 +199,38 @@ class Certificates(TestCase):
         self.assertIn("is not of this cluster's authority",
                       troupe("cert", "check", self.node.mesh, identity=mixed).stderr)
 
+    def test_what_the_doctor_says(self):
+        """Of a worker's configuration: its papers, its coordinator, its mounts, and nothing that is not its own."""
+        empty = self.place / "empty"
+        full = self.place / "full"
+        for folder in (empty, full / "films"):
+            folder.mkdir(parents=True)
+        soon = self.home.issue("soon", "worker", days=20)
+
+        def said(papers, *mounts, coordinator=None):
+            sets = {"node.roles": "worker", "mesh.identity": papers, "mesh.coordinator": coordinator or self.node.mesh,
+                    "worker.mounts": ",".join(f"/srv/{m.name}={m}" for m in mounts), "node.data": self.place / "data"}
+            done = troupe("doctor", "-o", "json", *(f"--set={k}={v}" for k, v in sets.items()))
+            return [(x["name"], x["verdict"], x["text"]) for x in json.loads(done.stdout)]
+
+        def of(name, found):
+            return [(verdict, text) for what, verdict, text in found if what == name]
+
+        found = said(self.ben, full)
+        self.assertEqual([], of("API port", found) + of("mesh port", found) + of("database", found))
+        self.assertEqual("ok", of("certificate", found)[0][0])
+        self.assertEqual([("ok", f"/srv/full={full}")], of("mount", found))
+        (verdict, text), = of("coordinator", found)
+        self.assertEqual(("ok", f"{self.node.mesh}: our certificate: ben is accepted"), (verdict, text))
+        found = said(soon, empty, self.place / "nowhere", coordinator="127.0.0.1:1")
+        self.assertIn("ends in 19 days", of("certificate", found)[0][1])
+        self.assertIn("nobody answers at 127.0.0.1:1", of("coordinator", found)[0][1])
+        self.assertEqual(["FAIL", "FAIL"], [verdict for verdict, _ in of("mount", found)])
+        self.assertIn("is empty; is it mounted?", str(of("mount", found)))
+        self.assertIn("is no folder here", str(of("mount", found)))
+        found = said(self.laptop, full)
+        self.assertIn("node.roles has worker, which the certificate", of("certificate", found)[0][1])
+
     def test_a_clock_that_is_wrong_here(self):
         """Ours has expired, which a clock that is slow does not notice: the other side does."""
         done = troupe("cert", "check", self.node.mesh, "-o", "json", identity=self.brief,
