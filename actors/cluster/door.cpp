@@ -59,11 +59,13 @@ caf::result<Handles> let_in(self_ptr self, const mesh::knock& x, const char* rol
 } // namespace
 
 mesh::door::behavior_type door(self_ptr self, std::shared_ptr<gatekeeper> keeper, mesh::admin_handles admin,
-                               mesh::worker_handles worker, mesh::gateway_welcome gateway) {
+                               mesh::worker_handles worker, mesh::gateway_welcome gateway,
+                               gateway_arrival gateway_came) {
   self->state.keeper = std::move(keeper);
   self->state.admin = std::move(admin);
   self->state.worker = std::move(worker);
   self->state.gateway = std::move(gateway);
+  self->state.gateway_came = std::move(gateway_came);
   self->set_down_handler([self](const caf::down_msg& x) { forget(self, x.source); });
   return {
     [self](const mesh::greet& x) -> caf::result<mesh::greeting> {
@@ -81,8 +83,10 @@ mesh::door::behavior_type door(self_ptr self, std::shared_ptr<gatekeeper> keeper
       return let_in<mesh::worker_handles>(self, x.knock, "worker", open, [](auto& made) { return made.jobs; });
     },
     [self](const mesh::knock_as_gateway& x) {
-      auto open = [self](admitted_peer peer) -> result<mesh::gateway_welcome> {
+      auto open = [self, software = x.knock.software](admitted_peer peer) -> result<mesh::gateway_welcome> {
         spdlog::info("door: gateway {} has come in", peer.name);
+        if (self->state.gateway_came)
+          peer.presence = self->state.gateway_came(peer.name, software);
         auto handles = open_gateway_facade(self->system(), std::move(peer), self->state.gateway.handles);
         if (!handles)
           return std::move(handles).error();

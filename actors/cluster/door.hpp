@@ -6,10 +6,16 @@
 #include <array>
 #include <atomic>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 
 namespace troupe::cluster {
+
+/// A gateway of this name, with this version of the program, is here until the end of what is returned. Called on the
+/// door's thread; must not block. Empty: nobody wants to know.
+using gateway_arrival =
+  std::function<std::shared_ptr<const void>(const std::string& name, const std::string& software)>;
 
 struct door_state {
   door_state() = default;
@@ -21,6 +27,7 @@ struct door_state {
   mesh::admin_handles admin;
   mesh::worker_handles worker;
   mesh::gateway_welcome gateway;
+  gateway_arrival gateway_came;
   /// Facades that live, the oldest first.
   std::map<peer_key, std::deque<caf::actor>> facades;
 };
@@ -32,7 +39,8 @@ inline constexpr size_t most_facades = 4;
 /// gatekeeper has let it in. Thread: a scheduler thread. Supervisor: the coordinator's, one_for_one, behind a stable
 /// address; a new door keeps the gatekeeper, which nothing else uses, and facades live on without their door.
 mesh::door::behavior_type door(mesh::door::stateful_pointer<door_state> self, std::shared_ptr<gatekeeper> keeper,
-                               mesh::admin_handles admin, mesh::worker_handles worker, mesh::gateway_welcome gateway);
+                               mesh::admin_handles admin, mesh::worker_handles worker, mesh::gateway_welcome gateway,
+                               gateway_arrival gateway_came);
 
 struct node_info_state {
   node_info_state() = default;

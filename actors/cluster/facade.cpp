@@ -23,6 +23,11 @@ const char* facade::name() const {
   return name_;
 }
 
+void facade::on_exit() {
+  // Peers keep handles of actors that have ended.
+  peer_.presence.reset();
+}
+
 caf::behavior facade::make_behavior() {
   set_down_handler([this](const caf::down_msg& x) {
     if (std::erase(vital_, x.source) > 0)

@@ -5,6 +5,7 @@
 
 #include "protocol/mesh/registry.hpp"
 
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -18,6 +19,8 @@ struct admitted_peer {
   bool certified = false;
   /// Who knocked. It ends with the process that it is in, and with the connection to that.
   caf::strong_actor_ptr who;
+  /// Ends with its facade, for who counts them; may be nullptr.
+  std::shared_ptr<const void> presence{};
 };
 
 /// The number by which peers reach an actor, made so that nobody can guess it: CAF counts, and delivers what comes for
@@ -32,6 +35,7 @@ public:
   facade(caf::actor_config& config, admitted_peer peer, const char* name);
 
   const char* name() const override;
+  void on_exit() override;
 
 protected:
   virtual caf::message_handler handlers() = 0;

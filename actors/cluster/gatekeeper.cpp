@@ -49,20 +49,23 @@ std::vector<refused_peer> refusal_log::last() const {
 }
 
 void gatekeeper::refused(std::string_view name, std::string_view role, const error& why) {
-  refusals_->note({time_.wall(), std::string{name.substr(0, longest_name)}, std::string{role}, why.message});
+  refusals_->note(
+    {time_.wall(), std::string{name.substr(0, longest_name)}, std::string{role.substr(0, longest_name)}, why.message});
 }
 
 result<mesh::greeting> gatekeeper::greet(const mesh::greet& x) {
   auto out = answer(x);
-  // It has not said who it is yet.
+  // It has only said who it is, and proved nothing.
   if (!out)
-    refused({}, {}, out.error());
+    refused(x.name, x.role, out.error());
   return out;
 }
 
 result<mesh::greeting> gatekeeper::answer(const mesh::greet& x) {
   if (x.protocol_version != worker_protocol_version)
-    return other_version("the peer", x.protocol_version);
+    return other_version(x.name.empty() ? "the peer"
+                                        : "the peer, which calls itself '" + x.name.substr(0, longest_name) + "',",
+                         x.protocol_version);
   if (!papers_)
     return mesh::greeting{};
   auto proof = identity::prove(*papers_, identity::side::door, x.challenge, identity::door_claim);

@@ -125,6 +125,17 @@ void send_credit(self_ptr self) {
     self->send(s.jobs, mesh::change_credit{s.config.me.id, s.offer.credit()});
 }
 
+/// As they are now; the coordinator hears of a disk that is about to be full, too.
+node_figures figures(self_ptr self) {
+  auto& s = self->state;
+  if (!s.config.figures)
+    return {};
+  auto out = s.config.figures();
+  if (s.offer.change(out.disks, s.config.min_free))
+    send_offer(self);
+  return out;
+}
+
 void on_data_folder(self_ptr self, const data_folder_found& x) {
   auto& s = self->state;
   if (!s.offer.change(x))
@@ -176,6 +187,7 @@ void greet(self_ptr self, mesh::job_worker jobs) {
   auto hello = s.config.me;
   hello.held = s.held();
   hello.capabilities = s.offer.capabilities();
+  hello.figures = figures(self);
   // With the wrong folder it would get jobs with its welcome, only to give them back.
   const bool sure = s.config.data_id.empty() || s.same_data;
   hello.credit = sure ? s.offer.credit() : std::vector<queue_slots>{};
@@ -217,7 +229,7 @@ void renew(self_ptr self) {
   if (!s.joined)
     return;
   auto interval = s.lease / 3;
-  self->request(s.jobs, interval, mesh::renew_leases{s.config.me.id, s.held()})
+  self->request(s.jobs, interval, mesh::renew_leases{s.config.me.id, s.held(), figures(self)})
     .then(
       [self, c = s.connection](const mesh::leases_renewed& x) {
         if (c != self->state.connection)

@@ -17,6 +17,10 @@ struct worker_config {
   std::function<void(std::function<void(result<mesh::job_worker>)>)> look_up;
   /// Called after each join, with what the coordinator said. From the worker's thread; must not block.
   std::function<void(const worker_welcome&)> joined = {};
+  /// What its node says of itself, asked for with the hello and each renewal. Must not block. Empty: nothing.
+  std::function<node_figures()> figures = {};
+  /// Bytes; a disk with less than that left is told as a problem. health.min_free
+  uint64_t min_free = 0;
   const clock* time = nullptr;
   /// Between two progress reports of a job.
   milliseconds progress_interval{100};
@@ -58,8 +62,7 @@ struct dispatcher_found;
 
 using worker = mesh::worker_link::extend_with<mesh::progress_sink>::extend<
   caf::replies_to<drain_worker>::with<mesh::done>, caf::reacts_to<offer_changed>, caf::reacts_to<encoders_tested>,
-  caf::reacts_to<data_folder_found>,
-  caf::reacts_to<worker_timer>, caf::reacts_to<dispatcher_found>>;
+  caf::reacts_to<data_folder_found>, caf::reacts_to<worker_timer>, caf::reacts_to<dispatcher_found>>;
 
 /// A worker towards the dispatcher: says hello, takes assignments to their runners, renews the leases at a third of
 /// their time (from the scheduler's thread: no work can delay it), coalesces progress, hands outcomes in and keeps each

@@ -125,6 +125,8 @@ private:
     if (link != link_)
       depend_on(caf::actor_cast<caf::actor>(link_ = link));
     x.embedded = false;
+    // What else its node is, the door knows.
+    std::erase_if(x.roles, [](auto& role) { return role != "worker"; });
     drop_reserved(x.capabilities);
     auto reply = make_response_promise<worker_welcome>();
     auto held = x.held;

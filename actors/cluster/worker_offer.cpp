@@ -5,6 +5,21 @@
 
 namespace troupe::cluster {
 
+namespace {
+
+/// In the units of `troupe config`; what is large enough without fractions.
+std::string size_text(uint64_t bytes) {
+  return bytes >= 10ull << 30 ? std::to_string(bytes >> 30) + " GiB" : std::to_string(bytes >> 20) + " MiB";
+}
+
+std::string full_disk(const disk_space& x, uint64_t min_free) {
+  const auto what = x.use == "data" ? std::string{"data folder"} : x.use;
+  return "the disk of its " + what + " has " + size_text(x.free) + " left of " + size_text(x.total)
+         + " (health.min_free is " + size_text(min_free) + "); make room there, or jobs that write to it fail";
+}
+
+} // namespace
+
 worker_offer::worker_offer(const worker_hello& configured) : configured_(configured) {
 }
 
@@ -24,6 +39,19 @@ bool worker_offer::change(data_folder_found x) {
   return true;
 }
 
+bool worker_offer::change(const std::vector<disk_space>& disks, uint64_t min_free) {
+  auto full = full_disks_;
+  for (auto& x : disks)
+    if (x.free < min_free)
+      full[x.use] = full_disk(x, min_free);
+    else
+      full.erase(x.use);
+  if (full == full_disks_)
+    return false;
+  full_disks_ = std::move(full);
+  return true;
+}
+
 std::vector<std::string> worker_offer::capabilities() const {
   auto out = configured_.capabilities;
   out.insert(out.end(), found_.capabilities.begin(), found_.capabilities.end());
@@ -38,6 +66,8 @@ std::vector<std::string> worker_offer::problems() const {
   auto out = found_.problems;
   if (!untested_.empty())
     out.push_back("it can't encode: " + untested_);
+  for (auto& [_, problem] : full_disks_)
+    out.push_back(problem);
   if (!data_problem_.empty())
     out.insert(out.begin(), data_problem_);
   return out;

@@ -2,6 +2,8 @@
 
 #include "actors/cluster/worker.hpp"
 
+#include <map>
+
 namespace troupe::cluster {
 
 /// What a worker offers: what is configured, what was found out since, and what is wrong with it at present.
@@ -15,6 +17,9 @@ public:
   void change(const encoders_tested& x);
   /// False: nothing has changed.
   bool change(data_folder_found x);
+  /// Of its node; one with less than `min_free` bytes left is a problem, until a figure says otherwise. False: nothing
+  /// has changed.
+  bool change(const std::vector<disk_space>& disks, uint64_t min_free);
   /// It ends with what it has.
   void drain() noexcept {
     draining_ = true;
@@ -41,6 +46,8 @@ private:
   std::string untested_;
   /// Of the data folder; empty: it is there.
   std::string data_problem_;
+  /// By use, what is wrong with it.
+  std::map<std::string, std::string> full_disks_;
   bool draining_ = false;
 };
 

@@ -39,6 +39,8 @@ dispatcher_self::behavior_type dispatcher_actor(self_ptr self, dispatcher_config
   auto& st = self->state;
   st.config = std::move(config);
   st.peers = std::move(peers);
+  // Of a node at most one for each of its renewals.
+  st.figures = node_news{st.config.queue.lease / 3};
   std::random_device seed;
   st.random.seed((static_cast<uint64_t>(seed()) << 32) ^ seed());
   self->set_down_handler([self](const caf::down_msg& x) { on_link_down(self, x); });
@@ -62,7 +64,7 @@ dispatcher_self::behavior_type dispatcher_actor(self_ptr self, dispatcher_config
     [self](const mesh::get_nodes&) -> caf::result<mesh::node_list> {
       if (!self->state.queue)
         return mesh::to_caf(not_now(self->state));
-      return mesh::node_list{self->state.queue->nodes()};
+      return mesh::node_list{listed_nodes(self->state)};
     },
     [self](const mesh::change_node& x) { return on_change_node(self, x); },
     [self](const job_query& x) { return on_list(self, x); },
@@ -82,6 +84,10 @@ dispatcher_self::behavior_type dispatcher_actor(self_ptr self, dispatcher_config
     [self](tick_atom) { on_tick(self); },
     [self](recover_atom) { start_recovery(self); },
     [self](purge_atom) { purge_history(self); },
+    [self](const gateway_changed& x) {
+      self->state.nodes.changed({x.name});
+      queue_flush(self);
+    },
   };
 }
 

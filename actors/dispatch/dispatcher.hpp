@@ -1,9 +1,11 @@
 #pragma once
 
 #include "actors/dispatch/ended_counts.hpp"
+#include "actors/dispatch/gateway_register.hpp"
 #include "actors/dispatch/job_queue.hpp"
 #include "actors/dispatch/journal.hpp"
 #include "actors/dispatch/node_news.hpp"
+#include "actors/dispatch/node_reports.hpp"
 #include "actors/dispatch/output_check.hpp"
 #include "actors/dispatch/worker_names.hpp"
 #include "protocol/mesh/registry.hpp"
@@ -22,6 +24,11 @@ struct consequences {
   std::vector<job_spec> follow_ups;
   /// The same, but left out when their queue is full: what can be asked for again.
   std::vector<job_spec> when_room;
+};
+
+/// Local message to the dispatcher: the gateway of this node has come or left.
+struct gateway_changed {
+  std::string name;
 };
 
 /// Local message to an observer: a job of its interest has changed (committed).
@@ -69,23 +76,29 @@ struct dispatcher_config {
   std::function<void()> catalogue_changed;
   /// Does anybody follow this topic, or did lately? Events that nobody wants are not made.
   std::function<bool(std::string_view topic)> wanted;
+  /// Listed among the nodes; nullptr: there are none. Who changes it sends gateway_changed.
+  std::shared_ptr<const gateway_register> gateways;
 };
 
 } // namespace troupe::dispatch
 
+TROUPE_LOCAL_MESSAGE(troupe::dispatch::gateway_changed)
 TROUPE_LOCAL_MESSAGE(troupe::dispatch::job_changed)
 
 namespace troupe::dispatch {
 
 using observer = caf::typed_actor<mesh::tell<job_changed>>;
+/// The dispatcher as the register of gateways sees it.
+using gateway_listener = caf::typed_actor<mesh::tell<gateway_changed>>;
 
 using tick_atom = caf::atom_constant<caf::atom("tick")>;
 using purge_atom = caf::atom_constant<caf::atom("purge")>;
 using recover_atom = caf::atom_constant<caf::atom("recover")>;
 
 /// The dispatcher with what it sends to itself.
-using dispatcher_self = mesh::dispatcher::extend<mesh::tell<flush_atom>, mesh::tell<tick_atom>,
-                                                 mesh::tell<recover_atom>, mesh::tell<purge_atom>>;
+using dispatcher_self =
+  mesh::dispatcher::extend<mesh::tell<flush_atom>, mesh::tell<tick_atom>, mesh::tell<recover_atom>,
+                           mesh::tell<purge_atom>, mesh::tell<gateway_changed>>;
 
 /// What the dispatcher talks to. All are stable addresses within the coordinator.
 struct dispatcher_peers {
@@ -130,6 +143,9 @@ struct dispatcher_state {
   ports::catalogue_changes catalogue;
   ended_counts ended;
   node_news nodes;
+  /// Those of whom only the figures have changed.
+  node_news figures;
+  node_reports reports;
   /// The history is looked through regularly.
   bool purging = false;
   /// By job, in order of arrival: of each only one read is under way, so that what is decided on it is decided once.

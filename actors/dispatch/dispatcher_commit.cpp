@@ -21,7 +21,7 @@ void schedule_tick(dispatcher_ptr self) {
   auto& st = self->state;
   if (!st.queue)
     return;
-  auto next = std::min(st.queue->next_deadline(), st.nodes.next());
+  auto next = std::min({st.queue->next_deadline(), st.nodes.next(), st.figures.next()});
   if (next == mono_time::max() || next >= st.tick_at)
     return;
   st.tick_at = next;
@@ -180,7 +180,7 @@ void recovered(dispatcher_ptr self, recovery& got) {
     life = got.term;
   st.queue->recover(got.term, life, std::move(*got.jobs));
   // Whoever was here has to say hello again.
-  for (auto& x : st.queue->nodes())
+  for (auto& x : listed_nodes(st))
     st.nodes.changed({x.rules.name});
   st.tick_at = mono_time::max();
   // Workers know the queue again by saying hello; until then their leases run.

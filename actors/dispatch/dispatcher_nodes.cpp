@@ -1,5 +1,7 @@
 #include "actors/dispatch/dispatcher_parts.hpp"
 
+#include <algorithm>
+
 namespace troupe::dispatch {
 
 namespace {
@@ -37,13 +39,54 @@ result<void> apply(const mesh::change_node& x, node_rules& rules) {
   return {};
 }
 
+/// What is known beside the queue.
+void add_figures(const dispatcher_state& st, node_details& x) {
+  st.reports.add_to(x);
+  if (st.config.gateways)
+    st.config.gateways->add_to(x);
+}
+
+bool is_gateway_only(const dispatcher_state& st, const std::string& name) {
+  return st.config.gateways && st.config.gateways->is_here(name) && !st.queue->rules_of(name);
+}
+
 } // namespace
+
+std::vector<node_details> listed_nodes(dispatcher_state& st) {
+  auto out = st.queue->nodes();
+  auto gateways = st.config.gateways ? st.config.gateways->names() : std::set<std::string>{};
+  std::set<std::string> names = gateways;
+  for (auto& x : out) {
+    gateways.erase(x.rules.name);
+    names.insert(x.rules.name);
+  }
+  for (auto& name : gateways)
+    out.push_back(st.queue->node(name));
+  st.reports.keep_only(names);
+  for (auto& x : out)
+    add_figures(st, x);
+  std::sort(out.begin(), out.end(), [](auto& a, auto& b) { return a.rules.name < b.rules.name; });
+  return out;
+}
+
+void figures_changed(dispatcher_state& st, std::set<std::string> names) {
+  // A link's other end may be known to the node alone that speaks of it.
+  std::erase_if(names, [&](auto& name) { return !is_gateway_only(st, name) && !st.queue->rules_of(name); });
+  st.figures.changed(names);
+}
 
 void add_changed_nodes(dispatcher_state& st, effects& to) {
   st.nodes.changed(st.queue->take_changed_nodes());
-  for (auto& name : st.nodes.take(st.config.time->mono()))
-    if (!st.config.wanted || st.config.wanted(nodes_topic))
-      to.nodes.push_back(st.queue->node(name));
+  std::set<std::string> names;
+  for (auto* news : {&st.nodes, &st.figures})
+    for (auto& name : news->take(st.config.time->mono()))
+      names.insert(std::move(name));
+  if (st.config.wanted && !st.config.wanted(nodes_topic))
+    return;
+  for (auto& name : names) {
+    to.nodes.push_back(st.queue->node(name));
+    add_figures(st, to.nodes.back());
+  }
 }
 
 event node_event(const node_details& x) {
@@ -58,6 +101,10 @@ caf::result<mesh::node_list> on_change_node(dispatcher_ptr self, const mesh::cha
   auto& st = self->state;
   if (!st.queue)
     return mesh::to_caf(not_now(st));
+  if (is_gateway_only(st, x.name))
+    return mesh::to_caf({errc::conflict, "node " + x.name
+                                           + " is a gateway and runs no jobs: there is nothing to drain, "
+                                             "quarantine or set"});
   node_rules rules;
   if (auto known = st.queue->rules_of(x.name))
     rules = std::move(*known);
@@ -67,7 +114,7 @@ caf::result<mesh::node_list> on_change_node(dispatcher_ptr self, const mesh::cha
   if (auto changed = st.queue->set_node(std::move(rules)); !changed)
     return mesh::to_caf(changed.error());
   auto reply = self->make_response_promise<mesh::node_list>();
-  answer_when_committed(self, reply, mesh::node_list{st.queue->nodes()});
+  answer_when_committed(self, reply, mesh::node_list{listed_nodes(st)});
   return reply;
 }
 

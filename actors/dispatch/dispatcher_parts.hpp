@@ -4,6 +4,8 @@
 
 #include "actors/dispatch/dispatcher.hpp"
 
+#include <set>
+
 namespace troupe::dispatch {
 
 using dispatcher_ptr = dispatcher_self::stateful_pointer<dispatcher_state>;
@@ -67,8 +69,12 @@ caf::result<job> on_action(dispatcher_ptr self, const mesh::act_on_job& x);
 caf::result<mesh::submitted> on_submit(dispatcher_ptr self, mesh::submit_jobs& x);
 
 // -- dispatcher_nodes.cpp
+/// The nodes of the queue and those with a gateway, by name, with all that is known of them.
+std::vector<node_details> listed_nodes(dispatcher_state& st);
 /// Nodes that have changed, as they are now, for who follows them.
 void add_changed_nodes(dispatcher_state& st, effects& to);
+/// The same nodes are told of, but more rarely: their links have moved bytes.
+void figures_changed(dispatcher_state& st, std::set<std::string> names);
 event node_event(const node_details& x);
 caf::result<mesh::node_list> on_change_node(dispatcher_ptr self, const mesh::change_node& x);
 

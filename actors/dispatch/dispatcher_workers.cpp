@@ -117,6 +117,7 @@ caf::result<worker_welcome> on_hello(dispatcher_ptr self, worker_hello& hello, c
   self->monitor(link);
   worker_welcome welcome;
   welcome.revoked = st.queue->join(hello);
+  figures_changed(st, st.reports.said(hello, [&st](worker_id id) { return st.links.contains(id); }));
   welcome.term = st.queue->term();
   welcome.lease = st.config.queue.lease;
   welcome.data_folder = st.config.data_folder;
@@ -133,6 +134,8 @@ caf::result<mesh::leases_renewed> on_renew(dispatcher_ptr self, const mesh::rene
   if (!st.queue)
     return mesh::to_caf(not_now(self->state));
   auto renewed = st.queue->renew(x.worker, x.held);
+  if (renewed.known)
+    figures_changed(st, st.reports.said(st.queue->node_of(x.worker), x.worker, x.figures));
   // What has ended in memory only may run again when its commit fails, and then needs what the worker has kept of it.
   if (st.commit_in_flight || st.queue->dirty())
     renewed.revoked.clear();

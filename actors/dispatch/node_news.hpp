@@ -14,6 +14,9 @@ class node_news {
 public:
   static constexpr milliseconds interval{250};
 
+  explicit node_news(milliseconds every = interval) : every_(every) {
+  }
+
   void changed(const std::set<std::string>& names);
   /// Those to tell of now.
   std::vector<std::string> take(mono_time now);
@@ -21,6 +24,7 @@ public:
   mono_time next() const;
 
 private:
+  milliseconds every_;
   std::set<std::string> pending_;
   std::map<std::string, mono_time> told_;
 };

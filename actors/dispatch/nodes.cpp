@@ -1,3 +1,4 @@
+#include "actors/dispatch/gateway_register.hpp"
 #include "actors/dispatch/queue_impl.hpp"
 
 #include "protocol/model/software.hpp"
@@ -11,8 +12,12 @@ namespace troupe::dispatch {
 namespace {
 
 constexpr milliseconds a_minute{60'000};
-/// A node that went away is still told of, so that people miss it: but not one that was taken out of the cluster.
-constexpr milliseconds missed_for{24 * 3'600'000};
+
+/// Does it stand for anything that would be forgotten with it? Why it is active again does not.
+bool says_something(const node_rules& x) {
+  const node_rules none;
+  return x.state != none.state || x.slots != none.slots || x.weight != none.weight || x.hours != none.hours;
+}
 
 std::chrono::minutes offset_of_machine(timestamp t) {
   auto seconds = static_cast<std::time_t>(to_ms(t) / 1000);
@@ -335,12 +340,9 @@ node_details job_queue::impl::details(const node_record& n) const {
 std::vector<node_details> job_queue::nodes() const {
   std::vector<node_details> out;
   for (auto& [name, n] : impl_->nodes) {
-    node_rules none;
-    none.name = name;
-    auto x = impl_->details(n);
-    const bool missed = n.left && impl_->clk.mono() - *n.left < missed_for;
-    if (!n.workers.empty() || n.running > 0 || n.rules != none || missed)
-      out.push_back(std::move(x));
+    const bool missed = n.left && impl_->clk.mono() - *n.left < gateway_register::missed_for;
+    if (!n.workers.empty() || n.running > 0 || says_something(n.rules) || missed)
+      out.push_back(impl_->details(n));
   }
   return out;
 }

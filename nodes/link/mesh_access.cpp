@@ -2,6 +2,7 @@
 
 #include "nodes/link/reachable.hpp"
 #include "nodes/link/tls_context.hpp"
+#include "protocol/model/software.hpp"
 
 #include <caf/io/all.hpp>
 #include <caf/openssl/all.hpp>
@@ -158,7 +159,10 @@ result<mesh::knock> mesh_access::introduce(caf::scoped_actor& self, const mesh::
   mesh::knock out;
   out.role = std::move(role);
   out.name = name;
+  out.software = software_version();
   mesh::greet hello;
+  hello.name = out.name;
+  hello.role = out.role;
   if (papers_) {
     auto challenge = identity::new_challenge();
     if (!challenge)

@@ -91,6 +91,7 @@ dispatch::dispatcher_config dispatcher_settings(parts& p) {
   c.outputs_of = catalogue::outputs_of;
   c.on_ended = catalogue::on_ended;
   c.catalogue_changed = forget_catalogue(p);
+  c.gateways = p.gateways;
   c.wanted = [interest = p.interest](std::string_view topic) { return interest->wanted(topic); };
   return c;
 }
@@ -283,6 +284,9 @@ supervision::child_spec coordinator_children(parts& p) {
   supervisor_config c;
   c.name = "coordinator";
   c.addresses = p.book;
+  p.gateways->tell([to = p.book->of<dispatch::gateway_listener>("dispatcher")](const std::string& name) {
+    caf::anon_send(to, dispatch::gateway_changed{name});
+  });
   c.children.push_back(child("notifier", [&p](caf::event_based_actor*) {
     notify::notifier_config config;
     config.time = &p.clocks;
@@ -316,9 +320,13 @@ supervision::child_spec coordinator_children(parts& p) {
                                      book->of<mesh::node_admin>("dispatcher")};
       return self->spawn(cluster::file_desk_actor, config, peers);
     }));
-  c.children.push_back(child("door", [&p, keeper](caf::event_based_actor* self) {
-    return self->spawn(cluster::door, keeper, local_admin_handles(p), local_worker_handles(p),
-                       local_gateway_welcome(p));
+  cluster::gateway_arrival gateway_came = [gateways = p.gateways](const std::string& name,
+                                                                  const std::string& software) {
+    return gateways->came(name, software);
+  };
+  c.children.push_back(child("door", [&p, keeper, gateway_came](caf::event_based_actor* self) {
+    return self->spawn(cluster::door, keeper, local_admin_handles(p), local_worker_handles(p), local_gateway_welcome(p),
+                       gateway_came);
   }));
   return supervision::sub_supervisor(std::move(c));
 }

@@ -63,6 +63,7 @@ result<void> try_cache(parts& p) {
     return std::move(opened).error();
   p.cache_lock = std::move(opened->lock);
   p.source_cache = std::move(opened->cache);
+  p.cache_folder = std::move(opened->folder);
   p.peers = net::make_peer_files(papers_of(p), p.clocks);
   return {};
 }

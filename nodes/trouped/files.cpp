@@ -99,6 +99,7 @@ result<uint16_t> start_server(parts& p, net::file_server_hooks hooks) {
   auto port = p.file_server->start();
   if (!port)
     return {port.error().code, "files.address, files.port: " + port.error().message};
+  p.traffic->serves(p.file_server.get());
   return port;
 }
 
@@ -152,13 +153,6 @@ result<void> start_library_server(parts& p) {
   p.file_address = cluster::file_address(*host, *port);
   spdlog::info("start: the libraries of this node are served to others at {}", p.file_address);
   return {};
-}
-
-std::optional<ports::file_traffic> file_traffic_of(const parts& p) {
-  if (!p.file_server)
-    return std::nullopt;
-  auto figures = p.file_server->figures();
-  return ports::file_traffic{std::move(figures.bytes_out), std::move(figures.bytes_in)};
 }
 
 } // namespace troupe::node

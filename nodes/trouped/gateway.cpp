@@ -100,7 +100,7 @@ void make_backend(parts& p) {
   add_far_files(p, config);
   config.profiles = p.settings.all_profiles();
   config.health = [board = p.board] { return board.last(); };
-  config.traffic = [&p] { return file_traffic_of(p); };
+  config.traffic = [traffic = p.traffic] { return std::optional{traffic->figures()}; };
   config.time = &p.clocks;
   config.disks = p.disks;
   config.guarded = [disks = std::weak_ptr<ports::root_threads>{p.disks}](ports::located_file x,

@@ -35,6 +35,9 @@ cluster::worker_config housekeeper_settings(parts& p) {
   c.me.credit = {{"default", 1}};
   c.me.embedded = true;
   c.me.software = software_version();
+  c.me.roles = p.settings.node.roles;
+  c.figures = figures_of(p);
+  c.min_free = p.settings.health.min_free.bytes;
   c.data_id = p.data_id;
   c.time = &p.clocks;
   auto threads = std::make_shared<work::work_threads>(1);

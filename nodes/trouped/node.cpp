@@ -324,11 +324,13 @@ void stop(parts& p) {
       spdlog::warn("stop: {}", stopped.error().message);
     p.root = nullptr;
   }
+  p.gateways->tell({});
   // Whoever still waits for an answer gets it while there is somebody to tell.
   if (p.book)
     p.book->close();
   p.book.reset();
   p.server.reset();
+  p.traffic->serves(nullptr);
   p.file_server.reset();
   p.backend.reset();
   // What hangs is left behind; all else has ended before those go to whom it tells what it has found.

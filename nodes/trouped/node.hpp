@@ -51,6 +51,27 @@ private:
   worker_id id_;
 };
 
+/// What the file server of this process has moved; nothing before it serves and after its end. Thread safe.
+class own_traffic {
+public:
+  /// nullptr: it ends.
+  void serves(const net::file_server* server) {
+    std::lock_guard guard{mutex_};
+    server_ = server;
+  }
+  ports::file_traffic figures() const {
+    std::lock_guard guard{mutex_};
+    if (!server_)
+      return {};
+    auto all = server_->figures();
+    return {std::move(all.bytes_out), std::move(all.bytes_in)};
+  }
+
+private:
+  mutable std::mutex mutex_;
+  const net::file_server* server_ = nullptr;
+};
+
 /// Everything that a node is made of, in the order in which it is made; taken apart in reverse. Only wiring: what a
 /// part does is written in its room.
 struct parts {
@@ -73,9 +94,11 @@ struct parts {
   std::string file_address;
   /// Of this node, when it serves files; the port that a coordinator's took.
   std::unique_ptr<net::file_server> file_server;
+  std::shared_ptr<own_traffic> traffic = std::make_shared<own_traffic>();
   std::shared_ptr<std::atomic<uint16_t>> files_port = std::make_shared<std::atomic<uint16_t>>(0);
   /// Of a worker: what it has of other nodes' files, in a folder that is locked. nullptr: it fetches none.
   unique_fd cache_lock;
+  std::string cache_folder;
   std::unique_ptr<ports::source_cache> source_cache;
   std::shared_ptr<ports::peer_files> peers;
   /// The coordinator's present term, for who asks for the node's status; 0 until the queue is read.
@@ -90,6 +113,8 @@ struct parts {
   std::shared_ptr<ports::http_client> http;
   std::shared_ptr<ports::child_processes> children;
   std::shared_ptr<const mesh_access> mesh;
+  /// Of other nodes, that came in at this coordinator's door.
+  std::shared_ptr<dispatch::gateway_register> gateways = std::make_shared<dispatch::gateway_register>();
   std::unique_ptr<caf::actor_system_config> system_config;
   std::unique_ptr<caf::actor_system> system;
   std::shared_ptr<supervision::address_book> book;
@@ -162,8 +187,9 @@ void sweep_at_start(const parts& p);
 result<void> start_file_server(parts& p);
 /// Those of this worker's libraries, where it is configured so; before it says hello.
 result<void> start_library_server(parts& p);
-/// Bytes that it has moved; nothing where there is none. While the node runs.
-std::optional<ports::file_traffic> file_traffic_of(const parts& p);
+/// What this node says of itself with each renewal: the room on its disks, and what its file server has moved.
+/// figures.cpp
+std::function<node_figures()> figures_of(const parts& p);
 /// The means to read files from afar, and to send them. A node with the coordinator's data folder works without, but
 /// for libraries that it has not mounted. far_files.cpp
 result<void> open_cache(parts& p);

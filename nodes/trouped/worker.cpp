@@ -253,6 +253,9 @@ cluster::worker_config worker_settings(parts& p, const std::shared_ptr<work::wor
   c.me.tokens.gpu_sessions = gpu_sessions_of(p.settings);
   c.me.software = software_version();
   c.me.file_address = p.file_address;
+  c.me.roles = p.settings.node.roles;
+  c.figures = figures_of(p);
+  c.min_free = p.settings.health.min_free.bytes;
   if (c.me.embedded)
     c.me.capabilities.emplace_back(cluster::coordinator_capability);
   c.data_id = p.data_id;

@@ -119,11 +119,13 @@ result<void> check(const node_rules& x) {
 }
 
 std::string_view standing(const node_details& x) noexcept {
-  if (x.workers.empty())
+  // Who joined and has no worker is a gateway: no job comes to it, open or not.
+  const bool works = !x.workers.empty();
+  if (!works && !is_set(x.joined))
     return "away";
   if (x.rules.state != node_state::active)
     return to_string(x.rules.state);
-  return x.open ? "active" : "closed";
+  return x.open || !works ? "active" : "closed";
 }
 
 bool within(const std::vector<work_hours>& hours, timestamp local) noexcept {

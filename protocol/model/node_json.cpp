@@ -105,6 +105,20 @@ std::vector<std::string> encoders_of(const node_details& x) {
   return out;
 }
 
+std::string disks_json(const std::vector<disk_space>& xs) {
+  return json_array(xs, [](const disk_space& x) {
+    object_writer out;
+    return std::move(out.text("use", x.use).number("total", x.total).number("free", x.free)).str();
+  });
+}
+
+std::string links_json(const std::vector<node_link>& xs) {
+  return json_array(xs, [](const node_link& x) {
+    object_writer out;
+    return std::move(out.text("node", x.peer).number("sent", x.sent).number("received", x.received)).str();
+  });
+}
+
 /// What its connected workers offer, and do.
 void add_offer(object_writer& out, const node_details& x) {
   object_writer queues;
@@ -112,10 +126,13 @@ void add_offer(object_writer& out, const node_details& x) {
     object_writer one;
     queues.raw(queue, std::move(one.number("slots", n.slots).number("used", n.used)).str());
   }
-  out.boolean("connected", !x.workers.empty()).boolean("embedded", x.embedded).raw("queues", std::move(queues).str());
+  out.boolean("connected", standing(x) != "away")
+    .boolean("embedded", x.embedded)
+    .raw("queues", std::move(queues).str());
   out.text_or_null("software", x.software)
     .boolean("otherSoftware", x.other_software)
     .text_or_null("fileAddress", x.file_address);
+  out.raw("roles", texts(x.roles)).raw("disks", disks_json(x.disks)).raw("links", links_json(x.links));
   out.raw("kinds", texts(x.kinds)).raw("capabilities", texts(x.capabilities));
   out.raw("encoders", texts(encoders_of(x)));
   out.raw("problems", texts(x.problems));

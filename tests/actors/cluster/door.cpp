@@ -26,14 +26,21 @@ mesh::node_info::behavior_type info(mesh::node_info::pointer) {
 struct fixture : test::actor_fixture {
   mesh::node_info admin_only = sys.spawn(info);
   system_clocks time;
+  std::shared_ptr<cluster::gatekeeper> keeper = std::make_shared<cluster::gatekeeper>(std::nullopt, time);
   mesh::door door;
+  /// That came in as gateways, with their versions; expired when they have left.
+  std::map<std::string, std::weak_ptr<const void>> gateways;
 
   fixture() {
     spdlog::set_level(spdlog::level::off);
     mesh::admin_handles admin;
     admin.node = admin_only;
-    door = sys.spawn(cluster::door, std::make_shared<cluster::gatekeeper>(std::nullopt, time), admin,
-                     mesh::worker_handles{}, welcome());
+    cluster::gateway_arrival came = [this](const std::string& name, const std::string& software) {
+      auto presence = std::make_shared<int>(0);
+      gateways[name + " " + software] = presence;
+      return presence;
+    };
+    door = sys.spawn(cluster::door, keeper, admin, mesh::worker_handles{}, welcome(), came);
   }
   static mesh::gateway_welcome welcome() {
     mesh::gateway_welcome out;
@@ -84,6 +91,44 @@ CAF_TEST(peers of another version are told so) {
   CAF_CHECK(knock<mesh::admin_handles>(of("admin", worker_protocol_version + 1)) == errc::protocol);
   CAF_CHECK(knock<mesh::worker_handles>(mesh::knock_as_worker{of("worker", 0)}) == errc::protocol);
   CAF_CHECK(knock<mesh::gateway_welcome>(mesh::knock_as_gateway{of("gateway", 0)}) == errc::protocol);
+}
+
+CAF_TEST(who greets in another version is in the list of refusals by the name that it gives itself) {
+  mesh::greet old;
+  old.protocol_version = worker_protocol_version + 1;
+  old.name = "ben" + std::string(10'000, 'n');
+  old.role = "worker";
+  CAF_CHECK(knock<mesh::greeting>(old) == errc::protocol);
+  auto last = keeper->refusals()->last();
+  CAF_REQUIRE_EQUAL(last.size(), 1u);
+  CAF_CHECK_EQUAL(last[0].name, old.name.substr(0, 200));
+  CAF_CHECK_EQUAL(last[0].role, "worker");
+  CAF_CHECK(last[0].reason.starts_with("the peer, which calls itself 'benn"));
+  CAF_CHECK(last[0].reason.size() < 500);
+  // An older one says nothing of itself.
+  old.name.clear();
+  old.role.clear();
+  CAF_CHECK(knock<mesh::greeting>(old) == errc::protocol);
+  CAF_CHECK(keeper->refusals()->last()[0].reason.starts_with("the peer speaks protocol version"));
+}
+
+CAF_TEST(a gateway is counted as long as its facade lives) {
+  auto knocks = of("gateway");
+  knocks.software = "1.2.3";
+  auto h = self->request(door, caf::infinite, mesh::knock_as_gateway{knocks});
+  run();
+  mesh::gateway_welcome got;
+  h.receive([&](mesh::gateway_welcome& x) { got = std::move(x); }, [&](caf::error& e) { CAF_FAIL(sys.render(e)); });
+  CAF_REQUIRE_EQUAL(gateways.size(), 1u);
+  CAF_CHECK_EQUAL(gateways.begin()->first, "a 1.2.3");
+  CAF_CHECK(!gateways.begin()->second.expired());
+  // Its handle is still held by others when it has ended.
+  self->send_exit(caf::actor_cast<caf::actor>(got.handles.jobs), caf::exit_reason::user_shutdown);
+  run();
+  CAF_CHECK(gateways.begin()->second.expired());
+  knock<mesh::worker_handles>(mesh::knock_as_worker{of("worker")});
+  CAF_CHECK(knock<mesh::gateway_welcome>(mesh::knock_as_gateway{of("gateway", 0)}) == errc::protocol);
+  CAF_CHECK_EQUAL(gateways.size(), 1u);
 }
 
 CAF_TEST(an entrance is for its role) {

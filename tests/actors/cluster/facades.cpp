@@ -370,8 +370,9 @@ CAF_TEST(a facade outlives the actors behind and ends with their addresses) {
 
 CAF_TEST(a process that knocks thousands of times has few facades) {
   system_clocks time;
-  auto door = keep(sys.spawn(cluster::door, std::make_shared<cluster::gatekeeper>(std::nullopt, time), for_admins(),
-                             for_workers(), mesh::gateway_welcome{for_gateways(), {}, {}, {}}));
+  auto door =
+    keep(sys.spawn(cluster::door, std::make_shared<cluster::gatekeeper>(std::nullopt, time), for_admins(),
+                   for_workers(), mesh::gateway_welcome{for_gateways(), {}, {}, {}}, cluster::gateway_arrival{}));
   run();
   const auto before = sys.registry().running();
   mesh::knock x;

@@ -30,6 +30,7 @@ struct manual_clock final : clock {
 struct dispatcher_script {
   std::vector<worker_hello> hellos;
   std::vector<std::vector<lease_token>> renewals;
+  std::vector<node_figures> figures;
   std::vector<progress_report> progress;
   std::vector<attempt_outcome> outcomes;
   std::vector<mesh::change_credit> credit;
@@ -58,6 +59,7 @@ scripted_dispatcher::behavior_type dispatcher(scripted_dispatcher::pointer self,
     },
     [script](const mesh::renew_leases& x) {
       script->renewals.push_back(x.held);
+      script->figures.push_back(x.figures);
       return script->renewed;
     },
     [script](const mesh::report_progress& x) {
@@ -145,6 +147,8 @@ struct fixture : test_coordinator_fixture<config> {
     c.me.credit = {{"metadata", 4}};
     c.data_id = "node-a";
     c.me.capabilities = {"data"};
+    c.figures = [this] { return figures; };
+    c.min_free = 100;
     c.joined = [this](const worker_welcome&) { ++joins; };
     c.time = &time;
     c.make_runners = [this](mesh::progress_sink) { return std::map<std::string, mesh::runner>{{"ingest", work}}; };
@@ -212,6 +216,7 @@ struct fixture : test_coordinator_fixture<config> {
   }
 
   manual_clock time;
+  node_figures figures{{{"cache", 1'000, 500}}, {{"ben", 1, 2}}};
   dispatcher_script script;
   runner_script runs;
   mesh::job_worker jobs;
@@ -227,6 +232,28 @@ struct fixture : test_coordinator_fixture<config> {
 } // namespace
 
 CAF_TEST_FIXTURE_SCOPE(worker_tests, fixture)
+
+CAF_TEST(says how its node is with the hello and each renewal) {
+  CAF_REQUIRE_EQUAL(script.hellos.size(), 1u);
+  CAF_CHECK(script.hellos[0].figures == figures);
+  figures.links[0].sent = 100;
+  advance(5s);
+  CAF_REQUIRE_EQUAL(script.figures.size(), 1u);
+  CAF_CHECK(script.figures[0] == figures);
+  auto offers = script.offers.size();
+  advance(5s);
+  CAF_CHECK_EQUAL(script.offers.size(), offers);
+  // A disk that is almost full is told once.
+  figures.disks[0].free = 99;
+  advance(5s);
+  advance(5s);
+  CAF_REQUIRE_EQUAL(script.offers.size(), offers + 1);
+  CAF_REQUIRE_EQUAL(script.offers.back().problems.size(), 1u);
+  CAF_CHECK(script.offers.back().problems[0].starts_with("the disk of its cache has "));
+  figures.disks[0].free = 100;
+  advance(5s);
+  CAF_CHECK(script.offers.back().problems.empty());
+}
 
 CAF_TEST(joins works hands in and renews) {
   CAF_REQUIRE_EQUAL(script.hellos.size(), 1u);

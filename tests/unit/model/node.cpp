@@ -129,6 +129,19 @@ CAF_TEST(what a node runs and can encode is shown) {
   CAF_CHECK_EQUAL(software_encoder_for("copy"), "");
 }
 
+CAF_TEST(roles disks and links of a node are shown) {
+  auto x = some_node();
+  auto doc = json::parse(outward_json(x));
+  CAF_CHECK(doc["roles"].dump() == "[]" && doc["disks"].dump() == "[]" && doc["links"].dump() == "[]");
+  x.roles = {"gateway", "worker"};
+  x.disks = {{"cache", 1'000, 10}};
+  x.links = {{"anna", 1, uint64_t{1} << 40}};
+  doc = json::parse(outward_json(x));
+  CAF_CHECK_EQUAL(doc["roles"].dump(), R"(["gateway","worker"])");
+  CAF_CHECK_EQUAL(doc["disks"].dump(), R"([{"free":10,"total":1000,"use":"cache"}])");
+  CAF_CHECK_EQUAL(doc["links"].dump(), R"([{"node":"anna","received":1099511627776,"sent":1}])");
+}
+
 CAF_TEST(hours and slots of a client are checked) {
   auto texts = hours_from_outward(R"(["mon 08:00-09:00","sat,sun"])");
   CAF_REQUIRE(texts.has_value());
@@ -153,6 +166,14 @@ CAF_TEST(how a node stands) {
   CAF_CHECK_EQUAL(standing(x), "quarantined");
   x.workers.clear();
   CAF_CHECK_EQUAL(standing(x), "away");
+  CAF_CHECK(outward_json(x).find(R"("connected":false)") != std::string::npos);
+  // A gateway: nobody gives it jobs, and nothing is wrong with that.
+  x.joined = from_ms(1);
+  x.open = false;
+  CAF_CHECK_EQUAL(standing(x), "quarantined");
+  x.rules.state = node_state::active;
+  CAF_CHECK_EQUAL(standing(x), "active");
+  CAF_CHECK(outward_json(x).find(R"("connected":true)") != std::string::npos);
 }
 
 CAF_TEST(a job that waits for those it handed its work to is shown as running) {

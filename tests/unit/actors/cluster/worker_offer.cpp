@@ -58,3 +58,23 @@ CAF_TEST(without the data folder or in a drain nothing is taken) {
   CAF_CHECK_EQUAL(x.credit().back().slots, 0u);
   CAF_CHECK(has(x.capabilities(), "data"));
 }
+
+CAF_TEST(a disk that is almost full is a problem until there is room) {
+  worker_hello me;
+  worker_offer x{me};
+  constexpr uint64_t gib = 1ull << 30;
+  CAF_CHECK(!x.change({{"data", 40 * gib, gib}, {"cache", 40 * gib, gib}}, gib));
+  CAF_CHECK(x.change({{"data", 40 * gib, gib}, {"cache", 40 * gib, 200 << 20}}, gib));
+  CAF_REQUIRE_EQUAL(x.problems().size(), 1u);
+  CAF_CHECK_EQUAL(x.problems()[0],
+                  "the disk of its cache has 200 MiB left of 40 GiB (health.min_free is 1024 MiB); make "
+                  "room there, or jobs that write to it fail");
+  // A few bytes are no news.
+  CAF_CHECK(!x.change({{"cache", 40 * gib, (200 << 20) + 1}}, gib));
+  CAF_CHECK(x.takes_work());
+  // One that does not answer at present is as full as it was.
+  CAF_CHECK(!x.change({{"data", 40 * gib, 2 * gib}}, gib));
+  CAF_CHECK_EQUAL(x.problems().size(), 1u);
+  CAF_CHECK(x.change({{"cache", 40 * gib, 2 * gib}}, gib));
+  CAF_CHECK(x.problems().empty());
+}

@@ -427,6 +427,28 @@ CAF_TEST(a node that went away is missed for a day) {
   CAF_CHECK_EQUAL(queue->nodes().size(), 1u);
 }
 
+CAF_TEST(a node that was drained once is forgotten like others) {
+  join(1);
+  join(2);
+  set(2, [](auto& r) { r.state = node_state::draining; });
+  set(2, [](auto& r) {
+    r.state = node_state::active;
+    r.reason = "the disk is in";
+  });
+  join(3);
+  set(3, [](auto& r) { r.weight = 50; });
+  for (uint64_t n : {2, 3}) {
+    queue->leave(hellos[n].id);
+    hellos.erase(n);
+  }
+  pass(23 * 3'600'000);
+  CAF_CHECK_EQUAL(queue->nodes().size(), 3u);
+  pass(3'600'000);
+  // What is said of the other one stands.
+  CAF_CHECK_EQUAL(queue->nodes().size(), 2u);
+  CAF_CHECK_EQUAL(node(3).rules.weight, 50u);
+}
+
 CAF_TEST(a node of another version is marked) {
   for (uint64_t n : {1, 2, 3}) {
     worker_hello x;
