@@ -156,12 +156,39 @@ void add_nodes(exposition& out, const std::vector<node_details>& all) {
     out.sample(x.score, {{"node", x.rules.name}});
 }
 
+/// Of all nodes: what they told the coordinator last. Of what this process itself has moved (`own`) the list knows less
+/// until then, and never more.
+ports::file_traffic traffic_of(const std::optional<std::vector<node_details>>& all, const ports::file_traffic& own) {
+  ports::file_traffic out;
+  for (auto& x : all.value_or(std::vector<node_details>{}))
+    for (auto& link : x.links) {
+      out.sent[x.rules.name] += link.received;
+      out.received[x.rules.name] += link.sent;
+    }
+  auto at_least = [](auto& to, auto& from) {
+    for (auto& [node, bytes] : from)
+      to[node] = std::max(to[node], bytes);
+  };
+  at_least(out.sent, own.sent);
+  at_least(out.received, own.received);
+  return out;
+}
+
+/// `x`: as those see it who sent to the nodes that it names.
 void add_traffic(exposition& out, const ports::file_traffic& x) {
-  out.family("troupe_file_bytes_total", "counter", "Bytes of files that went to other nodes and came from them");
+  out.family("troupe_file_bytes_total", "counter",
+             "Bytes of files that went to a node from the others (out) and came from it to them (in)");
   for (auto& [node, bytes] : x.sent)
     out.sample(static_cast<double>(bytes), {{"node", node}, {"direction", "out"}});
   for (auto& [node, bytes] : x.received)
     out.sample(static_cast<double>(bytes), {{"node", node}, {"direction", "in"}});
+}
+
+void add_disks(exposition& out, const std::vector<node_details>& all) {
+  out.family("troupe_node_disk_free_bytes", "gauge", "Room on the disk of a node's data folder or cache");
+  for (auto& x : all)
+    for (auto& disk : x.disks)
+      out.sample(static_cast<double>(disk.free), {{"node", x.rules.name}, {"use", disk.use}});
 }
 
 void add_executors(exposition& out, const ports::executor_figures& x) {
@@ -200,10 +227,11 @@ void answer_metrics(exchange& x, const figures& got) {
   text.family("media_requests_total", "counter", "Requests for films and series, by type and status");
   if (got.workers)
     add_workers(text, *got.workers);
-  if (got.nodes)
+  if (got.nodes) {
     add_nodes(text, *got.nodes);
-  if (auto traffic = x.app().backend.traffic())
-    add_traffic(text, *traffic);
+    add_disks(text, *got.nodes);
+  }
+  add_traffic(text, traffic_of(got.nodes, x.app().backend.traffic().value_or(ports::file_traffic{})));
   if (got.executors)
     add_executors(text, *got.executors);
   text.family("troupe_coordinator_away", "gauge",

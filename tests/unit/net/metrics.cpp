@@ -206,8 +206,10 @@ CAF_TEST(figures of nodes and of bytes between them) {
   away.workers.clear();
   away.queues.clear();
   s.backend.all_nodes = {away, x};
+  s.backend.all_nodes[1].links = {{"attic", 10, 900}, {"gina", 5, 100}};
+  s.backend.all_nodes[1].disks = {{"cache", 1'000, 200}};
+  // In the list already.
   s.backend.moved.sent["nas"] = 1000;
-  s.backend.moved.received["nas"] = 10;
   auto answer = s.ask(get("/metrics"));
   CAF_REQUIRE(answer.has_value());
   scrape m{answer->body};
@@ -221,12 +223,19 @@ CAF_TEST(figures of nodes and of bytes between them) {
   CAF_CHECK_EQUAL(m.at("troupe_node_speed{node=\"nas\",kind=\"encode_chunk\"}"), 2.5);
   CAF_CHECK_EQUAL(m.at("troupe_node_score{node=\"attic\"}"), 0.5);
   CAF_CHECK_EQUAL(m.at("troupe_file_bytes_total{node=\"nas\",direction=\"out\"}"), 1000);
-  CAF_CHECK_EQUAL(m.at("troupe_file_bytes_total{node=\"nas\",direction=\"in\"}"), 10);
+  CAF_CHECK_EQUAL(m.at("troupe_file_bytes_total{node=\"nas\",direction=\"in\"}"), 15);
+  CAF_CHECK_EQUAL(m.at("troupe_node_disk_free_bytes{node=\"nas\",use=\"cache\"}"), 200);
+  // The list is of the last renewal.
+  s.backend.moved.sent["nas"] = 1'001;
+  auto later = s.ask(get("/metrics"));
+  CAF_REQUIRE(later.has_value());
+  CAF_CHECK_EQUAL(scrape{later->body}.at("troupe_file_bytes_total{node=\"nas\",direction=\"out\"}"), 1'001);
 }
 
 CAF_TEST(without the mesh the gateway still tells its own figures) {
   running_server s;
   s.backend.away = true;
+  s.backend.moved.sent["nas"] = 1000;
   auto answer = s.ask(get("/metrics"));
   CAF_REQUIRE(answer.has_value());
   CAF_CHECK_EQUAL(answer->status, 200);
@@ -234,6 +243,7 @@ CAF_TEST(without the mesh the gateway still tells its own figures) {
   check(x);
   CAF_CHECK(x.samples.contains("troupe_http_connections"));
   CAF_CHECK(!x.types.contains("queue_jobs_total"));
+  CAF_CHECK_EQUAL(x.at("troupe_file_bytes_total{node=\"nas\",direction=\"out\"}"), 1000);
 }
 
 CAF_TEST(active users are addresses of the last minutes and of live connections) {
