@@ -175,12 +175,19 @@ std::string table::render(size_t width) const {
   size_t total = widths.empty() ? 0 : 2 * (widths.size() - 1);
   for (auto w : widths)
     total += w;
-  // The widest column gives way until the line fits; none gets narrower than its header or ten columns.
-  while (width != 0 && total > width) {
-    auto widest = static_cast<size_t>(std::max_element(widths.begin(), widths.end()) - widths.begin());
-    if (widths[widest] <= std::max<size_t>(10, display_width(headers_[widest])))
-      break;
-    --widths[widest];
+  // None gets narrower than its header or ten columns.
+  auto can_give_way = [&](size_t i) { return widths[i] > std::max<size_t>(10, display_width(headers_[i])); };
+  auto widest = [&] {
+    std::optional<size_t> out;
+    for (size_t i = 0; i < widths.size(); ++i)
+      if (i != spared_ && can_give_way(i) && (!out || widths[i] > widths[*out]))
+        out = i;
+    if (!out && spared_ && !never_cut_ && can_give_way(*spared_))
+      out = spared_;
+    return out;
+  };
+  for (auto gives_way = widest(); width != 0 && total > width && gives_way; gives_way = widest()) {
+    --widths[*gives_way];
     --total;
   }
   std::string out;

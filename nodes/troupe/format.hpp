@@ -4,6 +4,7 @@
 
 #include "protocol/model/time.hpp"
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,16 +32,23 @@ class table {
 public:
   explicit table(std::vector<std::string> headers) : headers_(std::move(headers)) {
   }
+  /// This column is cut when no other can be any more, or never, however wide a line gets.
+  void spare(size_t column, bool never) {
+    spared_ = column;
+    never_cut_ = never;
+  }
   /// As many cells as headers; empty ones are shown as "-".
   void row(std::vector<std::string> cells);
   bool empty() const {
     return rows_.empty();
   }
-  /// @param width columns to fit into, by cutting the widest column; 0: no limit.
+  /// @param width columns to fit into, by cutting the widest column that may be; 0: no limit.
   std::string render(size_t width) const;
 
 private:
   std::vector<std::string> headers_;
+  std::optional<size_t> spared_;
+  bool never_cut_ = false;
   std::vector<std::vector<std::string>> rows_;
 };
 

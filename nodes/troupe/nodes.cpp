@@ -96,6 +96,8 @@ exit_code show(session& s, const std::string& name) {
       print_line(field + ":" + std::string(field.size() < 14 ? 14 - field.size() : 1, ' ') + printable(value));
   for (auto& problem : x.problems)
     print_line("  problem: " + printable(problem));
+  if (auto links = links_text(x, s.wide() ? 0 : terminal_width()); !links.empty())
+    print_line("Links:\n" + links.substr(0, links.size() - 1));
   for (auto& e : x.evidence)
     print_line("  " + to_iso8601(e.at) + " " + printable(e.kind) + " " + e.job.str() + " failed here, done by "
                + printable(e.done_by) + ": " + printable(e.error));
@@ -183,6 +185,8 @@ void add_nodes_commands(CLI::App& app, session& s) {
     "States: active; draining (what runs goes on, nothing new); quarantined (it failed what others then\n"
     "did, or somebody said so; by its score it is probed and comes back by itself); closed (outside of\n"
     "its hours); away (no worker of it is connected).\n"
+    "Received and sent: bytes of files between nodes since their processes began; only with certificates,\n"
+    "without which nodes have no names to each other. A gateway is listed, too; it runs no jobs.\n"
     "Where housekeeping: a coordinator without the role worker; it cleans up and does no other work.\n"
     "Below the list: peers that were not let in, and why.\n\n"
     "Examples:\n  troupe nodes\n  troupe nodes show nas-2\n"

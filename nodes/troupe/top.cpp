@@ -73,7 +73,9 @@ exit_code live(session& s, const std::function<void()>& seen) {
   auto first = look(s);
   seen();
   full_screen screen;
-  auto show = [&](const cluster_view& x) {
+  link_meter meter;
+  auto show = [&](cluster_view x) {
+    x.rates = meter.look(x.nodes, system_clocks{}.mono());
     // One line is left for the cursor.
     auto height = std::max<size_t>(terminal_height(), 2) - 1;
     screen.show(top_lines(x, system_clocks{}.wall(), terminal_width(), height, use_color()));
@@ -107,8 +109,8 @@ exit_code top(session& s) {
 void add_top_command(CLI::App& app, session& s) {
   auto* sub = app.add_subcommand("top", "The cluster live: nodes, queues and what runs; q or Ctrl-C ends it");
   sub->footer(
-    "Nodes with their slots and speed, queues with depth and age, running jobs with progress, speed and what is\n"
-    "left. Without a terminal, or with -o json, it is printed once.");
+    "Nodes with their slots, speed and what goes over their links, queues with depth and age, running jobs with\n"
+    "progress, speed and what is left. Without a terminal, or with -o json, it is printed once.");
   sub->callback([&s] { s.action = [&s] { return top(s); }; });
 }
 

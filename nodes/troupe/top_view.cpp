@@ -81,11 +81,11 @@ private:
 
 std::vector<std::string> top_lines(const cluster_view& x, timestamp now, size_t width, size_t height, bool color) {
   screen_text out{width, color};
-  auto here = std::count_if(x.nodes.begin(), x.nodes.end(), [](auto& n) { return !n.workers.empty(); });
+  auto here = std::count_if(x.nodes.begin(), x.nodes.end(), [](auto& n) { return standing(n) != "away"; });
   out.line(to_iso8601(now) + "  " + std::to_string(here) + " of " + std::to_string(x.nodes.size()) + " nodes here, "
            + std::to_string(x.running) + " jobs running");
   out.line("");
-  out.block(nodes_text(x.nodes, x.libraries, width), [&](size_t i) -> const char* {
+  out.block(nodes_text(x.nodes, x.libraries, width, x.rates), [&](size_t i) -> const char* {
     auto state = i < x.nodes.size() ? standing(x.nodes[i]) : "active";
     return state == "active"                           ? nullptr
            : state == "quarantined" || state == "away" ? screen_text::red

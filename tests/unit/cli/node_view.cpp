@@ -47,7 +47,9 @@ bool has(const std::string& text, std::string_view part) {
 
 CAF_TEST(what a node offers and does) {
   auto x = some_node("nas");
-  CAF_CHECK_EQUAL(slots_text(x), "images 0/4, video 1/2");
+  CAF_CHECK_EQUAL(slots_text(x), "video 1/2, images 0/4");
+  x.queues = {{"default", {1, 0}}, {"downloads", {0, 0}}, {"images", {4, 0}}, {"metadata", {4, 2}}, {"video", {2, 0}}};
+  CAF_CHECK_EQUAL(slots_text(x), "video 0/2, metadata 2/4, default 0/1, images 0/4");
   CAF_CHECK_EQUAL(encode_speed_text(x), "2.2x");
   CAF_CHECK_EQUAL(state_text(x), "active");
   CAF_CHECK(libraries_of(x, {films()}, true) == std::vector<std::string>{"Films"});
@@ -70,6 +72,85 @@ CAF_TEST(all columns where there is room and the most important ones where there
   auto narrow = nodes_text(nodes, {films()}, 40);
   CAF_CHECK(has(narrow, "NAME") && has(narrow, "STATE"));
   CAF_CHECK(narrow.find("LIBRARIES") == std::string::npos);
+}
+
+CAF_TEST(how full a node is can be read at every usual width) {
+  std::vector<node_details> nodes{some_node("nas"), some_node("attic")};
+  for (auto& x : nodes) {
+    x.queues = {
+      {"default", {4, 0}}, {"downloads", {3, 0}}, {"images", {4, 1}}, {"metadata", {4, 0}}, {"video", {2, 1}}};
+    x.roles = {"worker"};
+    x.links = {{"anna", 1 << 20, 3 << 20}};
+    x.software = "1.2.0";
+  }
+  nodes[1].rules.state = node_state::quarantined;
+  nodes[1].rules.reason = "it failed 3 jobs lately that other nodes then did";
+  for (size_t width : {80, 120, 200}) {
+    auto text = nodes_text(nodes, {films()}, width);
+    CAF_CHECK(has(text, "video 1/2, images 1/4, default 0/4, downloads 0/3"));
+    for (size_t at = 0; at < text.size(); at = text.find('\n', at) + 1)
+      CAF_CHECK(display_width(std::string_view{text}.substr(at, text.find('\n', at) - at)) <= width);
+  }
+  CAF_CHECK(has(nodes_text(nodes, {films()}, 120), "RUNNING"));
+  CAF_CHECK(has(nodes_text(nodes, {films()}, 200), "RECEIVED"));
+  // Too narrow for all of it: what comes first is still there.
+  CAF_CHECK(has(nodes_text(nodes, {films()}, 40), "video 1/2"));
+}
+
+CAF_TEST(what went over the links of a node) {
+  auto x = some_node("nas");
+  CAF_CHECK_EQUAL(links_text(x, 0), "");
+  x.links = {{"anna", 1'024, 2'048}, {"gi\x1bna", 0, 3 << 20}};
+  auto all = nodes_text({x}, {}, 0);
+  CAF_CHECK(has(all, "RECEIVED") && has(all, "3.0 MiB") && has(all, "1.0 KiB") && all.find("/s") == std::string::npos);
+  CAF_CHECK(has(nodes_text({x}, {}, 0, {{"nas", {0, 12.5 * 1024 * 1024}}}), "3.0 MiB, 12.5 MiB/s"));
+  auto links = links_text(x, 0);
+  CAF_CHECK(has(links, "LINK") && has(links, "anna") && has(links, "2.0 KiB") && has(links, "gi?na"));
+}
+
+CAF_TEST(a gateway is no node that is away) {
+  node_details x;
+  x.rules.name = "gina";
+  x.roles = {"gateway"};
+  x.joined = from_ms(1'000);
+  x.closed = "is a gateway and runs no jobs";
+  x.disks = {{"cache", 4096, 1024}};
+  auto text = nodes_text({x}, {}, 0);
+  CAF_CHECK(has(text, "active") && has(text, "remote") && has(text, "gateway"));
+  std::map<std::string, std::string> fields;
+  for (auto& [name, value] : node_fields(x, {}, from_ms(61'000)))
+    fields[name] = value;
+  CAF_CHECK_EQUAL(fields["New work"], "no: it is a gateway and runs no jobs");
+  CAF_CHECK_EQUAL(fields["Roles"], "gateway");
+  CAF_CHECK_EQUAL(fields["Joined"], "1m");
+  CAF_CHECK_EQUAL(fields["Disks"], "cache 1.0 KiB free of 4.0 KiB");
+  cluster_view all;
+  all.nodes = {x};
+  CAF_CHECK(has(top_lines(all, from_ms(1), 0, 0, false).front(), "1 of 1 nodes here"));
+}
+
+CAF_TEST(rates of links are what moved since the figures before) {
+  link_meter uut;
+  auto x = some_node("nas");
+  x.links = {{"anna", 0, 1'000}};
+  mono_time now{milliseconds{1'000'000}};
+  CAF_CHECK(uut.look({x}, now).empty());
+  x.links[0].received += 50'000;
+  now += milliseconds{5'000};
+  CAF_CHECK_EQUAL(uut.look({x}, now)["nas"].received, 10'000.0);
+  // Between two figures the last rate stands.
+  now += milliseconds{1'000};
+  CAF_CHECK_EQUAL(uut.look({x}, now)["nas"].received, 10'000.0);
+  now += link_meter::idle_after;
+  CAF_CHECK(uut.look({x}, now).empty());
+  // After an hour without any, what moves is not spread over that hour.
+  for (int i = 0; i < 3'600; ++i)
+    uut.look({x}, now += milliseconds{1'000});
+  x.links[0].received += 60'000;
+  CAF_CHECK(uut.look({x}, now += milliseconds{1'000})["nas"].received >= 60'000.0 / 13);
+  // Its server began anew.
+  x.links[0].received = 1;
+  CAF_CHECK(uut.look({x}, now += milliseconds{1'000}).empty());
 }
 
 CAF_TEST(all about one node) {
