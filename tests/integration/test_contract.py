@@ -147,7 +147,9 @@ class Contract(TestCase):
         one = answer["data"]["nodes"][0]
         self.has(one, "name", "status", "state", "reason", "open", "closed", "slots", "weight", "hours", "queues", "tokens",
                  "inUse", "running", "jobs", "score", "evidence", "speeds", "capabilities", "encoders", "problems", "silent", "software",
-                 "otherSoftware", "fileAddress")
+                 "otherSoftware", "fileAddress", "roles", "disks", "links")
+        self.assertEqual(["coordinator", "gateway", "worker"], one["roles"])
+        wait_until("it has looked at its disks", lambda: self.node.get("/api/admin/nodes")["data"]["nodes"][0]["disks"], 15)
         self.assertFalse(one["otherSoftware"])
         self.assertTrue(one["software"])
         path = f"/api/admin/nodes/{one['name']}"

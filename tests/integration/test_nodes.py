@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import time
 
-from support import SLOW_TRANSCODE, Node, TestCase, WebSocket, executors_of, wait_until
+from support import SLOW_TRANSCODE, Node, TestCase, WebSocket, executors_of, free_port, sample_metrics, wait_until
 from test_certificates import Authority
 from test_split import transcode
 from test_workers import add_film, close_all, cluster
@@ -183,6 +183,75 @@ class Nodes(TestCase):
         self.assertEqual({"w0", "w1"}, workers_among(top["nodes"]))
         self.assertEqual(3, len(top["nodes"]))
         self.assertIn("nodes here", self.node.cli("top").stdout)
+
+
+class Cluster(TestCase):
+    """A coordinator, a gateway and a worker that has none of its files, each with a certificate of its own."""
+
+    def setUp(self):
+        self.place = pathlib.Path(tempfile.mkdtemp(prefix="troupe-test-"))
+        self.addCleanup(lambda: shutil.rmtree(self.place, ignore_errors=True))
+        ca = Authority(self.place / "ca")
+        self.c = self.start(node__roles="coordinator,gateway", jobs__lease="3s", files__port=free_port(),
+                            mesh__identity=ca.issue("c", "coordinator", "gateway"))
+        self.g = self.start(node__roles="gateway", mesh__coordinator=self.c.mesh, mesh__identity=ca.issue("g", "gateway"))
+        self.w = self.start(node__roles="worker", mesh__coordinator=self.c.mesh, mesh__identity=ca.issue("w", "worker"))
+        wait_until("all are there", lambda: {"c", "g", "w"} == {n for n, x in nodes_of(self.c).items() if x["connected"]})
+
+    def start(self, **settings):
+        node = Node(**settings)
+        self.addCleanup(node.close)
+        node.start()
+        return node
+
+    def test_roles_and_a_gateway_that_comes_and_goes(self):
+        live = WebSocket(self.c.port)
+        self.addCleanup(live.close)
+        live.send({"type": "subscribe", "topics": ["nodes"]})
+
+        def told(check):
+            until = time.monotonic() + 20
+            while time.monotonic() < until:
+                x = live.receive(20)
+                if x["type"] == "node_update" and x["name"] == "g" and check(x):
+                    return x
+            raise AssertionError("nobody tells of the gateway")
+
+        now = nodes_of(self.g)
+        self.assertEqual((["coordinator", "gateway"], ["gateway"], ["worker"]), tuple(now[n]["roles"] for n in "cgw"))
+        self.assertEqual(("active", True, False), tuple(now["g"][x] for x in ("status", "connected", "open")))
+        self.assertEqual((now["c"]["software"], False), (now["g"]["software"], now["g"]["otherSoftware"]))
+        self.assertRegex(self.c.cli("nodes", "show", "g").stdout, "New work: +no: it is a gateway and runs no jobs")
+        refused = self.c.request("POST", "/api/admin/nodes/g/drain", {})
+        self.assertEqual((409, "CONFLICT"), (refused.status, refused.json["error"]["code"]))
+        self.assertIn("is a gateway and runs no jobs", self.c.cli("nodes", "drain", "g", check=False).stderr)
+        self.assertEqual({"w"}, set(noops(self.c, 10)))
+        self.g.kill_hard()
+        self.assertEqual("away", told(lambda x: not x["connected"])["status"])
+        self.assertEqual(["gateway"], nodes_of(self.c)["g"]["roles"])
+        self.g.start()
+        self.assertEqual("active", told(lambda x: x["connected"])["status"])
+
+    def test_links_and_disks(self):
+        add_film(self.c, 5)
+        now = wait_until("the film's way is told", lambda: (x := nodes_of(self.g))["w"]["links"] and x)
+        (theirs,), (ours,) = now["w"]["links"], [x for x in now["c"]["links"] if x["node"] == "w"]
+        self.assertEqual(("c", ours["sent"], ours["received"]), (theirs["node"], theirs["received"], theirs["sent"]))
+        self.assertGreater(theirs["received"], 1000)
+        # Pictures went back.
+        self.assertGreater(theirs["sent"], 100)
+        disks = wait_until("disks were looked at", lambda: (x := nodes_of(self.g))["w"]["disks"] and x["c"]["disks"] and x)
+        self.assertEqual((["data"], ["cache"]), tuple([d["use"] for d in disks[n]["disks"]] for n in "cw"))
+        for name in "cw":
+            self.assertTrue(0 < disks[name]["disks"][0]["free"] <= disks[name]["disks"][0]["total"])
+        metrics = sample_metrics(self.g)
+        self.assertGreaterEqual(metrics['troupe_file_bytes_total{node="w",direction="out"}'], theirs["received"])
+        self.assertGreaterEqual(metrics['troupe_file_bytes_total{node="c",direction="out"}'], theirs["sent"])
+        self.assertGreater(metrics['troupe_node_disk_free_bytes{node="c",use="data"}'], 0)
+        shown = self.c.cli("nodes", "show", "w").stdout
+        self.assertRegex(shown, r"(?m)^Disks: +cache .* free of ")
+        self.assertRegex(shown, r"(?m)^c +\d.* KiB|^c +\d.* MiB")
+        self.assertIn("RECEIVED", self.c.cli("nodes", "-o", "wide").stdout)
 
 
 class Refused(TestCase):
