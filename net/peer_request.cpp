@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <system_error>
 
 namespace troupe::net {
 
@@ -153,6 +154,14 @@ troupe::error peer_request::refusal() const {
   return out;
 }
 
+/// "Connection refused" says more than that it could not connect.
+std::string peer_request::why_unreachable(CURLcode code) const {
+  long number = 0;
+  const bool known =
+    code == CURLE_COULDNT_CONNECT && curl_easy_getinfo(easy_.get(), CURLINFO_OS_ERRNO, &number) == CURLE_OK;
+  return known && number != 0 ? std::generic_category().message(static_cast<int>(number)) : curl_easy_strerror(code);
+}
+
 troupe::error peer_request::curl_error(CURLcode code) const {
   if (address_refused())
     return {errc::forbidden, where()
@@ -166,7 +175,7 @@ troupe::error peer_request::curl_error(CURLcode code) const {
                                               : "a node's files are at an https address"};
   case CURLE_COULDNT_CONNECT:
   case CURLE_COULDNT_RESOLVE_HOST:
-    return {errc::unavailable, where() + " can't be reached: " + curl_easy_strerror(code)};
+    return {errc::unavailable, where() + " can't be reached: " + why_unreachable(code)};
   case CURLE_OPERATION_TIMEDOUT:
     return {errc::timeout, where() + " could not be reached in time"};
   case CURLE_PEER_FAILED_VERIFICATION:

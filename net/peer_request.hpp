@@ -47,6 +47,7 @@ private:
   bool take_body(std::string_view piece) override;
   troupe::error refusal() const;
   troupe::error curl_error(CURLcode code) const;
+  std::string why_unreachable(CURLcode code) const;
 
   const std::string place_;
   const peer_papers& papers_;
