@@ -11,9 +11,11 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <string_view>
 
 namespace troupe::node {
 
@@ -112,7 +114,7 @@ private:
     if (auto came = drive(*tls_, end(), SSL_connect); came != outcome::done)
       return note("TLS", false,
                   "no handshake: " + reason_of(came)
-                    + "; it is no mesh port of a trouped with certificates (mesh.identity there, mesh.port)");
+                    + "; it is no port of a trouped with certificates (mesh.identity there; mesh.port, files.port)");
     return note("TLS", true, SSL_get_version(tls_.get()));
   }
 
@@ -133,21 +135,41 @@ private:
     return note("its name", checked.has_value(), checked ? "is for " + host_ : checked.error().message);
   }
 
-  /// In TLS 1.3 the other side judges our certificate after the handshake; who is let in is greeted.
+  /// In TLS 1.3 the other side judges our certificate after the handshake; who is let in is greeted at a mesh port, and
+  /// has to speak first at one of files.
   void lets_us_in() {
     char first = 0;
-    const auto came = drive(*tls_, end(), [&](SSL* x) { return SSL_read(x, &first, 1); });
-    // Who refuses says so; a port for something else waits to be spoken to.
+    auto came =
+      drive(*tls_, std::chrono::steady_clock::now() + limit_ / 2, [&](SSL* x) { return SSL_read(x, &first, 1); });
+    const bool waits = came == outcome::silent;
+    if (waits)
+      came = asks_for_nothing();
     if (came == outcome::silent)
       note("our certificate", false,
-           "the handshake is done, but nobody greets " + own_.facts.name
-             + "; is this its mesh port (mesh.port), and not the one of its files (files.port)?");
+           "the handshake is done, but nobody answers " + own_.facts.name
+             + "; is this its mesh port (mesh.port), or the one of its files (files.port)?");
     else
       note("our certificate", came == outcome::done,
            came == outcome::done
-             ? own_.facts.name + " is accepted"
+             ? own_.facts.name + " is accepted" + (waits ? " at the port of its files" : "")
              : own_.facts.name + " is refused: " + reason_of(came)
                  + "; is ca.pem on both machines of the same authority, and are both clocks right?");
+  }
+
+  /// A file server answers a request without a ticket, too: done, when it has.
+  outcome asks_for_nothing() {
+    const auto request = "GET /files/ HTTP/1.1\r\nHost: " + host_ + "\r\nConnection: close\r\n\r\n";
+    const auto until = end();
+    auto came =
+      drive(*tls_, until, [&](SSL* x) { return SSL_write(x, request.data(), static_cast<int>(request.size())); });
+    std::array<char, 5> head{};
+    for (size_t have = 0; came == outcome::done && have < head.size();)
+      came = drive(*tls_, until, [&](SSL* x) {
+        const int n = SSL_read(x, head.data() + have, static_cast<int>(head.size() - have));
+        have += n > 0 ? static_cast<size_t>(n) : 0;
+        return n;
+      });
+    return came == outcome::done && std::string_view{head.data(), head.size()} != "HTTP/" ? outcome::silent : came;
   }
 
   const std::string& host_;

@@ -12,8 +12,8 @@ struct tls_finding {
   std::string said;
 };
 
-/// A TLS handshake of our own with a node's mesh port, step by step up to the first that fails: CAF's tells no reason.
-/// `own` is what we show. Blocks for at most about twice the limit.
+/// A TLS handshake of our own with a node's mesh port, or that of its files, step by step up to the first that fails:
+/// CAF's tells no reason. `own` is what we show. Blocks for at most about three times the limit.
 std::vector<tls_finding> check_tls(const std::string& host, uint16_t port, const identity::node_papers& own,
                                    timestamp now, milliseconds limit);
 

@@ -231,10 +231,12 @@ void add_cert_commands(CLI::App& app, session& s) {
   auto* list = sub("show", "List the certificates of an authority, or what one certificate says");
   list->add_option("PATH", o->path, "A node's name, certificate or folder, or an authority's folder; --dir by default");
   list->callback([&s, o] { s.action = [&s, o] { return show(s, *o); }; });
-  auto* tls = cert->add_subcommand("check", "Say what is wrong between this machine and a node's mesh port");
+  auto* tls = cert->add_subcommand(
+    "check", "Say what is wrong between this machine and a node's mesh port, or that of its files");
   tls->footer("It shows the certificate that --identity (or TROUPE_IDENTITY) names, on the machine that it is for.\n\n"
-              "Example:\n  troupe cert check 10.0.0.1 --identity /etc/troupe/ben");
-  tls->add_option("HOST", o->path, "HOST or HOST:PORT (3002)")->required();
+              "Examples:\n  troupe cert check 10.0.0.1 --identity /etc/troupe/ben\n"
+              "  troupe cert check 10.0.0.1:3003 --identity /etc/troupe/ben   # its files.port");
+  tls->add_option("HOST", o->path, "HOST or HOST:PORT (3002), of mesh.port or files.port")->required();
   tls->callback([&s, o] { s.action = [&s, o] { return check(s, o->path); }; });
 }
 

@@ -188,10 +188,11 @@ class Certificates(TestCase):
         self.assertIn("connection: nobody answers at 127.0.0.1:1", said(self.laptop, "127.0.0.1:1"))
         with Node() as plain:
             self.assertIn("TLS: no handshake", said(self.laptop, plain.mesh))
-        # The port of its files speaks TLS with the same certificates, and greets nobody.
+        # The port of its files speaks TLS with the same certificates, and has to be spoken to.
         files = free_port()
         with Node(node__roles="coordinator,gateway", mesh__identity=self.anna, files__port=files):
-            self.assertIn("mesh.port", said(self.laptop, f"127.0.0.1:{files}"))
+            self.assertEqual("our certificate: laptop is accepted at the port of its files", said(self.laptop, f"127.0.0.1:{files}"))
+            self.assertIn("is not of this cluster's authority", said(self.stranger, f"127.0.0.1:{files}"))
         # Papers whose parts are of two clusters.
         mixed = self.place / "mixed"
         shutil.copytree(self.stranger, mixed)
