@@ -61,6 +61,9 @@ public:
     case job_state::running:
       say("it runs on worker " + e_.row.worker_name + " since " + duration(q_.clk.mono() - e_.since) + ", attempt "
           + std::to_string(e_.row.attempt));
+      // That it waits for a transfer, say.
+      if (auto& message = e_.row.progress.message; !message.empty())
+        say("it says: " + message);
       break;
     default:
       return explain_ended(e_.row);

@@ -38,6 +38,10 @@ public:
   virtual bool stopped() const noexcept = 0;
   /// Told to those who watch; coalesced on its way.
   virtual void progress(job_progress x) = 0;
+  /// What it waits for, a sentence for people: the message of its progress until the next; empty: for nothing any more.
+  /// Any thread.
+  virtual void waits(const std::string& /*for_what*/) {
+  }
   /// Runs one operation on an executor; errc::cancelled once the attempt is stopped. `create` is asked meanwhile for
   /// outputs that the operation could not name before.
   virtual executor_answer run(exec::request request, std::vector<operation_file> files,

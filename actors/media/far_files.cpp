@@ -55,6 +55,21 @@ result<void> wait_for(attempt& a, byte_supply& supply, byte_span wanted) {
   });
 }
 
+mono_time now() {
+  return system_clocks{}.mono();
+}
+
+std::string waiting_for(const std::string& node, const std::string& why) {
+  return "waiting for the file server of " + node + ": " + why;
+}
+
+/// Of a node that was silent for too long while the coordinator was not.
+error given_up(const std::string& file, const std::string& node, const error& why) {
+  return {why.code, file + ": the file server of " + node + " takes nothing of it (" + why.message
+                      + "); see whether its files.port can be reached from here, or set files.address or files.host "
+                        "there"};
+}
+
 /// The node that has it may be back in a minute: that is waited for outside, and burns no attempt.
 error not_now(attempt& a, error why) {
   if (why.code != errc::unavailable || a.stopped())
@@ -78,13 +93,15 @@ result<source> far_files::open(attempt& a, library_id library, const std::string
   const auto token = a.what().token;
   auto there = desk_.to_read(token, library, path);
   transfer_retries retries{retries_, random_};
-  while (!there && desk_.away && desk_.away() && !a.stopped()) {
-    if (auto pause = retries.after(there.error(), said_by::coordinator); !pause || !sleep(a, *pause))
+  while (!there && coordinator_away() && !a.stopped()) {
+    if (auto pause = retries.after(there.error(), said_by::coordinator, now(), true); !pause || !sleep(a, *pause))
       break;
     there = desk_.to_read(token, library, path);
   }
   if (!there)
     return not_now(a, std::move(there).error());
+  if (auto why = there->at_coordinator && desk_.out_of_reach ? desk_.out_of_reach() : std::string{}; !why.empty())
+    return {errc::unavailable, name + ": " + why};
   if (there->version.size == 0)
     return {errc::bad_media, name + ": the file is empty"};
   remote_file what;
@@ -107,6 +124,11 @@ result<source> far_files::open(attempt& a, library_id library, const std::string
       if (!same)
         return {errc::conflict, name + ": the file was changed while it was read"};
       return file_address{std::move(fresh->url), fresh->at_coordinator};
+    },
+    [&a, node = there->node, name, told = false](const std::string& why) mutable {
+      if (!std::exchange(told, true))
+        spdlog::warn("{}: {}; it is tried again (attempt {})", name, why, a.what().token.str());
+      a.waits(waiting_for("node " + node, why));
     });
   if (!remote)
     return std::move(remote).error();
@@ -136,37 +158,54 @@ result<source> far_files::fetch(attempt& a, const std::string& path) {
 }
 
 result<void> far_files::again(attempt& a, const std::string& name,
-                              const std::function<outcome(transfer_retries&)>& step) {
+                              const std::function<outcome(transfer_retries&, subject&)>& step) {
   transfer_retries retries{retries_, random_};
+  subject what;
+  what.file = name;
+  what.node = "the coordinator";
   bool told = false;
   for (;;) {
-    auto [how, whom] = step(retries);
-    if (how)
+    auto [how, whom] = step(retries, what);
+    if (how) {
+      if (what.waits)
+        a.waits({});
       return {};
+    }
     if (a.stopped())
       return error{errc::cancelled};
-    auto pause = retries.after(how.error(), whom);
+    auto pause = retries.after(how.error(), whom, now(), coordinator_away());
+    if (!pause && is_of_link(how.error().code))
+      return given_up(what.file, what.node, how.error());
     if (!pause)
       return error{how.error().code, name + ": " + how.error().message};
     if (!std::exchange(told, true))
-      spdlog::warn("{}: {}; it is tried again until the lease of {} is lost", name, how.error().message,
-                   a.what().token.str());
+      spdlog::warn("{}: {}; it is tried again (attempt {})", name, how.error().message, a.what().token.str());
+    what.waits = true;
+    a.waits(whom == said_by::node ? waiting_for(what.node, how.error().message)
+                                  : "waiting for the coordinator: " + how.error().message);
     if (!sleep(a, *pause))
       return error{errc::cancelled};
   }
 }
 
 far_files::outcome far_files::push_to(attempt& a, const std::string& from, const address_function& address,
-                                      std::atomic<uint64_t>& there) {
+                                      std::atomic<uint64_t>& there, subject& what) {
   auto file = disk_->open_source(from);
   if (!file)
     return {std::move(file).error(), said_by::here};
-  auto url = address();
-  if (!url)
-    return {std::move(url).error(), said_by::coordinator};
+  auto to = address();
+  if (!to)
+    return {std::move(to).error(), said_by::coordinator};
+  what.node = "node " + to->node;
   return {a.transfer([&](std::function<void(result<void>)> done) {
             return peers_->push(
-              {*url, file->fd.get(), file->version.size}, [&there](uint64_t n) { there = n; }, std::move(done));
+              {to->url, file->fd.get(), file->version.size},
+              [&](uint64_t n) {
+                there = n;
+                if (what.waits.exchange(false))
+                  a.waits({});
+              },
+              std::move(done));
           }),
           said_by::node};
 }
@@ -174,38 +213,35 @@ far_files::outcome far_files::push_to(attempt& a, const std::string& from, const
 result<void> far_files::push_until_there(attempt& a, const std::string& from, const std::string& name,
                                          const address_function& address) {
   std::atomic<uint64_t> there{0};
-  return again(a, name, [&](transfer_retries& retries) {
-    auto out = push_to(a, from, address, there);
+  return again(a, name, [&](transfer_retries& retries, subject& what) {
+    auto out = push_to(a, from, address, there, what);
     retries.arrived(there);
     return out;
   });
 }
 
 result<void> far_files::push(attempt& a, const std::string& from, const std::string& path) {
-  return push_until_there(a, from, path, [&]() -> result<std::string> {
-    auto to = desk_.to_write(a.what().token, path, false);
-    return to ? result<std::string>{to->url} : std::move(to).error();
-  });
+  return push_until_there(a, from, path, [&] { return desk_.to_write(a.what().token, path, false); });
 }
 
 result<void> far_files::push_folder(attempt& a, const std::string& from, const std::vector<std::string>& names,
                                     const std::string& path) {
-  auto address = [&]() -> result<std::string> {
-    auto to = desk_.to_write(a.what().token, path, true);
-    return to ? result<std::string>{to->url} : std::move(to).error();
-  };
+  auto address = [&] { return desk_.to_write(a.what().token, path, true); };
   for (auto& name : names)
-    TROUPE_TRY(push_until_there(a, from + "/" + name, path + "/" + name, [&]() -> result<std::string> {
-      auto url = address();
-      return url ? result<std::string>{*url + "/" + name} : url;
+    TROUPE_TRY(push_until_there(a, from + "/" + name, path + "/" + name, [&] {
+      auto to = address();
+      if (to)
+        to->url += "/" + name;
+      return to;
     }));
-  return again(a, path, [&](transfer_retries&) -> outcome {
-    auto url = address();
-    if (!url)
-      return {std::move(url).error(), said_by::coordinator};
-    return {
-      a.transfer([&](std::function<void(result<void>)> done) { return peers_->publish_folder(*url, std::move(done)); }),
-      said_by::node};
+  return again(a, path, [&](transfer_retries&, subject& what) -> outcome {
+    auto to = address();
+    if (!to)
+      return {std::move(to).error(), said_by::coordinator};
+    what.node = "node " + to->node;
+    return {a.transfer(
+              [&](std::function<void(result<void>)> done) { return peers_->publish_folder(to->url, std::move(done)); }),
+            said_by::node};
   });
 }
 

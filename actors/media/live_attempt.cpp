@@ -50,6 +50,26 @@ live_attempt::live_attempt(assignment what, const runner_config& config) :
 }
 
 void live_attempt::progress(job_progress x) {
+  {
+    std::lock_guard guard{progress_mutex_};
+    progress_ = x;
+  }
+  if (sink_ && !stopped_)
+    caf::anon_send(sink_, progress_report{what_.token, std::move(x)});
+}
+
+void live_attempt::waits(const std::string& for_what) {
+  job_progress x;
+  {
+    std::lock_guard guard{progress_mutex_};
+    x = progress_;
+  }
+  if (!for_what.empty()) {
+    x.message = for_what;
+    // Speed and time left are of work that goes on.
+    x.counters.erase("speed");
+    x.counters.erase("etaMs");
+  }
   if (sink_ && !stopped_)
     caf::anon_send(sink_, progress_report{what_.token, std::move(x)});
 }

@@ -19,6 +19,7 @@ public:
     return stopped_;
   }
   void progress(job_progress x) override;
+  void waits(const std::string& for_what) override;
   executor_answer run(exec::request request, std::vector<operation_file> files,
                       std::function<void(const exec::progress&)> told, output_maker create) override;
   result<ports::http_response> download(ports::http_download what,
@@ -41,6 +42,9 @@ private:
   /// The operation or transfer that it is waiting for.
   uint64_t operation_ = 0;
   std::shared_ptr<ports::transfer> transfer_;
+  std::mutex progress_mutex_;
+  /// As it was told last, but for what it waits for.
+  job_progress progress_;
 };
 
 } // namespace troupe::work

@@ -6,8 +6,10 @@
 
 namespace troupe::work {
 
-remote_source::remote_source(std::shared_ptr<shared_source> from, address_source address, std::string name) :
-  from_(std::move(from)), holder_(from_->hold(std::move(address))), name_(std::move(name)) {
+remote_source::remote_source(std::shared_ptr<shared_source> from, address_source address, std::string name,
+                             wait_listener waits) :
+  from_(std::move(from)),
+  holder_(from_->hold(std::move(address), std::move(waits))), name_(std::move(name)) {
 }
 
 remote_source::~remote_source() {
@@ -34,7 +36,8 @@ remote_sources::remote_sources(std::shared_ptr<ports::source_cache> cache, std::
   peers_(std::move(peers)), clock_(clk), random_(std::move(random)), how_(how) {
 }
 
-result<std::unique_ptr<remote_source>> remote_sources::open(const remote_file& what, address_source address) {
+result<std::unique_ptr<remote_source>> remote_sources::open(const remote_file& what, address_source address,
+                                                            wait_listener waits) {
   std::lock_guard guard{mutex_};
   std::erase_if(open_, [](auto& entry) { return entry.second.expired(); });
   auto& known = open_[what.key];
@@ -52,7 +55,7 @@ result<std::unique_ptr<remote_source>> remote_sources::open(const remote_file& w
     }
     known = shared;
   }
-  return std::make_unique<remote_source>(std::move(shared), std::move(address), what.name);
+  return std::make_unique<remote_source>(std::move(shared), std::move(address), what.name, std::move(waits));
 }
 
 } // namespace troupe::work

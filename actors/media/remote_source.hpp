@@ -15,13 +15,16 @@ namespace troupe::work {
 struct file_address {
   /// ports::range_fetch::url.
   std::string url;
-  /// It is at the coordinator, and nowhere else: an attempt waits for it as long as it may.
+  /// It is at the coordinator, and nowhere else: it is waited for longer (remote_settings).
   bool at_coordinator = false;
 };
 
 /// A fresh address. Blocks; what it says when there is none ends the reading, unless it is about something that passes
 /// (errc::unavailable, timeout, io, rate_limited).
 using address_source = std::function<result<file_address>()>;
+/// Told while nothing comes, before each new address: why the last try failed. On the source's thread, where it may
+/// block for a moment; no call is under way when the reading has been released.
+using wait_listener = std::function<void(const std::string& why)>;
 
 class shared_source;
 
@@ -30,7 +33,7 @@ class shared_source;
 class remote_source {
 public:
   /// `name`: of the file, for people.
-  remote_source(std::shared_ptr<shared_source> from, address_source address, std::string name);
+  remote_source(std::shared_ptr<shared_source> from, address_source address, std::string name, wait_listener waits);
   /// What is on its way for it is cancelled; waits for a call of the address source to return.
   ~remote_source();
   remote_source(const remote_source&) = delete;
@@ -50,9 +53,12 @@ private:
 };
 
 struct remote_settings {
-  /// No byte for so long while one is needed: the operation fails. Time in which the coordinator is waited for does not
+  /// No byte for so long while one is needed: the operation fails. Time in which the coordinator is away does not
   /// count: no other attempt could do better, and this one is told when its lease is lost.
   milliseconds give_up{60'000};
+  /// The same where the file is at the coordinator, which is there but its file server is not: another worker may have
+  /// a way to it, or the files mounted. Longer, since the file is nowhere else; who asks to come again is not silent.
+  milliseconds give_up_coordinator{180'000};
   /// It could not be asked just now; empty: all time counts. Never waits. Any thread.
   std::function<bool()> coordinator_away{};
   /// Between tries.
@@ -69,7 +75,8 @@ public:
 
   /// Blocks. `address` is called on a thread of the source's own. errc::storage_full, errc::io from the cache;
   /// errc::unavailable when no thread can be started.
-  result<std::unique_ptr<remote_source>> open(const remote_file& what, address_source address);
+  result<std::unique_ptr<remote_source>> open(const remote_file& what, address_source address,
+                                              wait_listener waits = {});
 
 private:
   const std::shared_ptr<ports::source_cache> cache_;

@@ -30,9 +30,11 @@ public:
     return file_;
   }
 
-  uint64_t hold(address_source address) {
+  uint64_t hold(address_source address, wait_listener waits) {
     std::lock_guard guard{inbox_->mutex};
-    holders_[++last_id_].address = std::move(address);
+    auto& h = holders_[++last_id_];
+    h.address = std::move(address);
+    h.waits = std::move(waits);
     return last_id_;
   }
 
@@ -129,10 +131,11 @@ public:
 private:
   struct holder_state {
     address_source address;
+    wait_listener waits;
     std::string url;
     /// As it was said last.
     bool at_coordinator = false;
-    /// Its address source is being called.
+    /// Its address source or listener is being called.
     bool asking = false;
     bool released = false;
     int refusals = 0;
@@ -195,13 +198,18 @@ private:
 
   /// However long that takes.
   bool waits_for_coordinator() const {
-    if (with_.how.coordinator_away && with_.how.coordinator_away())
-      return true;
-    return std::any_of(holders_.begin(), holders_.end(), [](auto& x) { return x.second.at_coordinator; });
+    return with_.how.coordinator_away && with_.how.coordinator_away();
+  }
+
+  /// Without a byte.
+  milliseconds patience() const {
+    const bool at_coordinator =
+      std::any_of(holders_.begin(), holders_.end(), [](auto& x) { return x.second.at_coordinator; });
+    return at_coordinator ? with_.how.give_up_coordinator : with_.how.give_up;
   }
 
   mono_time limit_of(const waiting_need& x) const {
-    return std::max(x.since, alive_) + with_.how.give_up;
+    return std::max(x.since, alive_) + patience();
   }
 
   void wait(lock_type& lock) {
@@ -220,9 +228,10 @@ private:
     alive_ = waits_for_coordinator() ? now : std::max(alive_, inbox_->moved.load());
     refuse_if([&](auto& x) { return limit_of(x) <= now; },
               {errc::unavailable, what_.name + ": node " + what_.node + " has sent nothing of it for "
-                                    + std::to_string(with_.how.give_up.count() / 1000) + " s"
+                                    + std::to_string(patience().count() / 1000) + " s"
                                     + (why_.empty() ? "" : " (" + why_ + ")")
-                                    + "; see whether that node runs and can be reached from here"});
+                                    + "; see whether that node runs and its files.port can be reached from here, or "
+                                      "set files.address or files.host there"});
   }
 
   void start(lock_type& lock, const read_ahead::fetch& next) {
@@ -242,14 +251,17 @@ private:
     auto* h = holder_of(whose);
     if (h && h->url.empty()) {
       h->asking = true;
+      const auto why = why_;
       lock.unlock();
+      if (h->waits && !why.empty())
+        h->waits(why);
       auto url = h->address();
       lock.lock();
       h->asking = false;
       inbox_->changed.notify_all();
-      h->at_coordinator = url && url->at_coordinator;
       if (!url)
         return url.error();
+      h->at_coordinator = url->at_coordinator;
       h->url = std::move(url->url);
     }
     TROUPE_TRY(fetches_.make_room(lock, bytes_of(what)));
@@ -306,6 +318,9 @@ private:
       // A node that was started anew listens elsewhere, perhaps, and another one may have the file, too.
       if ((why.code == errc::unavailable || why.code == errc::timeout) && x.url == h->url)
         h->url.clear();
+      // Who asks to come again later is there.
+      if (h->at_coordinator && why.retry_after > milliseconds{0})
+        alive_ = with_.time->mono();
       return try_later(why);
     case remedy::other_address:
       h->url.clear();
@@ -400,8 +415,8 @@ shared_source::~shared_source() {
   core_->leave();
 }
 
-uint64_t shared_source::hold(address_source address) {
-  return core_->hold(std::move(address));
+uint64_t shared_source::hold(address_source address, wait_listener waits) {
+  return core_->hold(std::move(address), std::move(waits));
 }
 
 void shared_source::release(uint64_t holder) {

@@ -29,9 +29,9 @@ public:
   shared_source(const shared_source&) = delete;
   shared_source& operator=(const shared_source&) = delete;
 
-  uint64_t hold(address_source address);
-  /// Its needs are refused with errc::cancelled, its transfers cancelled. No call of its address source is under way
-  /// afterwards.
+  uint64_t hold(address_source address, wait_listener waits = {});
+  /// Its needs are refused with errc::cancelled, its transfers cancelled. No call of its address source and listener is
+  /// under way afterwards.
   void release(uint64_t holder);
   /// A new reader. It may outlive all of this, and then gets nothing.
   std::shared_ptr<byte_supply> read(uint64_t holder, uint64_t expected);

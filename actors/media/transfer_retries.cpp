@@ -8,11 +8,24 @@ transfer_retries::transfer_retries(settings how, std::function<uint64_t()> rando
   how_(how), random_(std::move(random)), delay_(how.delay, random_) {
 }
 
-std::optional<milliseconds> transfer_retries::after(const error& why, said_by whom) {
+bool transfer_retries::silent_for_too_long(const error& why, mono_time now, bool coordinator_away) {
+  // Who asks to come again later is there.
+  if (coordinator_away || why.code == errc::rate_limited || why.retry_after > milliseconds{0}) {
+    silent_since_.reset();
+    return false;
+  }
+  if (!silent_since_)
+    silent_since_ = now;
+  return now - *silent_since_ >= how_.give_up;
+}
+
+std::optional<milliseconds> transfer_retries::after(const error& why, said_by whom, mono_time now,
+                                                    bool coordinator_away) {
   if (is_of_link(why.code)) {
     faults_ = 0;
-    return pause(why.retry_after);
+    return silent_for_too_long(why, now, coordinator_away) ? std::nullopt : std::optional{pause(why.retry_after)};
   }
+  silent_since_.reset();
   // It has expired, or is of the coordinator's life before.
   const auto refused = why.code == errc::forbidden && whom == said_by::node;
   const auto again =
@@ -25,6 +38,7 @@ void transfer_retries::arrived(uint64_t bytes) noexcept {
     return;
   most_bytes_ = bytes;
   refusals_ = faults_ = 0;
+  silent_since_.reset();
   delay_.reset();
 }
 

@@ -217,4 +217,16 @@ CAF_TEST(whatever is offered in whatever order jobs run exactly where they can) 
   });
 }
 
+CAF_TEST(explain of a running job tells what it waits for) {
+  join(alice);
+  auto id = submit({});
+  CAF_CHECK_EQUAL(state(id), job_state::running);
+  CAF_CHECK_EQUAL(queue.explain(id)->reasons.size(), 1u);
+  auto token = queue.find(id)->token();
+  CAF_REQUIRE(queue.progress(alice, {token, {0.5, "encode", "waiting for the file server of node anna: silent", {}}}));
+  auto reasons = queue.explain(id)->reasons;
+  CAF_REQUIRE_EQUAL(reasons.size(), 2u);
+  CAF_CHECK_EQUAL(reasons[1], "it says: waiting for the file server of node anna: silent");
+}
+
 CAF_TEST_FIXTURE_SCOPE_END()

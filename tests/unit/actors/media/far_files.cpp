@@ -32,6 +32,14 @@ struct waiting_attempt final : attempt {
   }
   void progress(job_progress) override {
   }
+  void waits(const std::string& for_what) override {
+    std::lock_guard guard{mutex};
+    told.push_back(for_what);
+  }
+  std::vector<std::string> heard() {
+    std::lock_guard guard{mutex};
+    return told;
+  }
   executor_answer run(exec::request, std::vector<operation_file>, std::function<void(const exec::progress&)>,
                       output_maker) override {
     throw std::runtime_error("nothing runs here");
@@ -52,6 +60,8 @@ struct waiting_attempt final : attempt {
 
   assignment job;
   std::atomic<bool> stop{false};
+  std::mutex mutex;
+  std::vector<std::string> told;
 };
 
 /// What a node answers to pushes, one after another; then it takes all.
@@ -109,6 +119,7 @@ struct fixture {
     out.to_read = [this](const lease_token&, library_id, const std::string&) { return address(); };
     out.to_write = [this](const lease_token&, const std::string&, bool) { return address(); };
     out.away = [this] { return away.load(); };
+    out.out_of_reach = [this] { return out_of_reach; };
     return out;
   }
   result<far_file> address() {
@@ -136,6 +147,7 @@ struct fixture {
   std::atomic<int> addresses{0};
   std::atomic<bool> away{false};
   bool at_coordinator = true;
+  std::string out_of_reach;
   std::optional<error> refuse;
   waiting_attempt a;
 };
@@ -237,7 +249,8 @@ CAF_TEST(a fetch outlasts the coordinator) {
   fixture f;
   auto peers = std::make_shared<fake_peers>(content_of(f.size));
   auto far = f.over(peers);
-  // It is away before anything is known of the file, and while it is read: longer than any other node may be silent.
+  // It is away before anything is known of the file, and its file server is while it is read: longer than any other
+  // node may be silent.
   f.away = true;
   peers->fail(errc::unavailable, 0, 100'000);
   auto fetched = std::async(std::launch::async, [&] { return far.fetch(f.a, "pieces/x/1.mp4"); });
@@ -259,6 +272,82 @@ CAF_TEST(a fetch outlasts the coordinator) {
   CAF_REQUIRE(!given_up);
   CAF_CHECK(given_up.error().code == errc::unavailable);
   CAF_CHECK(given_up.error().message.find("node north has sent nothing of it") != std::string::npos);
+}
+
+CAF_TEST(a file server that is silent beside its coordinator is given up with its name) {
+  fixture f;
+  f.reading.give_up_coordinator = 300ms;
+  auto peers = std::make_shared<fake_peers>(content_of(f.size));
+  peers->fail(errc::unavailable, 0, 100'000);
+  const auto since = std::chrono::steady_clock::now();
+  auto given_up = f.over(peers).fetch(f.a, "pieces/x/1.mp4");
+  const auto took = std::chrono::steady_clock::now() - since;
+  CAF_CHECK(took >= 300ms && took < 10s);
+  CAF_REQUIRE(!given_up);
+  CAF_CHECK(given_up.error().code == errc::unavailable);
+  CAF_CHECK(default_class(given_up.error().code) == error_class::transient && !f.a.cls);
+  CAF_CHECK(given_up.error().message.find("node north has sent nothing of it for") != std::string::npos);
+  CAF_CHECK(given_up.error().message.find("files.port") != std::string::npos);
+  CAF_REQUIRE(!f.a.heard().empty());
+  CAF_CHECK_EQUAL(f.a.heard().front(), "waiting for the file server of node north: as the test wants");
+  // As long as the coordinator is away, too, nothing is given up.
+  fixture g;
+  g.reading.give_up_coordinator = 100ms;
+  auto others = std::make_shared<fake_peers>(content_of(g.size));
+  auto far = g.over(others);
+  others->fail(errc::unavailable, 0, 100'000);
+  auto fetched = std::async(std::launch::async, [&] {
+    auto out = far.fetch(g.a, "pieces/x/1.mp4");
+    return out ? error{errc::none} : out.error();
+  });
+  g.away = true;
+  CAF_CHECK(fetched.wait_for(600ms) == std::future_status::timeout);
+  g.away = false;
+  CAF_REQUIRE(fetched.wait_for(10s) == std::future_status::ready);
+  CAF_CHECK(fetched.get().code == errc::unavailable);
+}
+
+CAF_TEST(a push that nobody takes is given up and says meanwhile what it waits for) {
+  fixture f;
+  f.how.give_up = 200ms;
+  auto peers = std::make_shared<answering_peers>();
+  peers->say(errc::unavailable, 100'000);
+  auto ended = f.over(peers).push(f.a, f.folder / "piece", "pieces/x/1.mp4");
+  CAF_REQUIRE(!ended);
+  CAF_CHECK(ended.error().code == errc::unavailable);
+  CAF_CHECK(ended.error().message.starts_with("pieces/x/1.mp4: the file server of node north takes nothing of it (as "
+                                              "the test wants); see whether its files.port"));
+  CAF_REQUIRE(!f.a.heard().empty());
+  CAF_CHECK_EQUAL(f.a.heard().front(), "waiting for the file server of node north: as the test wants");
+  // What is taken in the end is not waited for any more.
+  fixture g;
+  auto slow = std::make_shared<answering_peers>();
+  slow->say(errc::unavailable, 3);
+  CAF_CHECK(g.over(slow).push(g.a, g.folder / "piece", "x").has_value());
+  CAF_CHECK_EQUAL(g.a.heard().back(), "");
+  // Without its coordinator it is waited for as ever.
+  fixture h;
+  h.how.give_up = 50ms;
+  auto none = std::make_shared<answering_peers>();
+  auto far = h.over(none);
+  h.away = true;
+  auto pushed = std::async(std::launch::async, [&] { return far.push(h.a, h.folder / "piece", "x"); });
+  CAF_CHECK(pushed.wait_for(400ms) == std::future_status::timeout);
+  h.away = false;
+  CAF_CHECK(pushed.get().has_value());
+}
+
+CAF_TEST(a file server that is known to be out of reach fails a reading at once) {
+  fixture f;
+  f.out_of_reach = "node ben can't reach the coordinator's files";
+  auto peers = std::make_shared<fake_peers>(content_of(f.size));
+  auto refused = f.over(peers).fetch(f.a, "pieces/x/1.mp4");
+  CAF_REQUIRE(!refused);
+  CAF_CHECK_EQUAL(refused.error().message, "pieces/x/1.mp4: node ben can't reach the coordinator's files");
+  CAF_CHECK(refused.error().code == errc::unavailable && !f.a.cls);
+  // What another node has is no matter of that.
+  f.at_coordinator = false;
+  CAF_CHECK(f.over(peers).fetch(f.a, "pieces/x/1.mp4").has_value());
 }
 
 CAF_TEST(a fetch that waits is stopped with its attempt) {
