@@ -41,7 +41,7 @@ result<mesh::file_grant> sign(const file_desk_config& config, const result<file_
 }
 
 file_host this_node(const file_desk_config& config) {
-  return {config.node_name, {}, config.port ? config.port->load() : uint16_t{0}};
+  return {config.node_name, config.host, config.port ? config.port->load() : uint16_t{0}};
 }
 
 void grant(self_ptr self, const result<file_ticket>& ticket, const file_version& version, const file_host& at,

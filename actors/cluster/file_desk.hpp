@@ -28,6 +28,8 @@ struct file_desk_config {
   std::string data_folder;
   /// Of the file server of this node; 0 until it listens, and when there is none.
   std::shared_ptr<const std::atomic<uint16_t>> port;
+  /// Under which others reach it; empty: under the name by which they have reached the coordinator.
+  std::string host;
   /// This node's, for people.
   std::string node_name;
   /// Tickets name the node that may use them.

@@ -11,6 +11,8 @@ namespace troupe::cluster {
 inline constexpr milliseconds ticket_valid{600'000};
 /// No file that an attempt makes is larger.
 inline constexpr uint64_t most_output_bytes = uint64_t{4} << 40;
+/// Of the data folder, and no secret: what a node reads to see whether it reaches the coordinator's file server.
+inline constexpr std::string_view reach_file = "node.id";
 
 /// "data", or "library:<id>".
 std::string root_name(library_id library);
@@ -55,7 +57,7 @@ result<void> check_piece(const mesh::get_file& asked);
 /// What the ticket for reading says.
 result<file_ticket> read_ticket(const mesh::get_file& asked, const file_version& there, const std::string& node,
                                 timestamp now);
-/// The same for a gateway, for files that clients are sent: originals, and what jobs have published.
+/// The same for a gateway, for files that clients are sent: originals, and what jobs have published. And `reach_file`.
 result<void> check_readable(const mesh::read_file& asked);
 result<file_ticket> read_ticket(const mesh::read_file& asked, const file_version& there, timestamp now);
 /// What the ticket for writing says: names that carry the attempt, in the folders for what jobs make.

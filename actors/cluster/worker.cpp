@@ -149,6 +149,22 @@ void on_data_folder(self_ptr self, const data_folder_found& x) {
   send_offer(self);
 }
 
+void on_coordinator_files(self_ptr self, const coordinator_files_found& x) {
+  auto& s = self->state;
+  const bool took_work = s.offer.takes_work();
+  const bool was_bad = s.offer.files_out_of_reach();
+  if (!s.offer.change(x))
+    return;
+  if (!x.problem.empty())
+    spdlog::error("worker {}: {}{}", s.config.me.node_name, s.config.works_by_files ? "it takes no work: " : "",
+                  x.problem);
+  else if (was_bad)
+    spdlog::info("worker {}: the coordinator's files are in reach again", s.config.me.node_name);
+  if (s.offer.takes_work() != took_work)
+    send_credit(self);
+  send_offer(self);
+}
+
 void welcome(self_ptr self, const worker_welcome& x) {
   auto& s = self->state;
   if (!s.config.data_id.empty() && x.data_id != s.config.data_id) {
@@ -426,6 +442,8 @@ worker::behavior_type behavior(self_ptr self, worker_config config) {
   s.config = std::move(config);
   s.delay.emplace(s.config.delays, s.config.random ? s.config.random : machine_random());
   s.last_progress = s.config.time->mono() - s.config.progress_interval;
+  if (s.config.works_by_files)
+    s.offer.wait_for_files();
   s.runners = s.config.make_runners(caf::actor_cast<mesh::progress_sink>(self));
   self->set_down_handler([self](const caf::down_msg& x) {
     if (!self->state.jobs || x.source != self->state.jobs.address())
@@ -458,6 +476,7 @@ worker::behavior_type behavior(self_ptr self, worker_config config) {
       send_offer(self);
     },
     [self](data_folder_found& x) { on_data_folder(self, x); },
+    [self](const coordinator_files_found& x) { on_coordinator_files(self, x); },
     [self](const worker_timer& x) { on_timer(self, x); },
     [self](dispatcher_found& x) {
       if (x.connection != self->state.connection)

@@ -13,6 +13,9 @@ struct worker_config {
   std::string data_id;
   /// Called once, with the worker as the sink: kind → runner.
   std::function<std::map<std::string, mesh::runner>(mesh::progress_sink)> make_runners;
+  /// All its work reads or writes by the coordinator's file server: it takes none until coordinator_files_found says
+  /// that this can be reached.
+  bool works_by_files = false;
   /// Finds the dispatcher afresh; calls back once, on any thread. Must not block.
   std::function<void(std::function<void(result<mesh::job_worker>)>)> look_up;
   /// Called after each join, with what the coordinator said. From the worker's thread; must not block.
@@ -57,12 +60,19 @@ struct data_folder_found {
   std::string problem;
 };
 
+/// Whether this node reaches the coordinator's file server, from now on.
+struct coordinator_files_found {
+  /// As in data_folder_found.
+  std::string problem;
+};
+
 struct worker_timer;
 struct dispatcher_found;
 
 using worker = mesh::worker_link::extend_with<mesh::progress_sink>::extend<
   caf::replies_to<drain_worker>::with<mesh::done>, caf::reacts_to<offer_changed>, caf::reacts_to<encoders_tested>,
-  caf::reacts_to<data_folder_found>, caf::reacts_to<worker_timer>, caf::reacts_to<dispatcher_found>>;
+  caf::reacts_to<data_folder_found>, caf::reacts_to<coordinator_files_found>, caf::reacts_to<worker_timer>,
+  caf::reacts_to<dispatcher_found>>;
 
 /// A worker towards the dispatcher: says hello, takes assignments to their runners, renews the leases at a third of
 /// their time (from the scheduler's thread: no work can delay it), coalesces progress, hands outcomes in and keeps each
@@ -88,5 +98,6 @@ TROUPE_LOCAL_MESSAGE(troupe::cluster::drain_worker)
 TROUPE_LOCAL_MESSAGE(troupe::cluster::offer_changed)
 TROUPE_LOCAL_MESSAGE(troupe::cluster::encoders_tested)
 TROUPE_LOCAL_MESSAGE(troupe::cluster::data_folder_found)
+TROUPE_LOCAL_MESSAGE(troupe::cluster::coordinator_files_found)
 TROUPE_LOCAL_MESSAGE(troupe::cluster::worker_timer)
 TROUPE_LOCAL_MESSAGE(troupe::cluster::dispatcher_found)

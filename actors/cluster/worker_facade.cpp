@@ -1,5 +1,6 @@
 #include "actors/cluster/worker_facade.hpp"
 
+#include "actors/cluster/file_rules.hpp"
 #include "actors/cluster/mounted_libraries.hpp"
 
 #include <spdlog/spdlog.h>
@@ -99,6 +100,7 @@ private:
       passes<mesh::get_known_files, mesh::known_file_list>(behind_.catalogue),
       passes_own<mesh::get_file, mesh::file_grant>(behind_.files),
       passes_own<mesh::put_file, mesh::file_grant>(behind_.files),
+      [this](mesh::read_file& x) { return read_to_reach(x); },
     };
   }
 
@@ -160,6 +162,16 @@ private:
                                                     + peer().name
                                                     + "', or not any more: what its scan found is "
                                                       "dropped"});
+  }
+
+  /// All else that a worker reads is an attempt's.
+  caf::typed_response_promise<mesh::file_grant> read_to_reach(mesh::read_file& x) {
+    if (x.library || x.path != reach_file)
+      return refuse<mesh::file_grant>(
+        {errc::forbidden, x.path + ": a worker reads files as attempts of its jobs only"});
+    if (peer().certified)
+      x.node = peer().name;
+    return ask<mesh::file_grant>(behind_.files, std::move(x));
   }
 
   void listen(const mesh::library_listener& who) {

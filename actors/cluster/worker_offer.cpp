@@ -52,6 +52,13 @@ bool worker_offer::change(const std::vector<disk_space>& disks, uint64_t min_fre
   return true;
 }
 
+bool worker_offer::change(coordinator_files_found x) {
+  if (files_problem_ == x.problem)
+    return false;
+  files_problem_ = std::move(x.problem);
+  return true;
+}
+
 std::vector<std::string> worker_offer::capabilities() const {
   auto out = configured_.capabilities;
   out.insert(out.end(), found_.capabilities.begin(), found_.capabilities.end());
@@ -70,6 +77,8 @@ std::vector<std::string> worker_offer::problems() const {
     out.push_back(problem);
   if (!data_problem_.empty())
     out.insert(out.begin(), data_problem_);
+  if (files_out_of_reach())
+    out.insert(out.begin(), *files_problem_);
   return out;
 }
 

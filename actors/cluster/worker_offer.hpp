@@ -3,6 +3,7 @@
 #include "actors/cluster/worker.hpp"
 
 #include <map>
+#include <optional>
 
 namespace troupe::cluster {
 
@@ -20,6 +21,11 @@ public:
   /// Of its node; one with less than `min_free` bytes left is a problem, until a figure says otherwise. False: nothing
   /// has changed.
   bool change(const std::vector<disk_space>& disks, uint64_t min_free);
+  bool change(coordinator_files_found x);
+  /// Nothing is taken until the coordinator's files are known to be in reach, and while they are not.
+  void wait_for_files() noexcept {
+    by_files_ = true;
+  }
   /// It ends with what it has.
   void drain() noexcept {
     draining_ = true;
@@ -29,7 +35,10 @@ public:
     return draining_;
   }
   bool takes_work() const noexcept {
-    return !draining_ && data_problem_.empty();
+    return !draining_ && data_problem_.empty() && (!by_files_ || files_problem_ == "");
+  }
+  bool files_out_of_reach() const noexcept {
+    return files_problem_ && !files_problem_->empty();
   }
   /// The configured ones and those that were found since.
   std::vector<std::string> capabilities() const;
@@ -48,6 +57,9 @@ private:
   std::string data_problem_;
   /// By use, what is wrong with it.
   std::map<std::string, std::string> full_disks_;
+  /// Of the way to the coordinator's files; nothing: not known yet.
+  std::optional<std::string> files_problem_;
+  bool by_files_ = false;
   bool draining_ = false;
 };
 

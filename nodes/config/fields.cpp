@@ -92,13 +92,18 @@ void files_fields(std::vector<field>& out, files_settings& x) {
                  "coordinator does not see them either. (A coordinator always serves.)"});
   out.push_back({"files.address", &x.address,
                  "Address at which a coordinator, or a worker with files.serve, serves files to nodes that have not "
-                 "mounted them. Empty: mesh.address.",
+                 "mounted them; of another network than the mesh's, perhaps. Empty: mesh.address.",
                  0, 255});
-  out.push_back({"files.port", &x.port, "Its port; 0 takes a free one, which the others are told.", 0, 65535});
-  out.push_back({"files.host", &x.host,
-                 "Name or address under which others reach a worker with files.serve; one of those in its certificate "
-                 "(troupe cert issue --host). Empty: files.address.",
-                 0, 253});
+  out.push_back({"files.port", &x.port,
+                 "Its port; 0 takes a free one, which the others are told: another at each start, so set it where a "
+                 "firewall has to let it through.",
+                 0, 65535});
+  out.push_back(
+    {"files.host", &x.host,
+     "Name or address under which others reach the files of this node; one of those in its certificate "
+     "(troupe cert issue --host). Empty: files.address; and of a coordinator whose files.address is that of "
+     "the mesh, or all of its addresses, what the others have in mesh.coordinator.",
+     0, 253});
   out.push_back({"files.rate", &x.rate, "Bytes a second from and to each node at most; 0: no limit."});
   out.push_back({"files.cache", &x.cache,
                  "Most that a worker keeps of files of other nodes; what was not used for longest goes first.",

@@ -36,6 +36,16 @@ void check_files_port(const settings& x, const key_problem& wrong) {
     wrong("files.port", "must differ from gateway.port (both are " + std::to_string(x.files.port) + ")");
 }
 
+/// Others are told to go where it serves.
+void check_files_address(const settings& x, const key_problem& wrong) {
+  const auto& at = x.files.address;
+  if (x.has_role("coordinator") && x.files.host.empty() && !at.empty() && is_loopback(at)
+      && !is_loopback(x.mesh.address))
+    wrong("files.address", "is " + at + ", which other machines can't reach, but mesh.address is " + x.mesh.address
+                             + "; leave it out, or name an address that they reach (files.host, where "
+                               "something on this machine forwards it)");
+}
+
 void check_mounts(const settings& x, const key_problem& wrong) {
   if (x.worker.mounts.empty())
     return;
@@ -134,6 +144,7 @@ void check_whole(const settings& x, const key_problem& wrong) {
   if (x.gateway.port != 0 && x.gateway.port == x.mesh.port && x.has_role("gateway"))
     wrong("mesh.port", "must differ from gateway.port (both are " + std::to_string(x.mesh.port) + ")");
   check_files_port(x, wrong);
+  check_files_address(x, wrong);
   if (!x.mesh.identity.empty() && (x.has_role("coordinator") || x.files.serve))
     for (auto [key, address] : {std::pair{"mesh.address", &x.mesh.address}, {"files.address", &x.files.address}})
       if (!address->empty() && *address != "localhost" && !is_ip_address(*address))

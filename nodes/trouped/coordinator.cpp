@@ -199,6 +199,7 @@ cluster::file_desk_config file_desk_settings(const parts& p) {
   c.look = [](const std::string& root, const std::string& path) { return host::version_beneath(root, path); };
   c.data_folder = p.folder->path();
   c.port = p.files_port;
+  c.host = p.files_host;
   c.node_name = p.settings.node_name();
   c.certificates = p.mesh->papers().has_value();
   c.is_own_worker = [own = p.self_as_worker](worker_id x) { return own->is_it(x); };

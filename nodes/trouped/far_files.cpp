@@ -35,23 +35,27 @@ result<mesh::file_grant> ask(const parts& p, const away_flag& away, Message mess
   return out;
 }
 
-result<work::far_file> granted(const parts& p, result<mesh::file_grant> x) {
+result<work::far_file> granted(const parts& p, result<mesh::file_grant> x, bool of_data) {
   if (!x)
     return std::move(x).error();
+  p.coordinator_files->granted(*x, of_data);
   const auto host = x->host.empty() ? p.coordinator->host() : x->host;
-  return work::far_file{file_url(p, host, x->port, x->ticket), x->node, x->version, x->host.empty()};
+  return work::far_file{file_url(p, host, x->port, x->ticket), x->node, x->version, p.coordinator_files->is_at(*x)};
 }
 
 work::far_desk desk_of(parts& p, worker_id worker) {
   work::far_desk out;
   auto away = std::make_shared<std::atomic<bool>>(false);
   out.to_read = [&p, worker, away](const lease_token& token, library_id library, const std::string& path) {
-    return granted(p, ask(p, away, mesh::get_file{token, worker, library, path}));
+    return granted(p, ask(p, away, mesh::get_file{token, worker, library, path}), !library);
   };
   out.to_write = [&p, worker, away](const lease_token& token, const std::string& path, bool folder) {
-    return granted(p, ask(p, away, mesh::put_file{token, worker, path, folder}));
+    return granted(p, ask(p, away, mesh::put_file{token, worker, path, folder}), true);
   };
   out.away = [away] { return away->load(); };
+  // Who has only this way waits for it with what it has begun, and takes nothing new.
+  if (!p.data_id.empty())
+    out.out_of_reach = [known = p.coordinator_files] { return known->problem(); };
   return out;
 }
 

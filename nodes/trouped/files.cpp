@@ -110,12 +110,16 @@ std::string listed(const std::vector<std::string>& names) {
   return out.empty() ? "none" : out;
 }
 
+bool is_everywhere(const std::string& address) {
+  constexpr std::array<std::string_view, 2> everywhere{"0.0.0.0", "::"};
+  return std::ranges::find(everywhere, address) != everywhere.end();
+}
+
 /// Under which others reach this node: a name that its certificate has, or they would not believe it.
 result<std::string> host_for_others(const parts& p) {
-  constexpr std::array<std::string_view, 2> everywhere{"0.0.0.0", "::"};
   auto& s = p.settings;
   const auto& host = s.files.host.empty() ? listens_at(s) : s.files.host;
-  if (std::ranges::find(everywhere, host) != everywhere.end())
+  if (is_everywhere(host))
     return {errc::validation, "files.host: others can't be told to go to " + host
                                 + "; write the name or address under which they reach this node"};
   if (!cluster::parse_file_address(cluster::file_address(host, 1)))
@@ -129,6 +133,21 @@ result<std::string> host_for_others(const parts& p) {
 }
 
 } // namespace
+
+result<void> find_files_host(parts& p) {
+  auto& s = p.settings;
+  if (!s.has_role("coordinator"))
+    return {};
+  // Who has reached this node under one name, of several or behind a translation of addresses, finds its files there.
+  const auto& at = listens_at(s);
+  if (s.files.host.empty() && (at == s.mesh.address || is_everywhere(at)))
+    return {};
+  auto host = host_for_others(p);
+  if (!host)
+    return std::move(host).error();
+  p.files_host = std::move(*host);
+  return {};
+}
 
 result<void> start_file_server(parts& p) {
   auto port = start_server(p, hooks_of_coordinator(p));

@@ -1,3 +1,4 @@
+#include "actors/cluster/files_watch.hpp"
 #include "actors/gateway/follower.hpp"
 #include "actors/supervision/directory.hpp"
 #include "host/mounted_file.hpp"
@@ -54,9 +55,17 @@ std::shared_ptr<gateway_entry> make_entry(parts& p) {
 
 /// In the log, when its disk has answered: this is a scheduler's thread.
 void tell_whether_mounted(const parts& p) {
-  auto begun = p.disks->begin("data", [files = p.near_files] {
-    if (auto here = files->check_data(); !here)
+  // Not the actor itself: a disk that hangs must not keep it alive.
+  caf::actor_addr address;
+  if (!p.settings.has_role("worker"))
+    address = p.book->of<cluster::files_watch>("files_watch").address();
+  auto begun = p.disks->begin("data", [files = p.near_files, mounted = p.data_mounted, address] {
+    auto here = files->check_data();
+    *mounted = here ? data_mount_state::present : data_mount_state::absent;
+    if (!here)
       spdlog::warn("gateway: {}", here.error().message);
+    if (auto watch = caf::actor_cast<cluster::files_watch>(address))
+      caf::anon_send(watch, cluster::recheck_files{});
   });
   if (!begun)
     spdlog::warn("gateway: {} (node.data) can't be looked at: {}", p.shared_data, begun.error().message);
@@ -131,6 +140,8 @@ supervision::child_spec coordinator_link_children(parts& p) {
   }));
   c.children.push_back(child("coordinator_follower",
                              [&p, entry] { return gateway::spawn_follower(*p.system, follower_settings(p, entry)); }));
+  if (!p.settings.has_role("worker"))
+    c.children.push_back(gateway_files_child(p));
   return supervision::sub_supervisor(std::move(c));
 }
 

@@ -68,7 +68,7 @@ std::string coordinators_host(const parts& p) {
 /// As this gateway can use it.
 gateway::far_grant usable(const parts& p, const mesh::file_grant& x) {
   const auto host = x.host.empty() ? coordinators_host(p) : x.host;
-  return {file_url(p, host, x.port, x.ticket), x.node, x.version, x.host.empty()};
+  return {file_url(p, host, x.port, x.ticket), x.node, x.version, p.coordinator_files->is_at(x)};
 }
 
 /// Asks the coordinator's file desk and waits; never from an actor's thread.

@@ -51,6 +51,13 @@ health::check_function cluster_check(parts& p) {
   return [&p, check](std::function<void(health_check)> done) {
     if (p.backend->coordinator_away())
       return done({});
+    // Of a gateway that has to fetch what it sends.
+    if (auto why = p.coordinator_files->problem(); !why.empty()) {
+      health_check x;
+      x.status = health_status::degraded;
+      x.problem = std::move(why);
+      return done(std::move(x));
+    }
     check(std::move(done));
   };
 }

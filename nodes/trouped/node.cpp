@@ -300,6 +300,7 @@ result<void> start(parts& p) {
   TROUPE_TRY(find_coordinator(p));
   if (p.database)
     sweep_at_start(p);
+  TROUPE_TRY(find_files_host(p));
   TROUPE_TRY(start_library_server(p));
   start_tree(p);
   return start_roles(p);

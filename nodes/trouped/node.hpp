@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/cache/cache.hpp"
+#include "actors/cluster/coordinator_files.hpp"
 #include "actors/cluster/mounted_libraries.hpp"
 #include "actors/cluster/served_files.hpp"
 #include "actors/cluster/worker.hpp"
@@ -72,6 +73,9 @@ private:
   const net::file_server* server_ = nullptr;
 };
 
+/// Of the coordinator's data folder on the node of a gateway, as it was seen last.
+enum class data_mount_state : uint8_t { unknown, present, absent };
+
 /// Everything that a node is made of, in the order in which it is made; taken apart in reverse. Only wiring: what a
 /// part does is written in its room.
 struct parts {
@@ -96,6 +100,10 @@ struct parts {
   std::unique_ptr<net::file_server> file_server;
   std::shared_ptr<own_traffic> traffic = std::make_shared<own_traffic>();
   std::shared_ptr<std::atomic<uint16_t>> files_port = std::make_shared<std::atomic<uint16_t>>(0);
+  /// Where others reach the files of this coordinator; empty: where they have reached it itself.
+  std::string files_host;
+  /// What this node knows of the coordinator's, when that is another one.
+  std::shared_ptr<cluster::coordinator_files> coordinator_files = std::make_shared<cluster::coordinator_files>();
   /// Of a worker: what it has of other nodes' files, in a folder that is locked. nullptr: it fetches none.
   unique_fd cache_lock;
   std::string cache_folder;
@@ -128,6 +136,8 @@ struct parts {
   std::optional<cache::node_cache> cache;
   health::health_board board;
   std::shared_ptr<gateway::near_files> near_files;
+  std::shared_ptr<std::atomic<data_mount_state>> data_mounted =
+    std::make_shared<std::atomic<data_mount_state>>(data_mount_state::unknown);
   /// Of a gateway whose coordinator is another node; nullptr otherwise.
   std::shared_ptr<gateway::coordinator_watch> watch;
   std::shared_ptr<gateway_entry> entry;
@@ -183,7 +193,9 @@ work::shop_function cleanup_work(const parts& p);
 /// Removes what the last life of this node left unfinished. Blocks; before anything of the tree runs.
 void sweep_at_start(const parts& p);
 
-/// Files between nodes. Those of this coordinator, for nodes that have not mounted them. files.cpp
+/// Files between nodes. What others are told of where this coordinator's are. files.cpp
+result<void> find_files_host(parts& p);
+/// Those of this coordinator, for nodes that have not mounted them.
 result<void> start_file_server(parts& p);
 /// Those of this worker's libraries, where it is configured so; before it says hello.
 result<void> start_library_server(parts& p);
@@ -195,6 +207,12 @@ std::function<node_figures()> figures_of(const parts& p);
 result<void> open_cache(parts& p);
 /// For attempts of the worker of that id; nullptr where nothing can be fetched.
 std::shared_ptr<work::far_files> far_files_for(parts& p, worker_id worker);
+
+/// Sees whether this node reaches the coordinator's files: a worker that fetches any, and a gateway elsewhere that is
+/// no worker. files_reach.cpp
+bool watches_files(const parts& p);
+supervision::child_spec worker_files_child(parts& p);
+supervision::child_spec gateway_files_child(parts& p);
 
 /// The means of a gateway to read what its node does not have. gateway_files.cpp
 void add_far_files(parts& p, gateway::gateway_config& config);

@@ -1,4 +1,5 @@
 #include "actors/cluster/worker.hpp"
+#include "actors/cluster/files_watch.hpp"
 #include "actors/cluster/library_watch.hpp"
 
 #include "actors/library/scanner.hpp"
@@ -168,11 +169,23 @@ bool worth_a_look(errc code) {
   return work::may_be_a_mount(code) || code == errc::unavailable || code == errc::conflict;
 }
 
-work::work_function watching_mounts(work::work_function work, cluster::library_watch watch) {
-  return [work = std::move(work), watch](work::attempt& a) {
+/// A null handle where there is none.
+cluster::files_watch files_watch_of(const parts& p) {
+  return watches_files(p) ? p.book->of<cluster::files_watch>("files_watch") : cluster::files_watch{};
+}
+
+bool may_be_the_way_to_files(errc code) {
+  return code == errc::unavailable || code == errc::timeout;
+}
+
+work::work_function watching_mounts(work::work_function work, cluster::library_watch watch,
+                                    cluster::files_watch reach) {
+  return [work = std::move(work), watch, reach](work::attempt& a) {
     auto out = work(a);
     if (!out && worth_a_look(out.error().code))
       caf::anon_send(watch, cluster::recheck_libraries{});
+    if (!out && reach && may_be_the_way_to_files(out.error().code))
+      caf::anon_send(reach, cluster::recheck_files{});
     return out;
   };
 }
@@ -189,8 +202,8 @@ runners make_runners(parts& p, worker_id me, const std::shared_ptr<work::work_th
   auto with = [&](std::string name, work::shop_function work) {
     work::runner_config c;
     c.name = std::move(name);
-    c.work =
-      watching_mounts(work::in_proved_data(shop, std::move(work)), p.book->of<cluster::library_watch>("library_watch"));
+    c.work = watching_mounts(work::in_proved_data(shop, std::move(work)),
+                             p.book->of<cluster::library_watch>("library_watch"), files_watch_of(p));
     c.pool = p.book->of<work::executor_pool>("executor_pool");
     c.http = p.http;
     c.sink = sink;
@@ -259,10 +272,14 @@ cluster::worker_config worker_settings(parts& p, const std::shared_ptr<work::wor
   if (c.me.embedded)
     c.me.capabilities.emplace_back(cluster::coordinator_capability);
   c.data_id = p.data_id;
-  c.joined = [watch = p.book->of<cluster::library_watch>("library_watch"), served = p.served](const worker_welcome& x) {
+  c.works_by_files = p.data_id.empty() && watches_files(p);
+  c.joined = [watch = p.book->of<cluster::library_watch>("library_watch"), reach = files_watch_of(p),
+              served = p.served](const worker_welcome& x) {
     if (served)
       served->set_key(x.ticket_key);
     caf::anon_send(watch, cluster::watch_joined{});
+    if (reach)
+      caf::anon_send(reach, cluster::recheck_files{});
   };
   c.time = &p.clocks;
   c.make_runners = [&p, me = c.me.id, threads](mesh::progress_sink sink) {
@@ -335,6 +352,8 @@ supervision::child_spec worker_children(parts& p) {
   c.children.push_back(library_watch_child(p));
   if (!p.data_id.empty())
     c.children.push_back(data_watch_child(p));
+  if (watches_files(p))
+    c.children.push_back(worker_files_child(p));
   return supervision::sub_supervisor(std::move(c));
 }
 

@@ -61,7 +61,8 @@ class CoordinatorAway(TestCase):
 
 class FileServerAway(TestCase):
     def test_in_the_middle_of_a_push(self):
-        """The coordinator is there and its file server is not: no node could do better, so nothing is given up."""
+        """The coordinator is there and its file server is not, for less than the ten minutes after which another node is to
+        try: what was made is not thrown away, and the job says what it waits for."""
         with Machines(workers=("ben",), far=("ben",), lease="15s", worker__video=1) as machines:
             node = machines.node
             film = synth(node.folder / "film.mp4", seconds=10, size="480x270")
@@ -71,7 +72,13 @@ class FileServerAway(TestCase):
             job = transcode(node, video)
             wait_until("the result is on its way", lambda: half_there(node), 60)
             machines.net.lose_port(node.settings["files.port"])
-            time.sleep(rounds(30, 100))
+            lost = time.monotonic()
+            waits = f"waiting for the file server of node anna: {node.place.address}:{node.settings['files.port']}"
+            for told in (("jobs", "explain", job), ("jobs", "show", job)):
+                wait_until(f"{told} says so", lambda: waits in node.cli(*told).stdout, 60, 0.5)
+            wait_until("its node says so", lambda: "can't reach the coordinator's files" in node.cli("nodes", "show", "ben").stdout,
+                       90, 0.5)
+            time.sleep(max(0, lost + rounds(30, 100) - time.monotonic()))
             machines.net.heal()
             healed = time.monotonic()
             self.assertEqual("completed", node.wait_job(job, seconds=120)["status"])
@@ -81,7 +88,7 @@ class FileServerAway(TestCase):
             self.assertEqual(["completed"], [x["end"] for x in history], history)
 
     def test_in_the_middle_of_reading(self):
-        """What is read is only at the coordinator: however long it is silent, what is encoded by then is not thrown away."""
+        """What is read is only at the coordinator: it may be silent for three minutes before what is encoded is thrown away."""
         with Machines(workers=("ben",), far=("ben",), lease="15s", worker__video=1) as machines:
             node = machines.node
             film = synth(node.folder / "film.mp4", "-b:v", "4M", "-minrate", "4M", "-bufsize", "8M", seconds=30, size="480x270")

@@ -80,6 +80,8 @@ class GatewayFiles(TestCase):
         data = None if hide == "all" else m.node.data
         self.gina = m._node(place, m.authority.issue("gina", "gateway"), node__roles="gateway", data=data,
                             mesh__coordinator=m.node.mesh, **settings)
+        # Whether the files are in reach is looked at by reading a few bytes of one: not while those of films are counted.
+        self.gina.settings["worker.library_check"] = "1h"
         if hide != "all":
             self.gina.settings["gateway.cache_folder"] = str(self.gina.folder / "kept")
         self.gina.start()
@@ -174,7 +176,8 @@ class GatewayFiles(TestCase):
         before = self.sent()
         got = self.gina.request("GET", self.path_of("large"), headers={"Range": f"bytes={190 * MIB}-"})
         self.assertEqual(sha256(film[190 * MIB:]), sha256(got.body))
-        self.assertEqual(before, self.sent())
+        # But for the look whether they are in reach, of its join.
+        self.assertLess(self.sent() - before, 4096)
 
     def test_clients_that_are_slow_or_leave(self):
         self.cluster(large=300 * MIB)

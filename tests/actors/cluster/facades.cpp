@@ -175,6 +175,27 @@ CAF_TEST(a gateway gets addresses of files for its own node only) {
   CAF_CHECK_EQUAL(*asked, "ben");
 }
 
+CAF_TEST(a worker reads what tells it that the files are in reach and nothing else without an attempt) {
+  auto asked = std::make_shared<std::vector<std::string>>();
+  auto to = for_workers();
+  to.files = caf::actor_cast<mesh::file_desk>(
+    keep(sys.spawn([asked](mesh::file_reader::pointer) -> mesh::file_reader::behavior_type {
+      return {[asked](const mesh::read_file& x) {
+        asked->push_back(x.node + " " + x.path);
+        return mesh::file_grant{};
+      }};
+    })));
+  auto made = cluster::open_worker_facade(sys, ben(), to);
+  CAF_REQUIRE(made.has_value());
+  ask<mesh::file_grant>(made->files, mesh::read_file{"anna", {}, "node.id"}).value();
+  CAF_CHECK(*asked == std::vector<std::string>{"ben node.id"});
+  const library_id films{{4, 4}};
+  for (auto& x : {mesh::read_file{"ben", {}, "uploads/x"}, mesh::read_file{"ben", films, "node.id"},
+                  mesh::read_file{"ben", {}, "./node.id"}})
+    CAF_CHECK(ask<mesh::file_grant>(made->files, x).code() == errc::forbidden);
+  CAF_CHECK_EQUAL(asked->size(), 1u);
+}
+
 CAF_TEST(a worker is welcomed before it gets work and its work counts) {
   start();
   auto id = submit_now(noop());

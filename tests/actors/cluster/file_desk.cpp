@@ -131,11 +131,12 @@ struct fixture : actor_fixture {
     std::make_shared<const identity::ticket_issuer>(*identity::ticket_issuer::create());
   /// The worker is the one of this process.
   bool asks_from_here = false;
+  file_desk_config config;
   std::vector<caf::actor> alive;
   mesh::file_desk desk;
 
   fixture() {
-    file_desk_config c;
+    auto& c = config;
     c.issuer = issuer;
     c.files = disk;
     c.disks = threads;
@@ -149,12 +150,17 @@ struct fixture : actor_fixture {
     c.node_name = "anna";
     c.certificates = true;
     c.is_own_worker = [this](worker_id x) { return asks_from_here && x == me; };
+    spawn();
+  }
+  void spawn() {
     auto both = sys.spawn(others, w);
     auto client = sys.spawn(jobs, w);
     file_desk_peers peers{client, caf::actor_cast<mesh::librarian>(both), caf::actor_cast<mesh::catalogue_reader>(both),
                           caf::actor_cast<mesh::node_admin>(both)};
-    desk = sys.spawn(file_desk_actor, c, peers);
-    alive = {both, caf::actor_cast<caf::actor>(client), caf::actor_cast<caf::actor>(desk)};
+    desk = sys.spawn(file_desk_actor, config, peers);
+    for (auto& x :
+         {caf::actor_cast<caf::actor>(both), caf::actor_cast<caf::actor>(client), caf::actor_cast<caf::actor>(desk)})
+      alive.push_back(x);
     run();
   }
   ~fixture() {
@@ -195,6 +201,22 @@ CAF_TEST(a gateway gets from the coordinator what that sees) {
   CAF_CHECK_EQUAL(got->node, "anna");
   CAF_CHECK(got->version == seen_here);
   CAF_CHECK_EQUAL(ticket_of(*got).content, seen_here.str());
+}
+
+CAF_TEST(who asks is told where the coordinator serves when that is elsewhere) {
+  config.host = "10.1.0.1";
+  spawn();
+  here = seen_here;
+  for (auto& got : {ask(mesh::read_file{"gina", films, "a/film.mkv"}), get(),
+                    ask(mesh::put_file{token, me, "renditions/" + token.job.str() + "-2.mp4", false})}) {
+    CAF_REQUIRE(got.has_value());
+    CAF_CHECK_EQUAL(got->host, "10.1.0.1");
+    CAF_CHECK_EQUAL(got->port, 3000);
+    CAF_CHECK_EQUAL(got->node, "anna");
+  }
+  // Of the data folder without an attempt: what shows that it is in reach.
+  CAF_CHECK(ask(mesh::read_file{"ben", {}, "node.id"}).has_value());
+  CAF_CHECK(ask(mesh::read_file{"ben", {}, "troupe.db"}).error().code == errc::forbidden);
 }
 
 CAF_TEST(what the coordinator does not see is at who serves it) {

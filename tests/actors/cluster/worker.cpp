@@ -137,7 +137,7 @@ struct config : caf::actor_system_config {
 };
 
 struct fixture : test_coordinator_fixture<config> {
-  fixture() {
+  explicit fixture(bool works_by_files = false) {
     jobs = sys.spawn(dispatcher, &script);
     work = sys.spawn(runner, &runs);
     cluster::worker_config c;
@@ -145,8 +145,11 @@ struct fixture : test_coordinator_fixture<config> {
     c.me.node_name = "n";
     c.me.kinds = {"ingest"};
     c.me.credit = {{"metadata", 4}};
-    c.data_id = "node-a";
-    c.me.capabilities = {"data"};
+    c.works_by_files = works_by_files;
+    if (!works_by_files) {
+      c.data_id = "node-a";
+      c.me.capabilities = {"data"};
+    }
     c.figures = [this] { return figures; };
     c.min_free = 100;
     c.joined = [this](const worker_welcome&) { ++joins; };
@@ -345,6 +348,33 @@ CAF_TEST(without the data folder it takes no work and says why until it is back)
   CAF_CHECK_EQUAL(script.credit.back().credit[0].slots, 4u);
   CAF_CHECK(script.offers.back().capabilities == (std::vector<std::string>{"data", "library:a"}));
   CAF_CHECK(script.offers.back().problems == std::vector<std::string>{"library b is empty"});
+}
+
+CAF_TEST(a worker without mounts takes no work until the files of its coordinator are in reach) {
+  fixture far{true};
+  auto find = [&](std::string problem) {
+    caf::anon_send(far.uut, cluster::coordinator_files_found{std::move(problem)});
+    far.run();
+  };
+  CAF_REQUIRE_EQUAL(far.script.hellos.size(), 1u);
+  CAF_CHECK_EQUAL(far.script.hellos[0].credit[0].slots, 0u);
+  find("a firewall is between");
+  CAF_CHECK(far.script.credit.empty());
+  CAF_CHECK(far.script.offers.back().problems == std::vector<std::string>{"a firewall is between"});
+  far.assign({far.token(1)});
+  CAF_REQUIRE_EQUAL(far.script.outcomes.size(), 1u);
+  CAF_CHECK(far.script.outcomes[0].end == attempt_end::released);
+  find("");
+  CAF_REQUIRE_EQUAL(far.script.credit.size(), 1u);
+  CAF_CHECK_EQUAL(far.script.credit[0].credit[0].slots, 4u);
+  CAF_CHECK(far.script.offers.back().problems.empty());
+  far.assign({far.token(2)});
+  find("a firewall is between");
+  CAF_CHECK_EQUAL(far.script.credit.back().credit[0].slots, 0u);
+  // What runs goes on.
+  CAF_CHECK(far.runs.stopped.empty());
+  far.end(far.token(2));
+  CAF_CHECK_EQUAL(far.script.outcomes.size(), 2u);
 }
 
 CAF_TEST(a data folder that goes during the hello is told after it) {

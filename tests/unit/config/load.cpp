@@ -243,6 +243,13 @@ CAF_TEST(combinations that can not work are refused) {
               .has_value());
   CAF_CHECK(mentions(one({"mesh.identity=x", "mesh.address=anna"}), "mesh.address must be an IP address"));
   CAF_CHECK(mentions(one({"mesh.identity=x", "files.address=10.0.0"}), "files.address must be an IP address"));
+  // Others are told to go there.
+  CAF_CHECK(mentions(one({"mesh.identity=x", "mesh.address=10.0.0.1", "files.address=127.0.0.1"}),
+                     "files.address is 127.0.0.1, which other machines can't reach"));
+  CAF_CHECK(
+    one({"mesh.identity=x", "mesh.address=10.0.0.1", "files.address=127.0.0.1", "files.host=anna.lan"}).has_value());
+  CAF_CHECK(one({"mesh.identity=x", "mesh.address=10.0.0.1", "files.address=10.1.0.1"}).has_value());
+  CAF_CHECK(one({"mesh.identity=x", "files.address=127.0.0.2"}).has_value());
   for (auto good : {"10.0.0.1", "0.0.0.0", "fd00::1", "localhost"})
     CAF_CHECK(one({"mesh.identity=x", std::string{"mesh.address="} + good}).has_value());
   CAF_CHECK(mentions(one({"gateway.hosts=http://media.example"}), "without http://"));

@@ -78,3 +78,24 @@ CAF_TEST(a disk that is almost full is a problem until there is room) {
   CAF_CHECK(x.change({{"cache", 40 * gib, 2 * gib}}, gib));
   CAF_CHECK(x.problems().empty());
 }
+
+CAF_TEST(who works by the files of the coordinator takes nothing until they are in reach) {
+  worker_hello me;
+  me.credit = {{"video", 2}};
+  worker_offer x{me};
+  x.wait_for_files();
+  CAF_CHECK(!x.takes_work() && x.problems().empty());
+  CAF_CHECK_EQUAL(x.credit().front().slots, 0u);
+  CAF_CHECK(x.change(coordinator_files_found{"a firewall"}));
+  CAF_CHECK(!x.takes_work());
+  CAF_CHECK((x.problems() == std::vector<std::string>{"a firewall"}));
+  CAF_CHECK(!x.change(coordinator_files_found{"a firewall"}));
+  CAF_CHECK(x.change(coordinator_files_found{}));
+  CAF_CHECK(x.takes_work() && x.problems().empty());
+  // Who has the data folder takes what does not need them, and says so.
+  worker_offer y{me};
+  CAF_CHECK(y.takes_work());
+  CAF_CHECK(y.change(coordinator_files_found{"a firewall"}));
+  CAF_CHECK(y.takes_work());
+  CAF_CHECK((y.problems() == std::vector<std::string>{"a firewall"}));
+}
