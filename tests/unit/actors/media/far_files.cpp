@@ -292,7 +292,8 @@ CAF_TEST(a file server that is silent beside its coordinator is given up with it
   CAF_CHECK_EQUAL(f.a.heard().front(), "waiting for the file server of node north: as the test wants");
   // As long as the coordinator is away, too, nothing is given up.
   fixture g;
-  g.reading.give_up_coordinator = 100ms;
+  // Long enough for a busy machine to come to where it is away.
+  g.reading.give_up_coordinator = 1500ms;
   auto others = std::make_shared<fake_peers>(content_of(g.size));
   auto far = g.over(others);
   others->fail(errc::unavailable, 0, 100'000);
@@ -301,7 +302,7 @@ CAF_TEST(a file server that is silent beside its coordinator is given up with it
     return out ? error{errc::none} : out.error();
   });
   g.away = true;
-  CAF_CHECK(fetched.wait_for(600ms) == std::future_status::timeout);
+  CAF_CHECK(fetched.wait_for(2500ms) == std::future_status::timeout);
   g.away = false;
   CAF_REQUIRE(fetched.wait_for(10s) == std::future_status::ready);
   CAF_CHECK(fetched.get().code == errc::unavailable);
