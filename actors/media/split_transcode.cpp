@@ -64,7 +64,8 @@ delegation hand_on(const split_film& film, library_id library, std::string state
   out.next.from = encode_from;
   out.next.to = parts_to;
   out.next.stage = "transcode";
-  out.next.prefers = {near_the_output, library_capability(library)};
+  // Nothing beside it: all that is preferred counts the same, and of the source a join reads next to nothing.
+  out.next.prefers = {near_the_output};
   for (auto& part : out.jobs)
     part.prefers = {library_capability(library)};
   return out;

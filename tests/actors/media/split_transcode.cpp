@@ -69,6 +69,7 @@ struct split_fixture : work_fixture {
     CAF_REQUIRE(a.handed_on.has_value());
     auto film = decode_split_film(a.handed_on->next.state);
     CAF_REQUIRE(film.has_value());
+    handed_on = std::move(*a.handed_on);
     a.handed_on.reset();
     done.clear();
     return *film;
@@ -112,6 +113,7 @@ struct split_fixture : work_fixture {
   }
 
   std::set<exec::op> done;
+  delegation handed_on;
   exec::request joined;
   std::optional<executor_answer> join_fails;
 };
@@ -130,6 +132,15 @@ CAF_TEST(a film is cut once for the nodes there are) {
   a.job.failures = 1;
   CAF_CHECK(finish().end == attempt_end::completed);
   CAF_CHECK(made_whole());
+}
+
+CAF_TEST(parts are made near the film and joined near the output) {
+  plan();
+  CAF_REQUIRE_EQUAL(handed_on.jobs.size(), 1u + count);
+  for (auto& part : handed_on.jobs)
+    CAF_CHECK_EQUAL(part.prefers, std::vector{library_capability(library_id{})});
+  // Counted alike, a library would weigh as much as the folder.
+  CAF_CHECK_EQUAL(handed_on.next.prefers, std::vector<std::string>{"data"});
 }
 
 CAF_TEST(its parts are joined) {
