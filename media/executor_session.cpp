@@ -198,7 +198,7 @@ void executor_session::serve(received_frame got) {
 }
 
 void executor_session::answer_failure(uint64_t operation, const error& why) {
-  answer_failure(operation, exec::failure{why.code, default_class(why.code), why.message});
+  answer_failure(operation, exec::failure{why.code, default_class(why.code), why.message, why.fields});
 }
 
 void executor_session::answer_failure(uint64_t operation, const exec::failure& why) {

@@ -83,6 +83,12 @@ error piece_reader::wrong(const std::string& what, errc code) const {
           "piece " + std::to_string(int64_t{piece.index} + 1) + " of " + std::to_string(piece.count) + " " + what};
 }
 
+error piece_reader::damaged(const std::string& what, errc code) const {
+  auto out = wrong(what, code);
+  out.fields.emplace_back(exec::damaged_piece_field, std::to_string(at_));
+  return out;
+}
+
 result<void> piece_reader::check_answers() const {
   if (pieces_.empty() || fds_.size() != pieces_.size())
     return {errc::unprocessable,
@@ -123,22 +129,22 @@ result<void> piece_reader::open_piece() {
   auto file = input::open(fds_[at_], piece_profile().extension, job_);
   if (!file) {
     auto code = file.error().code == errc::bad_media ? errc::unprocessable : file.error().code;
-    return wrong("can't be read: " + file.error().message, code);
+    return damaged("can't be read: " + file.error().message, code);
   }
   file_ = std::move(*file);
   auto label = read_label(*file_->format());
   if (!label)
-    return wrong("does not say which piece it is: it was not made by encode_chunk");
+    return damaged("does not say which piece it is: it was not made by encode_chunk");
   if (label->plan != pieces_[at_].plan)
-    return wrong("belongs to another plan");
+    return damaged("belongs to another plan");
   if (label->index != pieces_[at_].index)
-    return wrong("is piece " + std::to_string(int64_t{label->index} + 1) + " in truth");
+    return damaged("is piece " + std::to_string(int64_t{label->index} + 1) + " in truth");
   auto said = pieces_[at_];
   said.digest.clear();
   if (*label != said)
-    return wrong("is not what its encoding answered: it was made by another attempt");
+    return damaged("is not what its encoding answered: it was made by another attempt");
   if (file_->format()->nb_streams != 1)
-    return wrong("has " + std::to_string(file_->format()->nb_streams) + " streams instead of one");
+    return damaged("has " + std::to_string(file_->format()->nb_streams) + " streams instead of one");
   frames_in_piece_ = 0;
   hash_.reset();
   return compare_with_first(*file_->stream(0)->codecpar);
@@ -177,13 +183,13 @@ result<bool> piece_reader::read(AVPacket& packet) {
     }
     auto& piece = pieces_[at_];
     if (packet.pts == AV_NOPTS_VALUE || (packet.flags & AV_PKT_FLAG_CORRUPT))
-      return wrong("is damaged: encode it again");
+      return damaged("is damaged: encode it again");
     av_packet_rescale_ts(&packet, file_->stream(0)->time_base, time_base_);
     packet.pts += piece.first;
     if (packet.pts < piece.first || packet.pts > piece.last)
-      return wrong("has a frame outside of its chunk: encode it again");
+      return damaged("has a frame outside of its chunk: encode it again");
     if (frames_in_piece_ == 0 && !(packet.flags & AV_PKT_FLAG_KEY))
-      return wrong("does not begin with a keyframe: encode it again");
+      return damaged("does not begin with a keyframe: encode it again");
     ++frames_in_piece_;
     add_packet(hash_, packet);
     return true;
@@ -193,11 +199,11 @@ result<bool> piece_reader::read(AVPacket& packet) {
 
 result<void> piece_reader::check_end() {
   if (frames_in_piece_ != pieces_[at_].frames || file_->io().shrunk())
-    return wrong("has " + std::to_string(frames_in_piece_) + " frames that can be read instead of "
-                 + std::to_string(pieces_[at_].frames) + ": encode it again");
+    return damaged("has " + std::to_string(frames_in_piece_) + " frames that can be read instead of "
+                   + std::to_string(pieces_[at_].frames) + ": encode it again");
   digest_ = hash_.text();
   if (auto& known = pieces_[at_].digest; !known.empty() && known != digest_)
-    return wrong("has other pictures than were checked where it was made: encode it again");
+    return damaged("has other pictures than were checked where it was made: encode it again");
   return {};
 }
 

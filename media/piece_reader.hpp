@@ -14,7 +14,8 @@
 namespace troupe::media {
 
 /// The pieces of a film as one stream of packets. Checks that each is the piece it should be and that they fit
-/// together; every error names the piece. One thread.
+/// together; every error names the piece, and that of a piece that is damaged has it as exec::damaged_piece_field. One
+/// thread.
 class piece_reader {
 public:
   /// Opens the first piece with a frame. Borrows all.
@@ -51,6 +52,8 @@ private:
   result<void> check_end();
   void skip_empty() noexcept;
   error wrong(const std::string& what, errc code = errc::unprocessable) const;
+  /// What another encoding of the same piece mends.
+  error damaged(const std::string& what, errc code = errc::unprocessable) const;
 
   std::span<const int> fds_;
   const std::vector<chunk_piece>& pieces_;

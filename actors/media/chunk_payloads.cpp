@@ -44,7 +44,8 @@ std::string encode(const split_film& x) {
                {"profile", to_value(x.profile)},
                {"media", to_value(x.media)},
                {"chunks", std::move(chunks)},
-               {"rounds", x.rounds}});
+               {"rounds", x.rounds},
+               {"damaged", x.damaged}});
 }
 
 result<split_film> decode_split_film(std::string_view from) {
@@ -60,6 +61,7 @@ result<split_film> decode_split_film(std::string_view from) {
     for (auto& c : doc.at("chunks"))
       x.chunks.push_back(media_chunk_from(c));
     x.rounds = doc.value("rounds", 1u);
+    x.damaged = doc.value("damaged", std::vector<uint32_t>{});
     if (x.chunks.empty() || x.chunks.size() > max_chunks)
       return "must have 1 to " + std::to_string(max_chunks) + " chunks";
     return {};

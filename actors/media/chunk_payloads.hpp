@@ -10,7 +10,7 @@
 namespace troupe::work {
 
 /// What a transcode leaves for its parts and for itself when it goes on (continuation::state):
-/// {"videoId","version","profile":{…},"media":{…},"chunks":[…],"rounds"}.
+/// {"videoId","version","profile":{…},"media":{…},"chunks":[…],"rounds","damaged":[…]}.
 struct split_film {
   video_id video;
   /// The content that was planned: every part is of the same.
@@ -20,6 +20,8 @@ struct split_film {
   std::vector<media_chunk> chunks;
   /// How often parts were handed on: pieces that vanish again and again end it.
   uint32_t rounds = 1;
+  /// Chunks whose pieces were damaged and have been made again.
+  std::vector<uint32_t> damaged{};
 };
 std::string encode(const split_film& x);
 result<split_film> decode_split_film(std::string_view json);

@@ -292,6 +292,7 @@ void executor_set::on_frame(uint64_t number, exec::frame what) {
     if (!failure)
       return end(x, failure.error(), error_class::crash);
     answer.failure = {failure->code == errc::none ? errc::internal : failure->code, failure->message};
+    answer.failure.fields = std::move(failure->fields);
     answer.cls = failure->cls;
   } else {
     return;

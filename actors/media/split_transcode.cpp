@@ -8,6 +8,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <charconv>
 
 namespace troupe::work {
 
@@ -15,7 +16,7 @@ namespace {
 
 /// The parts' share of the whole.
 constexpr double parts_to = 0.88;
-/// Parts whose pieces vanish are made again so often, all in all; then the film is made in one piece.
+/// Parts whose pieces vanish or are damaged are made again so often, all in all; then the film is made in one piece.
 constexpr uint32_t most_rounds = 4;
 
 job_spec part_of(const char* kind, std::string payload, const std::string& codec) {
@@ -151,8 +152,9 @@ result<opened_parts> open_parts(attempt& a, const workshop& shop, collected_part
   return out;
 }
 
-/// Only what is lost is made again.
-result<std::string> make_again(attempt& a, split_film film, library_id library, const collected_parts& parts) {
+/// Only what is lost, or `why` else it is not there, is made again.
+result<std::string> make_again(attempt& a, split_film film, library_id library, const collected_parts& parts,
+                               const char* why = "lost") {
   ++film.rounds;
   auto out = hand_on(film, library, encode(film));
   std::vector<job_spec> jobs;
@@ -162,7 +164,7 @@ result<std::string> make_again(attempt& a, split_film film, library_id library, 
       jobs.push_back(std::move(out.jobs[i]));
       shares.push_back(out.shares[i]);
     }
-  a.operation = std::to_string(jobs.size()) + " parts were lost and are made again";
+  a.operation = "parts that were " + std::string{why} + " and are made again: " + std::to_string(jobs.size());
   out.jobs = std::move(jobs);
   out.shares = std::move(shares);
   for (auto& child : a.what().children)
@@ -204,23 +206,38 @@ result<exec::transcode_answer> join(attempt& a, const workshop& shop, const rend
   return exec::decode_transcode_answer(*body);
 }
 
-/// The result of the transcode; nothing when the parts make no film, which says nothing about the source.
-result<std::optional<std::string>> make_of_parts(attempt& a, const workshop& shop, const rendition_order& order,
-                                                 const collected_parts& parts, const opened_parts& files) {
+/// What has become of the parts.
+struct joint_film {
+  /// The result of the transcode; nothing when the parts make no film, which says nothing about the source.
+  std::optional<std::string> made{};
+  std::string why_not{};
+  /// The only piece that is to blame, by its chunk; nothing when that is not known.
+  std::optional<uint32_t> damaged{};
+};
+
+/// The executor may say anything.
+std::optional<uint32_t> damaged_piece(const error& why, const collected_parts& parts) {
+  for (auto& [field, value] : why.fields) {
+    uint32_t index = 0;
+    auto end = value.data() + value.size();
+    if (auto read = std::from_chars(value.data(), end, index);
+        field == exec::damaged_piece_field && read.ec == std::errc{} && read.ptr == end && index < parts.pieces.size())
+      return index;
+  }
+  return std::nullopt;
+}
+
+result<joint_film> make_of_parts(attempt& a, const workshop& shop, const rendition_order& order,
+                                 const collected_parts& parts, const opened_parts& files) {
   auto extension = rendition_extension(order.asked.profile);
   if (!extension)
     return std::move(extension).error();
   scratch_folder scratch{shop, a.what().token};
   auto path = scratch.file("out." + *extension);
-  auto not_of_parts = [&](const std::string& why) {
-    spdlog::warn("transcode {}: made in one piece, for its parts can't be joined: {}", a.what().token.str(), why);
-    a.cls.reset();
-    return std::optional<std::string>{};
-  };
   a.stage(parts_to, "join", "joining " + order.asked.profile.name);
   auto joined = join(a, shop, order, parts, files, path);
   if (!joined && a.cls == error_class::permanent)
-    return not_of_parts(joined.error().message);
+    return joint_film{{}, joined.error().message, damaged_piece(joined.error(), parts)};
   if (!joined)
     return reason_of(a, shop, order.from, std::move(joined).error());
   a.operation = joined->operation;
@@ -234,9 +251,15 @@ result<std::optional<std::string>> make_of_parts(attempt& a, const workshop& sho
   if (!wrong)
     return std::move(wrong).error();
   if (!wrong->empty())
-    return not_of_parts(*wrong);
+    return joint_film{{}, *wrong};
   auto out = publish_rendition(a, shop, order, *joined, path);
-  return out ? result<std::optional<std::string>>{std::move(*out)} : std::move(out).error();
+  return out ? result<joint_film>{joint_film{std::move(*out)}} : std::move(out).error();
+}
+
+/// A piece that is damaged once more has another cause than the disk that it was on.
+bool may_mend(const split_film& film, const joint_film& x) {
+  return x.damaged && film.rounds < most_rounds
+         && std::find(film.damaged.begin(), film.damaged.end(), *x.damaged) == film.damaged.end();
 }
 
 } // namespace
@@ -282,9 +305,18 @@ result<std::string> join_parts(attempt& a, const workshop& shop, const rendition
     return film->rounds < most_rounds ? make_again(a, std::move(*film), order.from.library, parts)
                                       : whole(a, shop, order);
   auto made = make_of_parts(a, shop, order, parts, *files);
-  if (!made || *made)
-    return made ? result<std::string>{std::move(**made)} : std::move(made).error();
+  if (!made || made->made)
+    return made ? result<std::string>{std::move(*made->made)} : std::move(made).error();
   files = opened_parts{};
+  a.cls.reset();
+  if (may_mend(*film, *made)) {
+    spdlog::warn("transcode {}: part {} is made again: {}", a.what().token.str(), *made->damaged + 1, made->why_not);
+    film->damaged.push_back(*made->damaged);
+    parts.pieces[*made->damaged].reset();
+    return make_again(a, std::move(*film), order.from.library, parts, "damaged");
+  }
+  spdlog::warn("transcode {}: made in one piece, for its parts can't be joined: {}", a.what().token.str(),
+               made->why_not);
   return whole(a, shop, order);
 }
 

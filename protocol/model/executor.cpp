@@ -5,7 +5,10 @@ namespace troupe::exec {
 namespace {
 
 json failure_value(const failure& x) {
-  return {{"code", to_string(x.code)}, {"class", to_string(x.cls)}, {"message", x.message}};
+  json out{{"code", to_string(x.code)}, {"class", to_string(x.cls)}, {"message", x.message}};
+  for (auto& [name, what] : x.fields)
+    out["fields"][name] = what;
+  return out;
 }
 
 failure failure_from(const json& value) {
@@ -13,6 +16,9 @@ failure failure_from(const json& value) {
   x.code = errc_from(value.at("code").get<std::string>());
   x.cls = error_class_from(value.at("class").get<std::string>());
   read(value, "message", x.message);
+  if (auto fields = value.find("fields"); fields != value.end())
+    for (auto& [name, what] : fields->items())
+      x.fields.emplace_back(name, what.get<std::string>());
   return x;
 }
 

@@ -226,7 +226,8 @@ struct request {
   // encode_chunk
   media_chunk chunk;
   // join: the answers of all encode_chunk, in the order of the film; whether there is a piece by encode_audio. verify:
-  // what the film was joined from; pictures that are those of decoded pieces (chunk_piece::digest) are not decoded again.
+  // what the film was joined from; pictures that are those of decoded pieces (chunk_piece::digest) are not decoded
+  // again.
   std::vector<chunk_piece> pieces;
   bool has_audio = false;
   /// Tests only, refused unless the executor was started with --test-faults: "abort", "hang", "bloat".
@@ -350,7 +351,12 @@ struct failure {
   errc code = errc::internal;
   error_class cls = error_class::permanent;
   std::string message;
+  /// As an error has them.
+  std::vector<std::pair<std::string, std::string>> fields{};
 };
+
+/// Of a join that failed for a piece that is damaged: its index among the pieces, from 0. Made again, it may fit.
+inline constexpr const char* damaged_piece_field = "piece";
 
 struct open_request {
   /// Chosen by the executor, unique in the operation.

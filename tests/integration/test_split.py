@@ -132,15 +132,20 @@ class Split(TestCase):
         self.assertEqual(len(again), 1, again)
 
     def test_damaged_piece(self):
-        """A piece that is not what its maker saw, of the same size: the film comes out all the same."""
+        """A piece that is not what its maker saw, of the same size: its part alone is made again."""
         film = synth(self.node.folder / "film.mp4", seconds=90, size="960x540")
         job = transcode(self.node, self.upload(film))
         folder = self.node.data / "pieces" / job
-        piece = wait_until("a piece of film is there", lambda: next(iter(folder.glob("*.mp4")), None))
+        part = wait_until("a part of the picture is done", lambda: next(
+            (p for p in parts_of(self.node, job) if p["kind"] == "encode_chunk" and p["status"] == "completed"), None))
+        piece = next(folder.glob(f"{part['id']}-*.mp4"))
         with piece.open("r+b") as file:
             file.seek(piece.stat().st_size // 2)
             file.write(bytes(3000))
-        self.finished(job, film)
+        detail = self.finished(job, film)
+        self.assertEqual([a["end"] for a in detail["attemptHistory"]], ["delegated", "delegated", "completed"])
+        again = [p for p in parts_of(self.node, job) if p["createdAt"] > detail["attemptHistory"][1]["startedAt"]]
+        self.assertEqual(["encode_chunk"], [p["kind"] for p in again], again)
 
     def test_cancelled(self):
         film = synth(self.node.folder / "film.mp4", seconds=90, size="960x540")

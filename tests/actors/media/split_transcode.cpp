@@ -205,6 +205,44 @@ CAF_TEST(what is lost is made again alone and not for ever) {
   CAF_CHECK_EQUAL(rounds, 4u);
 }
 
+CAF_TEST(a piece that is damaged is made again alone and once) {
+  auto film = plan();
+  auto damage = [&](const std::string& piece) {
+    join_fails = failing(errc::unprocessable, "piece 2 of 3 is damaged: encode it again", error_class::permanent);
+    join_fails->failure.fields = {{exec::damaged_piece_field, piece}};
+    go_on(film);
+    return finish();
+  };
+  auto out = damage("1");
+  CAF_REQUIRE(out.end == attempt_end::delegated);
+  auto& again = out.handed_on;
+  CAF_REQUIRE_EQUAL(again.jobs.size(), 1u);
+  CAF_CHECK_EQUAL(again.jobs[0].kind, "encode_chunk");
+  CAF_CHECK_EQUAL(*decode_chunk_payload(again.jobs[0].payload), 1u);
+  CAF_CHECK_EQUAL(again.keep, (std::vector{job_id{{8, 0}}, job_id{{8, 1}}, job_id{{8, 3}}}));
+  CAF_CHECK(!made_whole() && !a.cls);
+  film = *decode_split_film(again.next.state);
+  CAF_CHECK_EQUAL(film.rounds, 2u);
+  // Another one.
+  out = damage("2");
+  CAF_REQUIRE(out.end == attempt_end::delegated);
+  CAF_CHECK_EQUAL(*decode_chunk_payload(out.handed_on.jobs.at(0).payload), 2u);
+  film = *decode_split_film(out.handed_on.next.state);
+  // The same once more.
+  CAF_CHECK(damage("1").end == attempt_end::completed);
+  CAF_CHECK(made_whole());
+  // Nor is anything believed that an executor says.
+  for (auto* piece : {"3", "-1", "", "0x", "99999999999"}) {
+    done.clear();
+    CAF_CHECK(damage(piece).end == attempt_end::completed);
+    CAF_CHECK(made_whole());
+  }
+  done.clear();
+  film.rounds = 4;
+  CAF_CHECK(damage("0").end == attempt_end::completed);
+  CAF_CHECK(made_whole());
+}
+
 CAF_TEST(parts that make no film are left for one piece) {
   auto film = plan();
   a.verified = false;

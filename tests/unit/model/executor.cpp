@@ -200,11 +200,13 @@ CAF_TEST(requests and answers come back whole) {
   CAF_CHECK(verify->ok);
   CAF_CHECK_EQUAL(verify->reasons.size(), 1u);
   CAF_CHECK_EQUAL(verify->frames, 9);
-  auto failure = exec::decode_failure(exec::encode(exec::failure{errc::storage_full, error_class::transient, "m"}));
+  auto failure = exec::decode_failure(
+    exec::encode(exec::failure{errc::storage_full, error_class::transient, "m", {{exec::damaged_piece_field, "7"}}}));
   CAF_REQUIRE(failure.has_value());
   CAF_CHECK(failure->code == errc::storage_full);
   CAF_CHECK(failure->cls == error_class::transient);
   CAF_CHECK_EQUAL(failure->message, "m");
+  CAF_CHECK_EQUAL(failure->fields, (decltype(failure->fields){{"piece", "7"}}));
   CAF_CHECK(!exec::decode_verify_answer("{}"));
   CAF_CHECK(!exec::decode_plan_chunks_answer("{}"));
   CAF_CHECK(!exec::decode_encode_chunk_answer("{\"piece\":{\"frames\":\"x\"}}"));
