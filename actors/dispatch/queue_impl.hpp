@@ -176,6 +176,8 @@ struct job_queue::impl {
   /// Begins parts a second time on idle nodes where the first ones take long; the first that is done ends the other.
   void look_at_parts(entry& parent);
   double time_of_a_share(const entry& parent) const;
+  running_part seen_of(const entry& parent, const entry& part, double unit, double share,
+                       const worker_record& elsewhere) const;
   const worker_record* idle_worker_for(const entry& part, const std::set<const worker_record*>& taken) const;
   void copy_to(entry& parent, const entry& part, const worker_record& where);
   static void mark_copies(const std::vector<entry*>& children);

@@ -50,7 +50,7 @@ bool worth_a_copy(const running_part& x, const straggler_rules& rules) {
     return x.since > 2 * x.elsewhere + rules.worth;
   if (x.still > x.elsewhere + rules.worth)
     return true;
-  return static_cast<double>(x.elsewhere.count()) <= rules.at_most * static_cast<double>(left->count())
+  return !x.guessed && static_cast<double>(x.elsewhere.count()) <= rules.at_most * static_cast<double>(left->count())
          && *left - x.elsewhere >= rules.worth;
 }
 
@@ -70,6 +70,24 @@ double job_queue::impl::time_of_a_share(const entry& parent) const {
     time += static_cast<double>(std::max<int64_t>(0, (x->row.finished - x->row.started).count())) * speed;
   }
   return shares > 0 ? time / shares : 0;
+}
+
+/// What is seen of a part, and how long all of it would take a worker. What has no share (the sound beside the
+/// pictures) takes what its kind was measured to take; as long as that is not known, no longer than the longest of the
+/// others.
+running_part job_queue::impl::seen_of(const entry& parent, const entry& part, double unit, double share,
+                                      const worker_record& elsewhere) const {
+  const bool measured = part.row.spec.work > 0 && ready.speeds.median(part.kind->index) > 0;
+  auto takes = unit * share;
+  if (share <= 0 && measured)
+    takes = static_cast<double>(ready.expected(part).count());
+  else if (share <= 0)
+    for (auto& c : parent.row.next.front().children)
+      takes = std::max(takes, unit * c.share);
+  const auto now = clk.mono();
+  auto speed = std::max(ready.speeds.relative(elsewhere.node->index, part.kind->index), 0.01);
+  return {now - part.since, part.row.progress.fraction, milliseconds{static_cast<int64_t>(takes / speed)},
+          now - part.moved, share <= 0 && !measured};
 }
 
 /// The fastest one of another node that could begin it now; or nullptr.
@@ -148,17 +166,13 @@ void job_queue::impl::look_at_parts(entry& parent) {
     return;
   std::set<const worker_record*> taken;
   for (auto& [_, x] : parts) {
-    if (!x.part || x.share <= 0 || x.copy_runs || x.copies >= most_copies)
+    if (!x.part || x.copy_runs || x.copies >= most_copies)
       continue;
     look_later(parent);
     auto* w = idle_worker_for(*x.part, taken);
     if (!w)
       continue;
-    const auto now = clk.mono();
-    auto speed = std::max(ready.speeds.relative(w->node->index, x.part->kind->index), 0.01);
-    running_part part{now - x.part->since, x.part->row.progress.fraction,
-                      milliseconds{static_cast<int64_t>(unit * x.share / speed)}, now - x.part->moved};
-    if (!worth_a_copy(part, config.stragglers))
+    if (!worth_a_copy(seen_of(parent, *x.part, unit, x.share, *w), config.stragglers))
       continue;
     taken.insert(w);
     copy_to(parent, *x.part, *w);

@@ -28,6 +28,8 @@ struct running_part {
   milliseconds elsewhere{0};
   /// For how long it has shown nothing new.
   milliseconds still{0};
+  /// `elsewhere` is of other work, of the same film: good to see that it has stopped, and not that it is slow.
+  bool guessed = false;
 };
 
 /// How long it still takes where it runs, as far as it shows; nothing: it has not begun to show.

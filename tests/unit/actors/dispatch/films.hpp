@@ -55,14 +55,15 @@ public:
   job_state state(job_id id) {
     return row(id).state;
   }
-  /// Its running attempt hands on one part for each share.
-  void cut(job_id film, const std::vector<double>& shares) {
+  /// Its running attempt hands on one part for each share; one without a share is the sound, of so much work.
+  void cut(job_id film, const std::vector<double>& shares, double sound = 0) {
     attempt_outcome out;
     out.token = row(film).token();
     out.end = attempt_end::delegated;
     for (auto share : shares) {
       job_spec spec;
-      spec.kind = "encode_chunk";
+      spec.kind = share > 0 ? "encode_chunk" : "encode_audio";
+      spec.work = share > 0 ? 0 : sound;
       spec.payload = "{\"index\":" + std::to_string(out.handed_on.jobs.size()) + "}";
       out.handed_on.jobs.push_back(spec);
       out.handed_on.shares.push_back(share);

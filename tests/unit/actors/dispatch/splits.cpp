@@ -132,6 +132,73 @@ CAF_TEST(a frozen executor is noticed without any report and nothing is looked f
   CAF_CHECK(x.queue.next_deadline() - x.clock.mono() > milliseconds{5'000});
 }
 
+CAF_TEST(sound that has stopped is begun again) {
+  films x;
+  for (auto n : {1, 2, 3})
+    x.join(n);
+  auto film = x.submit();
+  x.cut(film, {0, 1, 2});
+  auto sound = x.parts(film)[0];
+  CAF_REQUIRE(x.state(sound) == job_state::running);
+  x.pass(4'000);
+  x.report(sound, 0.5);
+  x.pass(1'000);
+  x.end(x.parts(film)[1]);
+  x.pass(5'000);
+  x.end(x.parts(film)[2]);
+  // The longest part took 10 s. What goes on, however slowly, is let be: nobody knows how long sound takes.
+  for (int i = 0; i < 40; ++i) {
+    x.report(sound, 0.5 + 0.001 * i);
+    x.pass(1'000);
+  }
+  CAF_CHECK_EQUAL(x.parts(film).size(), 3u);
+  x.pass(11'000);
+  CAF_CHECK_EQUAL(x.parts(film).size(), 3u);
+  x.pass(4'000);
+  CAF_REQUIRE_EQUAL(x.parts(film).size(), 4u);
+  // One at a time, and never more than of other parts.
+  auto copy = x.parts(film)[3];
+  CAF_REQUIRE(x.state(copy) == job_state::running);
+  x.pass(60'000);
+  CAF_CHECK_EQUAL(x.parts(film).size(), 4u);
+  for (int i = 0; i < 200; ++i) {
+    for (auto id : x.parts(film))
+      if (id != sound && x.state(id) == job_state::running)
+        x.end(id, attempt_end::failed);
+    x.pass(1'000);
+  }
+  CAF_CHECK_EQUAL(x.parts(film).size(), 6u);
+  x.end(sound);
+  CAF_CHECK(x.state(film) == job_state::running);
+}
+
+CAF_TEST(sound on a slow node is begun again once others are known to be faster) {
+  films x;
+  for (auto n : {1, 2})
+    x.join(n);
+  // Sound of 100 s takes 5 s.
+  auto first = x.submit();
+  x.cut(first, {0, 1}, 100);
+  x.pass(5'000);
+  for (auto id : x.parts(first))
+    x.end(id);
+  x.end(first);
+  auto film = x.submit();
+  x.cut(film, {0, 1}, 100);
+  auto sound = x.parts(film)[0];
+  x.pass(5'000);
+  x.end(x.parts(film)[1]);
+  // A tenth in 10 s: 90 s are left, and another takes 5 s.
+  x.report(sound, 0.05);
+  x.pass(5'000);
+  x.report(sound, 0.1);
+  x.pass(1'500);
+  CAF_REQUIRE_EQUAL(x.parts(film).size(), 3u);
+  x.end(x.parts(film)[2]);
+  CAF_CHECK(x.state(sound) == job_state::cancelled);
+  CAF_CHECK(x.state(film) == job_state::running);
+}
+
 CAF_TEST(no part is made twice while another one waits) {
   films x;
   x.join(1);

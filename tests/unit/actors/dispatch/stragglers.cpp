@@ -39,6 +39,17 @@ CAF_TEST(one that has stopped is waited for as long as another would take and wh
   CAF_CHECK(worth_a_copy({3000ms, 0.02, 1s}, rules));
 }
 
+CAF_TEST(on a guess only what has stopped is begun again) {
+  straggler_rules rules;
+  // 90 s are left, and 1 s elsewhere: if it were so.
+  CAF_CHECK(worth_a_copy({10s, 0.1, 1s, 0s}, rules));
+  CAF_CHECK(!worth_a_copy({10s, 0.1, 1s, 0s, true}, rules));
+  CAF_CHECK(!worth_a_copy({30s, 0.1, 10s, 13s, true}, rules));
+  CAF_CHECK(worth_a_copy({30s, 0.1, 10s, 14s, true}, rules));
+  CAF_CHECK(!worth_a_copy({23s, 0, 10s, 23s, true}, rules));
+  CAF_CHECK(worth_a_copy({24s, 0, 10s, 24s, true}, rules));
+}
+
 CAF_TEST(nothing is known of the other node) {
   CAF_CHECK(!worth_a_copy({3600s, 0.01, 0ms}, {}));
   CAF_CHECK(!worth_a_copy({3600s, 0.5, -1s}, {}));
