@@ -2,6 +2,7 @@
 
 #include "actors/media/chunk_payloads.hpp"
 #include "actors/media/far_files.hpp"
+#include "actors/media/work_sizes.hpp"
 #include "protocol/model/encoders.hpp"
 #include "protocol/model/job_kinds.hpp"
 
@@ -55,6 +56,7 @@ delegation hand_on(const split_film& film, library_id library, std::string state
   auto seconds = seconds_of(film.chunks, film.media.duration);
   // The sound first: it is one piece, however long it takes. It is no part of the progress and its speed.
   out.jobs.push_back(part_of("encode_audio", "{}", film.profile.audio_codec));
+  out.jobs.back().work = work_of_sound(film.profile, film.media);
   out.shares.push_back(0);
   for (uint32_t i = 0; i < film.chunks.size(); ++i) {
     out.jobs.push_back(part_of("encode_chunk", encode_chunk_payload(i), film.profile.video_codec));

@@ -253,6 +253,45 @@ CAF_TEST(the longest piece goes to the fastest node and the shortest to the slow
   CAF_CHECK(speeds["storyboard"] > 9 && speeds["storyboard"] < 11);
 }
 
+CAF_TEST(known and unknown work goes on side by side) {
+  join(1, 1);
+  job_spec s;
+  s.kind = "transcode";
+  s.work = 100;
+  for (int round = 0; round < 3; ++round) {
+    auto id = submit(s);
+    CAF_REQUIRE_EQUAL(placed(id), 1u);
+    pass(10'000); // ten a second
+    end(id);
+  }
+  // What is copied is done at once, and tells nothing of the node.
+  s.work = 0;
+  for (int round = 0; round < 3; ++round) {
+    auto id = submit(s);
+    CAF_REQUIRE_EQUAL(placed(id), 1u);
+    pass(100);
+    end(id);
+  }
+  CAF_CHECK(node(1).speeds["transcode"] > 9 && node(1).speeds["transcode"] < 11);
+  // The unknown one counts as what is typical of its kind, five minutes: what is known to be shorter goes before it for
+  // as long, and no longer.
+  auto unknown = submit(s);
+  s.work = 100;
+  int before = 0;
+  for (; before < 100; ++before) {
+    auto known = submit(s);
+    queue->assign();
+    queue->take();
+    if (runs_on(unknown) != 0)
+      break;
+    CAF_REQUIRE_EQUAL(runs_on(known), 1u);
+    pass(10'000);
+    end(known);
+  }
+  CAF_CHECK_LESS(25, before);
+  CAF_CHECK_LESS(before, 33);
+}
+
 CAF_TEST(an owner of very many jobs does not hold up one of three) {
   join(1, 1);
   job_spec s;
