@@ -14,12 +14,10 @@ namespace {
 /// Submits a job about the video in the path, after a look that it is there: a video that is not is a 404 now, not a
 /// failed job later.
 void submit_for_video(exchange& x, video_id id, job_spec spec) {
-  auto next = [spec = std::move(spec)](exchange& self, const video_detail& found) {
-    auto asked = spec;
-    asked.prefers = {library_capability(found.home.id)};
-    self.app().backend.submit(
-      std::move(asked), self.context(),
-      then<submit_receipt>(self, [](exchange& s, submit_receipt receipt) { s.answer(job_response(202, receipt)); }));
+  auto next = [spec = std::move(spec)](exchange& self, const video_detail&) {
+    self.app().backend.submit(spec, self.context(), then<submit_receipt>(self, [](exchange& s, submit_receipt receipt) {
+                                s.answer(job_response(202, receipt));
+                              }));
   };
   x.app().backend.find_video(id, then<video_detail>(x, std::move(next)));
 }

@@ -1,6 +1,7 @@
 #include "actors/media/media_jobs.hpp"
 
 #include "actors/media/payloads.hpp"
+#include "actors/media/work_sizes.hpp"
 #include "protocol/model/encoders.hpp"
 #include "protocol/model/json_codec.hpp"
 #include "protocol/model/profile_builder.hpp"
@@ -150,6 +151,29 @@ result<void> keep_transcode(const media_policy& policy, job_spec& spec) {
 
 } // namespace
 
+std::optional<video_id> video_of(const job_spec& spec) {
+  if (spec.kind != "transcode" && spec.kind != "hls" && spec.kind != "storyboard")
+    return std::nullopt;
+  auto doc = parse_json(spec.payload, "the payload");
+  if (!doc || !doc->is_object())
+    return std::nullopt;
+  auto id = doc->find("videoId");
+  return id != doc->end() && id->is_string() ? video_id::parse(id->get<std::string>()) : std::nullopt;
+}
+
+void place_by(const media_policy& policy, job_spec& spec, const video& item) {
+  auto near = library_capability(item.library);
+  if (std::find(spec.prefers.begin(), spec.prefers.end(), near) == spec.prefers.end())
+    spec.prefers.push_back(std::move(near));
+  // A storyboard's time is that of finding its pictures, which no figure of the film tells.
+  if (spec.work > 0 || spec.kind == "storyboard")
+    return;
+  auto asked = spec.kind == "hls" ? decode_hls_payload(spec.payload, policy.profiles)
+                                  : decode_transcode_payload(spec.payload, policy.profiles);
+  if (asked)
+    spec.work = work_of_pictures(asked->profile, {item.duration, item.width, item.height, item.video_codec});
+}
+
 std::optional<job_spec> storyboard_after_ingest(const media_policy& policy, const video& item) {
   // A still picture has no length, and a song's cover is no film.
   if (!policy.storyboards.after_ingest || item.video_codec.empty() || item.duration < 1)
@@ -161,7 +185,7 @@ std::optional<job_spec> storyboard_after_ingest(const media_policy& policy, cons
   out.kind = "storyboard";
   out.payload = encode(payload);
   out.unique_key = storyboard_key(payload);
-  out.prefers = {library_capability(item.library)};
+  place_by(policy, out, item);
   return out;
 }
 

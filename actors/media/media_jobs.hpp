@@ -34,6 +34,14 @@ struct media_policy {
 /// pass as they are. What encodes needs a worker with the encoders of its profile (encoder_capability).
 result<void> admit_media_job(const media_policy& policy, job_spec& spec, const find_open_job& open = {});
 
+/// The video that a transcode, ladder or storyboard is asked of, as it was submitted; nothing for other kinds, and
+/// where it can't be read.
+std::optional<video_id> video_of(const job_spec& spec);
+
+/// What the catalogue tells of such a job: it is better placed where the video's library is, and there is so much to do
+/// (work_sizes.hpp), unless it says so itself.
+void place_by(const media_policy& policy, job_spec& spec, const video& item);
+
 /// The storyboard that a film gets after its ingest; nothing where the policy or the film has none.
 std::optional<job_spec> storyboard_after_ingest(const media_policy& policy, const video& item);
 

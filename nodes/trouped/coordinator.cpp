@@ -3,6 +3,7 @@
 #include "actors/cluster/library_samples.hpp"
 #include "actors/cluster/mounted_libraries.hpp"
 #include "actors/dispatch/journal.hpp"
+#include "actors/library/job_intake.hpp"
 #include "actors/library/librarian.hpp"
 #include "actors/library/publication.hpp"
 #include "actors/library/store_reader.hpp"
@@ -134,6 +135,16 @@ std::vector<std::string> scan_needs(bool has_own_worker, library_id id, bool els
   return {has_own_worker && !elsewhere ? std::string{cluster::coordinator_capability} : library_capability(id)};
 }
 
+child_spec job_intake_child(parts& p) {
+  catalogue::job_intake_config config;
+  config.policy = media_policy_of(p.settings);
+  return child("job_intake", [config, book = p.book](caf::event_based_actor* self) {
+    catalogue::job_intake_peers peers{book->of<mesh::job_client>("dispatcher"),
+                                      book->of<mesh::catalogue_reader>("catalogue")};
+    return self->spawn(catalogue::job_intake, config, peers);
+  });
+}
+
 child_spec library_samples_child(parts& p) {
   cluster::library_samples_config config;
   config.database = p.database;
@@ -152,6 +163,7 @@ supervisor_config library_concern(parts& p) {
     c.children.push_back(child(name, [db = p.database](caf::event_based_actor* self) {
       return self->spawn<caf::detached>(catalogue::store_reader_actor, db);
     }));
+  c.children.push_back(job_intake_child(p));
   c.children.push_back(library_samples_child(p));
   c.children.push_back(
     child("output_check", [files = p.files, folder = p.folder->path()](caf::event_based_actor* self) {
@@ -240,7 +252,7 @@ void note_refused_handshakes(std::shared_ptr<cluster::refusal_log> log) {
 mesh::admin_handles local_admin_handles(parts& p) {
   auto& book = *p.book;
   mesh::admin_handles h;
-  h.jobs = book.of<mesh::job_client>("dispatcher");
+  h.jobs = book.of<mesh::job_client>("job_intake");
   h.queues = book.of<mesh::job_admin>("dispatcher");
   h.nodes = book.of<mesh::node_admin>("dispatcher");
   h.librarian = book.of<mesh::librarian>("librarian");
@@ -267,7 +279,7 @@ mesh::worker_handles local_worker_handles(parts& p) {
 mesh::gateway_welcome local_gateway_welcome(parts& p) {
   auto& book = *p.book;
   mesh::gateway_welcome w;
-  w.handles.jobs = book.of<mesh::job_client>("dispatcher");
+  w.handles.jobs = book.of<mesh::job_client>("job_intake");
   w.handles.queues = book.of<mesh::job_admin>("dispatcher");
   w.handles.librarian = book.of<mesh::librarian>("librarian");
   w.handles.catalogue = book.of<mesh::catalogue_reader>("catalogue");
@@ -303,7 +315,7 @@ supervision::child_spec coordinator_children(parts& p) {
   c.children.push_back(supervision::sub_supervisor(dispatch_concern(p)));
   c.children.push_back(supervision::sub_supervisor(library_concern(p)));
   c.children.push_back(child("scheduler", [config = schedules(p), book = p.book](caf::event_based_actor* self) {
-    return self->spawn(schedule::scheduler_actor, config, book->of<mesh::job_client>("dispatcher"),
+    return self->spawn(schedule::scheduler_actor, config, book->of<mesh::job_client>("job_intake"),
                        std::make_shared<const system_clocks>());
   }));
   std::shared_ptr<const std::atomic<uint64_t>> term = p.term;

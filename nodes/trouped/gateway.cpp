@@ -26,7 +26,7 @@ std::shared_ptr<gateway::near_files> near_files_of(const parts& p) {
 gateway::gateway_peers peers_of(parts& p) {
   gateway::gateway_peers peers;
   auto& book = *p.book;
-  peers.jobs = book.of<mesh::job_client>("dispatcher");
+  peers.jobs = book.of<mesh::job_client>(p.settings.has_role("coordinator") ? "job_intake" : "dispatcher");
   peers.queues = book.of<mesh::job_admin>("dispatcher");
   peers.librarian = book.of<mesh::librarian>("librarian");
   peers.catalogue = book.of<mesh::catalogue_reader>("catalogue");

@@ -1,6 +1,7 @@
 """Workers that have the libraries under another path, in mount namespaces of their own: path mapping as people get it
 right and wrong, and mounts that go away and come back. They share the coordinator's data folder."""
 
+import json
 import os
 import subprocess
 import time
@@ -97,6 +98,44 @@ class Mounts(TestCase):
         self.assertEqual(self.info(worker)["problems"], [])
         again = self.node.scan(library, seconds=60)
         self.assertEqual((again["itemsNew"], again["itemsUpdated"]), (0, 0), again)
+
+    def test_who_has_the_film_makes_what_is_asked_of_it(self):
+        """Whatever the entrance: the command line, the routes of videos, jobs as such."""
+        self.start()
+        near = self.mapped()
+        self.worker("true", None)
+        library = self.node.add_library(self.films)["id"]
+        wait_until("one has the library", lambda: self.offers(near, library))
+        self.assertEqual([near.settings["node.name"]],
+                         [w["node"] for w in workers_of(self.node) if f"library:{library}" in w["capabilities"]])
+        self.node.scan(library, seconds=60)
+        video = self.video()["id"]
+        for job in [x["id"] for x in self.node.get("/api/jobs?kind=storyboard")["jobs"]]:
+            self.node.wait_job(job)
+
+        def cli(*words):
+            return json.loads(self.node.cli("video", *words, "-o", "json").stdout)["jobId"]
+
+        def post(path, body):
+            return self.node.post(path, body, headers={"Idempotency-Key": os.urandom(8).hex()})["jobId"]
+
+        transcode = {"profile": "web-480p", "copyFitting": False}
+        ways = {
+            "troupe video transcode": lambda: cli("transcode", video, "--profile", "web-480p", "--with", "copyFitting=false"),
+            "troupe video hls": lambda: cli("hls", video),
+            "troupe video storyboard": lambda: cli("storyboard", video, "--again"),
+            "a video's transcode": lambda: post(f"/api/videos/{video}/transcode", transcode),
+            "a video's storyboard": lambda: post(f"/api/videos/{video}/storyboard", {"again": True}),
+            "a job": lambda: post("/api/jobs", {"kind": "storyboard", "payload": {"videoId": video}}),
+        }
+        for way, submit in ways.items():
+            with self.subTest(way=way):
+                job = submit()
+                done = self.node.wait_job(job)
+                self.assertEqual("completed", done["status"], done)
+                detail = self.node.get(f"/api/jobs/{job}")
+                self.assertEqual([f"library:{library}"], detail["prefers"])
+                self.assertEqual([near.settings["node.name"]], [a["worker"] for a in detail["attemptHistory"]])
 
     def test_files_of_other_inodes(self):
         """The coordinator scans, a worker with a mount that numbers the files differently does the rest."""
