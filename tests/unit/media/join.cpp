@@ -264,7 +264,8 @@ CAF_TEST(damaged pieces are named) {
   const auto data = content.find("mdat") + 4;
   const auto end = content.rfind("moov");
   std::fill_n(spoilt.begin() + static_cast<long>((data + end) / 2), 100, '\xA5');
-  write_file(path, spoilt);
+  film.piece_paths[1] = scratch("spoilt.mp4");
+  write_file(film.piece_paths[1], spoilt);
   CAF_CHECK_EQUAL(blamed(refused(s, film)), "1");
   film = s.film;
   film.audio_path = path;
