@@ -125,13 +125,14 @@ void send_credit(self_ptr self) {
     self->send(s.jobs, mesh::change_credit{s.config.me.id, s.offer.credit()});
 }
 
-/// As they are now; the coordinator hears of a disk that is about to be full, too.
+/// As they are now; the coordinator hears of a disk that is about to be full and a certificate that ends, too.
 node_figures figures(self_ptr self) {
   auto& s = self->state;
-  if (!s.config.figures)
-    return {};
-  auto out = s.config.figures();
-  if (s.offer.change(out.disks, s.config.min_free))
+  auto out = s.config.figures ? s.config.figures() : node_figures{};
+  bool news = s.offer.change(out.disks, s.config.min_free);
+  if (s.config.certificate_due)
+    news |= s.offer.certificate(s.config.certificate_due());
+  if (news)
     send_offer(self);
   return out;
 }

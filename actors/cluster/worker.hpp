@@ -24,6 +24,9 @@ struct worker_config {
   std::function<node_figures()> figures = {};
   /// Bytes; a disk with less than that left is told as a problem. health.min_free
   uint64_t min_free = 0;
+  /// What is to be done about its certificate, a problem for people; empty: nothing. Asked for as `figures`; must not
+  /// block. Empty function: there is none.
+  std::function<std::string()> certificate_due = {};
   const clock* time = nullptr;
   /// Between two progress reports of a job.
   milliseconds progress_interval{100};

@@ -59,6 +59,13 @@ bool worker_offer::change(coordinator_files_found x) {
   return true;
 }
 
+bool worker_offer::certificate(std::string due) {
+  if (due == certificate_due_)
+    return false;
+  certificate_due_ = std::move(due);
+  return true;
+}
+
 std::vector<std::string> worker_offer::capabilities() const {
   auto out = configured_.capabilities;
   out.insert(out.end(), found_.capabilities.begin(), found_.capabilities.end());
@@ -75,6 +82,8 @@ std::vector<std::string> worker_offer::problems() const {
     out.push_back("it can't encode: " + untested_);
   for (auto& [_, problem] : full_disks_)
     out.push_back(problem);
+  if (!certificate_due_.empty())
+    out.push_back(certificate_due_);
   if (!data_problem_.empty())
     out.insert(out.begin(), data_problem_);
   if (files_out_of_reach())

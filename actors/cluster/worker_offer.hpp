@@ -22,6 +22,8 @@ public:
   /// has changed.
   bool change(const std::vector<disk_space>& disks, uint64_t min_free);
   bool change(coordinator_files_found x);
+  /// What is to be done about its certificate; empty: nothing. False: nothing has changed.
+  bool certificate(std::string due);
   /// Nothing is taken until the coordinator's files are known to be in reach, and while they are not.
   void wait_for_files() noexcept {
     by_files_ = true;
@@ -57,6 +59,7 @@ private:
   std::string data_problem_;
   /// By use, what is wrong with it.
   std::map<std::string, std::string> full_disks_;
+  std::string certificate_due_;
   /// Of the way to the coordinator's files; nothing: not known yet.
   std::optional<std::string> files_problem_;
   bool by_files_ = false;

@@ -48,4 +48,11 @@ std::function<node_figures()> figures_of(const parts& p) {
   return [gauge, traffic = p.traffic] { return node_figures{gauge->next(), links_of(*traffic)}; };
 }
 
+std::function<std::string()> certificate_due(const parts& p) {
+  auto& papers = p.mesh->papers();
+  if (!papers)
+    return {};
+  return [facts = papers->facts, &time = p.clocks] { return identity::renewal_due(facts, time.wall()); };
+}
+
 } // namespace troupe::node

@@ -98,10 +98,8 @@ supervision::child_spec health_children(parts& p) {
   c.checks.push_back({"redis", health::check_redis(p.redis)});
   c.checks.push_back({"resources", health::check_resources({})});
   c.checks.push_back({"cluster", cluster_check(p)});
-  if (auto& papers = p.mesh->papers())
-    c.checks.push_back({"certificate", health::check_certificate([facts = papers->facts, &time = p.clocks] {
-                          return identity::renewal_due(facts, time.wall());
-                        })});
+  if (auto due = certificate_due(p))
+    c.checks.push_back({"certificate", health::check_certificate(std::move(due))});
   supervision::child_spec spec;
   spec.name = "health_supervisor";
   spec.start = [&p, c](caf::event_based_actor*) -> caf::expected<caf::actor> {

@@ -202,6 +202,8 @@ result<void> start_library_server(parts& p);
 /// What this node says of itself with each renewal: the room on its disks, and what its file server has moved.
 /// figures.cpp
 std::function<node_figures()> figures_of(const parts& p);
+/// What is to be done about its certificate by now; an empty function where it has none.
+std::function<std::string()> certificate_due(const parts& p);
 /// The means to read files from afar, and to send them. A node with the coordinator's data folder works without, but
 /// for libraries that it has not mounted. far_files.cpp
 result<void> open_cache(parts& p);

@@ -269,6 +269,7 @@ cluster::worker_config worker_settings(parts& p, const std::shared_ptr<work::wor
   c.me.roles = p.settings.node.roles;
   c.figures = figures_of(p);
   c.min_free = p.settings.health.min_free.bytes;
+  c.certificate_due = certificate_due(p);
   if (c.me.embedded)
     c.me.capabilities.emplace_back(cluster::coordinator_capability);
   c.data_id = p.data_id;

@@ -151,6 +151,7 @@ struct fixture : test_coordinator_fixture<config> {
       c.me.capabilities = {"data"};
     }
     c.figures = [this] { return figures; };
+    c.certificate_due = [this] { return certificate_due; };
     c.min_free = 100;
     c.joined = [this](const worker_welcome&) { ++joins; };
     c.time = &time;
@@ -220,6 +221,7 @@ struct fixture : test_coordinator_fixture<config> {
 
   manual_clock time;
   node_figures figures{{{"cache", 1'000, 500}}, {{"ben", 1, 2}}};
+  std::string certificate_due;
   dispatcher_script script;
   runner_script runs;
   mesh::job_worker jobs;
@@ -256,6 +258,12 @@ CAF_TEST(says how its node is with the hello and each renewal) {
   figures.disks[0].free = 100;
   advance(5s);
   CAF_CHECK(script.offers.back().problems.empty());
+  // And so is a certificate that ends.
+  certificate_due = "it ends";
+  advance(5s);
+  advance(5s);
+  CAF_REQUIRE_EQUAL(script.offers.size(), offers + 3);
+  CAF_CHECK((script.offers.back().problems == std::vector<std::string>{"it ends"}));
 }
 
 CAF_TEST(joins works hands in and renews) {

@@ -79,6 +79,18 @@ CAF_TEST(a disk that is almost full is a problem until there is room) {
   CAF_CHECK(x.problems().empty());
 }
 
+CAF_TEST(a certificate that ends is a problem and no more) {
+  worker_hello me;
+  worker_offer x{me};
+  CAF_CHECK(!x.certificate(""));
+  CAF_CHECK(x.certificate("it ends in 9 days"));
+  CAF_CHECK(!x.certificate("it ends in 9 days"));
+  CAF_CHECK((x.problems() == std::vector<std::string>{"it ends in 9 days"}));
+  CAF_CHECK(x.takes_work());
+  CAF_CHECK(x.certificate(""));
+  CAF_CHECK(x.problems().empty());
+}
+
 CAF_TEST(who works by the files of the coordinator takes nothing until they are in reach) {
   worker_hello me;
   me.credit = {{"video", 2}};
