@@ -110,7 +110,8 @@ struct fixture {
   fixture() {
     std::ofstream{folder / "piece"} << "a piece";
     how.delay = {1ms, 2ms, 2, 0.25};
-    reading.give_up = 150ms;
+    // Longer than a busy machine keeps a thread waiting; tests of the limit have a shorter one.
+    reading.give_up = 10s;
     reading.delay = {1ms, 5ms, 2, 0};
     reading.coordinator_away = [this] { return away.load(); };
   }
@@ -247,6 +248,7 @@ CAF_TEST(a folder is pushed file by file and each goes on) {
 
 CAF_TEST(a fetch outlasts the coordinator) {
   fixture f;
+  f.reading.give_up = 400ms;
   auto peers = std::make_shared<fake_peers>(content_of(f.size));
   auto far = f.over(peers);
   // It is away before anything is known of the file, and its file server is while it is read: longer than any other
@@ -265,6 +267,7 @@ CAF_TEST(a fetch outlasts the coordinator) {
   CAF_CHECK(fetched.get().has_value());
   // Another node that has it is given up: somebody else may have it.
   fixture g;
+  g.reading.give_up = 150ms;
   g.at_coordinator = false;
   auto others = std::make_shared<fake_peers>(content_of(g.size));
   others->fail(errc::unavailable, 0, 100'000);
@@ -283,7 +286,8 @@ CAF_TEST(a file server that is silent beside its coordinator is given up with it
   const auto since = std::chrono::steady_clock::now();
   auto given_up = f.over(peers).fetch(f.a, "pieces/x/1.mp4");
   const auto took = std::chrono::steady_clock::now() - since;
-  CAF_CHECK(took >= 300ms && took < 10s);
+  // In the whole milliseconds of the product's clock.
+  CAF_CHECK(took >= 299ms && took < 10s);
   CAF_REQUIRE(!given_up);
   CAF_CHECK(given_up.error().code == errc::unavailable);
   CAF_CHECK(default_class(given_up.error().code) == error_class::transient && !f.a.cls);
