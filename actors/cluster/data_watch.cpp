@@ -1,5 +1,7 @@
 #include "actors/cluster/data_watch.hpp"
 
+#include "actors/cluster/look_turns.hpp"
+
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -18,17 +20,13 @@ struct data_watch_state {
 
   static inline const char* name = "data_watch";
   data_watch_config config;
-  /// The last one that was begun.
-  uint64_t look = 0;
-  bool looking = false;
-  /// Asked for meanwhile.
-  bool again = false;
+  look_turns looks;
 };
 
 using self_ptr = data_watch::stateful_pointer<data_watch_state>;
 
 void timer(self_ptr self, kind what, milliseconds delay) {
-  self->delayed_send(self, delay, data_watch_timer{what, self->state.look});
+  self->delayed_send(self, delay, data_watch_timer{what, self->state.looks.last()});
 }
 
 void tell(self_ptr self, const result<void>& found) {
@@ -37,13 +35,10 @@ void tell(self_ptr self, const result<void>& found) {
 
 void look(self_ptr self) {
   auto& st = self->state;
-  if (st.looking) {
-    st.again = true;
+  if (!st.looks.begin())
     return;
-  }
-  ++st.look;
   // Not the actor itself: a look that hangs must not keep it alive.
-  auto work = [prove = st.config.prove, id = st.look, address = self->address()] {
+  auto work = [prove = st.config.prove, id = st.looks.last(), address = self->address()] {
     auto found = prove();
     if (auto to = caf::actor_cast<data_watch>(address))
       caf::anon_send(to, data_looked_at{id, std::move(found)});
@@ -52,30 +47,30 @@ void look(self_ptr self) {
     st.config.on_a_thread(std::move(work));
   } catch (const std::system_error& e) {
     spdlog::error("data folder: no thread to look at it: {}", e.what());
+    st.looks.end();
     return timer(self, kind::look, st.config.retry);
   }
-  st.looking = true;
   timer(self, kind::limit, st.config.limit);
 }
 
 void on_looked_at(self_ptr self, const data_looked_at& x) {
   auto& st = self->state;
-  if (x.look != st.look)
+  if (x.look != st.looks.last())
     return;
-  st.looking = false;
+  const bool again = st.looks.end();
   tell(self, x.found);
-  if (std::exchange(st.again, false))
+  if (again)
     return look(self);
   timer(self, kind::look, x.found ? st.config.every : std::min(st.config.retry, st.config.every));
 }
 
 void on_timer(self_ptr self, const data_watch_timer& x) {
   auto& st = self->state;
-  if (x.look != st.look)
+  if (x.look != st.looks.last())
     return;
   if (x.what == kind::look)
     return look(self);
-  if (st.looking)
+  if (st.looks.under_way(x.look))
     tell(self, error{errc::unavailable, st.config.hung});
 }
 

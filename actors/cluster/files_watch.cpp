@@ -1,6 +1,7 @@
 #include "actors/cluster/files_watch.hpp"
 
 #include "actors/cluster/file_rules.hpp"
+#include "actors/cluster/look_turns.hpp"
 
 namespace troupe::cluster {
 
@@ -13,11 +14,7 @@ struct files_watch_state {
   static inline const char* name = "files_watch";
   files_watch_config config;
   std::optional<files_reach> reach;
-  /// The last one that was begun.
-  uint64_t look = 0;
-  bool looking = false;
-  /// Asked for meanwhile.
-  bool again = false;
+  look_turns looks;
   std::shared_ptr<ports::transfer> transfer;
 };
 
@@ -27,19 +24,18 @@ void look(self_ptr self);
 
 void ended(self_ptr self, const files_look& x) {
   auto& st = self->state;
-  st.looking = false;
   st.transfer.reset();
   if (auto news = st.reach->take(x))
     st.config.tell(*news);
-  if (std::exchange(st.again, false))
+  if (st.looks.end())
     return look(self);
-  self->delayed_send(self, st.reach->pause(), files_watch_timer{st.look});
+  self->delayed_send(self, st.reach->pause(), files_watch_timer{st.looks.last()});
 }
 
 void try_it(self_ptr self, const mesh::file_grant& at) {
   auto& st = self->state;
   // Not the actor itself: what is under way must not keep it alive.
-  st.transfer = st.config.try_it(at, [id = st.look, address = self->address()](error how) {
+  st.transfer = st.config.try_it(at, [id = st.looks.last(), address = self->address()](error how) {
     if (auto to = caf::actor_cast<files_watch>(address))
       caf::anon_send(to, files_tried{id, std::move(how)});
   });
@@ -47,12 +43,8 @@ void try_it(self_ptr self, const mesh::file_grant& at) {
 
 void look(self_ptr self) {
   auto& st = self->state;
-  if (st.looking) {
-    st.again = true;
+  if (!st.looks.begin())
     return;
-  }
-  ++st.look;
-  st.looking = true;
   if (!st.config.needed())
     return ended(self, {});
   auto desk = st.config.desk();
@@ -71,11 +63,11 @@ files_watch::behavior_type behavior(self_ptr self, files_watch_config config) {
   return {
     [self](const recheck_files&) { look(self); },
     [self](const files_watch_timer& x) {
-      if (x.look == self->state.look)
+      if (x.look == self->state.looks.last())
         look(self);
     },
     [self](const files_tried& x) {
-      if (x.look == self->state.look && self->state.looking)
+      if (self->state.looks.under_way(x.look))
         ended(self, judge_look(x.how));
     },
   };

@@ -112,6 +112,19 @@ struct split_fixture : work_fixture {
     return out;
   }
 
+  /// The attempt handed on the second chunk, and that alone: what it goes on with.
+  split_film second_made_again(const attempt_outcome& out) {
+    CAF_REQUIRE(out.end == attempt_end::delegated);
+    auto& again = out.handed_on;
+    CAF_REQUIRE_EQUAL(again.jobs.size(), 1u);
+    CAF_CHECK_EQUAL(again.jobs[0].kind, "encode_chunk");
+    CAF_CHECK_EQUAL(*decode_chunk_payload(again.jobs[0].payload), 1u);
+    CAF_CHECK_EQUAL(again.keep, (std::vector{job_id{{8, 0}}, job_id{{8, 1}}, job_id{{8, 3}}}));
+    auto film = decode_split_film(again.next.state);
+    CAF_REQUIRE(film.has_value());
+    return std::move(*film);
+  }
+
   std::set<exec::op> done;
   delegation handed_on;
   exec::request joined;
@@ -183,13 +196,7 @@ CAF_TEST(what is lost is made again alone and not for ever) {
     go_on(film);
     lose();
     auto out = finish();
-    CAF_REQUIRE(out.end == attempt_end::delegated);
-    auto& again = out.handed_on;
-    CAF_REQUIRE_EQUAL(again.jobs.size(), 1u);
-    CAF_CHECK_EQUAL(again.jobs[0].kind, "encode_chunk");
-    CAF_CHECK_EQUAL(*decode_chunk_payload(again.jobs[0].payload), 1u);
-    CAF_CHECK_EQUAL(again.keep, (std::vector{job_id{{8, 0}}, job_id{{8, 1}}, job_id{{8, 3}}}));
-    CAF_CHECK_EQUAL(decode_split_film(again.next.state)->rounds, 2u);
+    CAF_CHECK_EQUAL(second_made_again(out).rounds, 2u);
     CAF_CHECK(done.find(exec::op::join) == done.end() && !made_whole());
     done.clear();
   }
@@ -214,14 +221,8 @@ CAF_TEST(a piece that is damaged is made again alone and once) {
     return finish();
   };
   auto out = damage("1");
-  CAF_REQUIRE(out.end == attempt_end::delegated);
-  auto& again = out.handed_on;
-  CAF_REQUIRE_EQUAL(again.jobs.size(), 1u);
-  CAF_CHECK_EQUAL(again.jobs[0].kind, "encode_chunk");
-  CAF_CHECK_EQUAL(*decode_chunk_payload(again.jobs[0].payload), 1u);
-  CAF_CHECK_EQUAL(again.keep, (std::vector{job_id{{8, 0}}, job_id{{8, 1}}, job_id{{8, 3}}}));
+  film = second_made_again(out);
   CAF_CHECK(!made_whole() && !a.cls);
-  film = *decode_split_film(again.next.state);
   CAF_CHECK_EQUAL(film.rounds, 2u);
   // Another one.
   out = damage("2");
