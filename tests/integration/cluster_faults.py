@@ -10,8 +10,8 @@ import stat
 import subprocess
 import time
 
+import faked_clock
 import support
-import test_surroundings
 
 WORKERS = ("ben", "carl", "dora")
 
@@ -261,11 +261,9 @@ class ClockStepped(Fault):
     candidates = (*WORKERS, "anna")
 
     def own(self):
-        if test_surroundings.FAKETIME is None:
-            raise AssertionError("libfaketime is not installed (package faketime)")
         self.clock = self.folder / "offset"
         self.clock.write_text("+0\n")
-        return {self.victim: {"env": test_surroundings.faked(self.clock), "preload": test_surroundings.FAKETIME}}
+        return {self.victim: faked_clock.steered_by(self.clock)}
 
     def apply(self, cluster):
         self.clock.write_text(self.rng.choice(("+3600", "-3600")) + "\n")

@@ -18,6 +18,7 @@ import threading
 import time
 import unittest
 
+import faked_clock
 from namespaces import Here
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -137,6 +138,8 @@ class Node:
         return self.place.command(args)
 
     def start(self, wait=True, seconds=30, cwd=None):
+        if "FAKETIME_TIMESTAMP_FILE" in self.env:
+            faked_clock.forget_the_dead()
         log = open(self.log, "ab")
         self.process = subprocess.Popen(self.command(), stdout=subprocess.PIPE, stderr=log, env=self.env, cwd=cwd,
                                         start_new_session=True)

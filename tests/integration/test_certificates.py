@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 
 from certificates import Authority, Stranger, troupe
+from faked_clock import shifted
 from namespaces import Here
 from support import BIN, Node, TestCase, free_port, synth, wait_until
 
@@ -23,7 +24,7 @@ class Certificates(TestCase):
         cls.laptop = cls.home.issue("laptop", "admin")
         cls.stranger = cls.foreign.issue("laptop", "admin", "coordinator", "worker")
         cls.expired = cls.home.expired("old", "admin", "worker")
-        cls.brief = cls.home.issue("brief", "admin", before=("faketime", "-f", "-36h"), days=1)
+        cls.brief = cls.home.issue("brief", "admin", before=shifted("-36h"), days=1)
         cls.node = Node(node__roles="coordinator,gateway", mesh__identity=cls.anna)
         cls.node.start()
 
@@ -235,7 +236,7 @@ class Certificates(TestCase):
     def test_a_clock_that_is_wrong_here(self):
         """Ours has expired, which a clock that is slow does not notice: the other side does."""
         done = troupe("cert", "check", self.node.mesh, "-o", "json", identity=self.brief,
-                      before=("faketime", "-f", "-16h"))
+                      before=shifted("-16h"))
         self.assertEqual(1, done.returncode, done.stderr)
         last = json.loads(done.stdout)["findings"][-1]
         self.assertEqual("our certificate", last["what"])

@@ -8,10 +8,9 @@ import subprocess
 import tempfile
 import time
 
+import faked_clock
 from support import BIN, Node, free_port, synth, wait_until
 from test_faults import FaultTest, attempts_of
-
-FAKETIME = next(iter(pathlib.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")), None)
 
 
 class RedisServer:
@@ -86,25 +85,15 @@ class Redis(FaultTest):
             redis.close()
 
 
-def faked(clock):
-    """The environment of a node whose wall clock is moved by what the file says. Executors are spared: the library would
-    open that file inside their sandbox."""
-    return {"FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            "DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1", "TROUPE_TEST_NO_PRELOAD": "1"}
-
-
 class Clock(FaultTest):
     """The wall clock stepped while leases and delays run."""
 
     def stepped(self, steps):
-        if FAKETIME is None:
-            self.skipTest("libfaketime is not installed (package faketime)")
         folder = pathlib.Path(tempfile.mkdtemp(prefix="troupe-test-clock-"))
         self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
         self.clock = folder / "offset"
         self.clock.write_text("+0\n")
-        environment = faked(self.clock)
-        with Node(env=environment, preload=FAKETIME, jobs__lease="2s", worker__executors=1,
+        with Node(**faked_clock.steered_by(self.clock), jobs__lease="2s", worker__executors=1,
                   worker__private_downloads="true") as node:
             video = self.add(node, synth(node.folder / "film.mp4", seconds=40, size="640x360"))
             job = self.transcode(node, video)
@@ -137,16 +126,27 @@ class Clock(FaultTest):
         self.stepped(["+3600", "-3600", "+0"])
 
 
+    def test_what_a_killed_process_shared_is_not_in_the_way(self):
+        """Of the tests themselves: the next one that gets its number would not start."""
+        shared = pathlib.Path("/dev/shm")
+        killed = subprocess.Popen(["sleep", "30"], env={**os.environ, "LD_PRELOAD": str(faked_clock.LIBRARY)})
+        names = {f"faketime_shm_{killed.pid}", f"sem.faketime_sem_{killed.pid}"}
+        wait_until("it shares its clock", lambda: names <= {x.name for x in shared.iterdir()})
+        faked_clock.forget_the_dead()
+        self.assertLessEqual(names, {x.name for x in shared.iterdir()}, "it lives")
+        killed.kill()
+        killed.wait(5)
+        faked_clock.forget_the_dead()
+        self.assertFalse(names & {x.name for x in shared.iterdir()})
+
+
 class Retries(FaultTest):
     def test_backoff_is_not_cut_short_by_a_step(self):
-        if FAKETIME is None:
-            self.skipTest("libfaketime is not installed (package faketime)")
         folder = pathlib.Path(tempfile.mkdtemp(prefix="troupe-test-clock-"))
         self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
         clock = folder / "offset"
         clock.write_text("+0\n")
-        environment = faked(clock)
-        with Node(env=environment, preload=FAKETIME, worker__private_downloads="true") as node:
+        with Node(**faked_clock.steered_by(clock), worker__private_downloads="true") as node:
             began = time.monotonic()
             job = node.post("/api/videos/wanted/download", {"url": f"http://127.0.0.1:{free_port()}/none.mp4"})["jobId"]
             wait_until("its first attempt fails", lambda: node.job(job)["status"] == "delayed", 20)
