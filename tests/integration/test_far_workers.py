@@ -12,7 +12,7 @@ import time
 from machines import Machines
 from support import MEDIA, SLOW_TRANSCODE, Node, TestCase, leftovers, synth, wait_until
 from test_split import frames_of, parts_of, transcode
-from test_workers import close_all, workers_of
+from test_workers import close_all, ready_workers, workers_of
 
 
 def far_cluster(workers=2, lease="1s", **settings):
@@ -20,7 +20,7 @@ def far_cluster(workers=2, lease="1s", **settings):
     coordinator = Node(node__roles="coordinator,gateway", jobs__lease=lease).start()
     nodes = [Node(node__roles="worker", node__name=f"far{i}", mesh__coordinator=coordinator.mesh, **settings).start()
              for i in range(workers)]
-    wait_until("all workers joined", lambda: len(workers_of(coordinator)) == workers)
+    wait_until("all workers are ready", lambda: len(ready_workers(coordinator)) == workers)
     return coordinator, nodes
 
 
@@ -72,7 +72,7 @@ class Far(TestCase):
             for kept in (worker.data / "cache").iterdir():
                 kept.unlink()
             worker.start()
-        wait_until("all are back", lambda: len(workers_of(self.node)) == len(self.workers))
+        wait_until("all are back", lambda: len(ready_workers(self.node)) == len(self.workers))
 
     def ingest(self, film):
         job = self.node.upload(film).json["jobId"]
@@ -141,7 +141,7 @@ class Far(TestCase):
                     self.assertGreater(fetched, 0.9 * share)
                     self.assertLess(fetched, 1.1 * share)
                 worker.start()
-            wait_until("both are back", lambda: len(workers_of(self.node)) == 2)
+            wait_until("both are back", lambda: len(ready_workers(self.node)) == 2)
 
     def test_killed_in_the_middle(self):
         """kill -9 of a far worker, and of the coordinator that serves the files: nothing is lost."""

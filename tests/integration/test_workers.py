@@ -18,12 +18,18 @@ def cluster(workers=2, lease="1s"):
     for i in range(workers):
         nodes.append(Node(data=coordinator.data, node__roles="worker", node__name=f"w{i}",
                           mesh__coordinator=coordinator.mesh).start())
-    wait_until("all workers joined", lambda: len(workers_of(coordinator)) == workers)
+    wait_until("all workers are ready", lambda: len(ready_workers(coordinator)) == workers)
     return coordinator, nodes
 
 
 def workers_of(node):
     return json.loads(node.cli("workers", "-o", "json").stdout)["workers"]
+
+
+def ready_workers(node):
+    """Those that have found out what they can encode, which takes a moment after they joined: a film that is taken
+    before that is not split among them."""
+    return [w for w in workers_of(node) if any(c.startswith("encoder:") for c in w["capabilities"])]
 
 
 def close_all(coordinator, nodes):
